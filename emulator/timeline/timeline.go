@@ -1,0 +1,97 @@
+// Package timeline keeps the ordered observations of one party, a handset or a pool, and hands them to observers.
+//
+// A Timeline is the only source for verbose output, recording and history. Secrets are masked where an
+// observation is made; an observation never holds a whole decrypted message.
+package timeline
+
+import (
+	"sync"
+	"time"
+
+	"github.com/phone-edition/lpe/devicestate"
+)
+
+// Kind says what an [Observation] is about.
+type Kind string
+
+// The kinds of observation.
+const (
+	Transition Kind = "transition" // a state was entered
+	Sent       Kind = "sent"       // a message left the party
+	Received   Kind = "received"   // a message reached the party
+	Dropped    Kind = "dropped"    // a message reached the party and was not used; Text says why
+	Diagnosis  Kind = "diagnosis"  // a code was found; Code is set
+	Note       Kind = "note"       // anything else worth knowing
+)
+
+// Field is one named detail of an observation, in order.
+type Field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Observation is one thing that a party did or saw.
+type Observation struct {
+	Seq      uint64            `json:"seq"`             // from 1, without gaps in one timeline
+	At       time.Time         `json:"at"`              // the cable's clock
+	Party    string            `json:"party"`           // the timeline's owner
+	Kind     Kind              `json:"kind"`            //
+	State    devicestate.State `json:"state,omitempty"` // the handset's state, if the party is one
+	Protocol string            `json:"protocol,omitempty"`
+	Peer     string            `json:"peer,omitempty"`
+	Code     string            `json:"code,omitempty"` // failure or warning code, `stage.kind`
+	Text     string            `json:"text"`           // one line
+	Fields   []Field           `json:"fields,omitempty"`
+}
+
+// Timeline orders the observations of one party. The nil Timeline drops everything.
+type Timeline struct {
+	party string
+
+	mu        sync.Mutex
+	seq       uint64
+	nextID    int
+	observers map[int]func(Observation)
+}
+
+// New returns the timeline of the named party.
+func New(party string) *Timeline {
+	return &Timeline{party: party, observers: map[int]func(Observation){}}
+}
+
+// Add numbers and dates o and gives it to every observer, in one order for all of them.
+func (t *Timeline) Add(o Observation) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.seq++
+	o.Seq, o.Party = t.seq, t.party
+	if o.At.IsZero() {
+		o.At = time.Now()
+	}
+	for id := 0; id < t.nextID; id++ {
+		if observe := t.observers[id]; observe != nil {
+			observe(o)
+		}
+	}
+}
+
+// Observe calls observe for each later observation, inside [Timeline.Add]: it must be quick and must not call the
+// timeline. The function returned ends it.
+func (t *Timeline) Observe(observe func(Observation)) (stop func()) {
+	if t == nil {
+		return func() {}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	id := t.nextID
+	t.nextID++
+	t.observers[id] = observe
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.observers, id)
+	}
+}
