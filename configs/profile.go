@@ -1,0 +1,123 @@
+package configs
+
+import (
+	"time"
+
+	"github.com/phone-edition/lpe/devicestate"
+)
+
+// Provenance grades a fact about the hardware.
+type Provenance string
+
+// The grades. A fact without one does not load.
+const (
+	Sourced  Provenance = "sourced"  // Source names the document
+	Inferred Provenance = "inferred" // Source gives the reasoning
+	Assumed  Provenance = "assumed"  // Source says why this value was chosen
+)
+
+// Fact is one value of a profile with where it comes from.
+type Fact struct {
+	Name       string     `json:"name"`  // dotted, as in the YAML
+	Value      string     `json:"value"` // as text
+	Provenance Provenance `json:"provenance"`
+	Source     string     `json:"source"`
+}
+
+// GlassText is a text on the phone's display. A text that is not sourced is shown with a leading "~".
+type GlassText struct {
+	Text       string     `json:"text"`
+	Provenance Provenance `json:"provenance"`
+}
+
+// Profile is what one firmware build on one model does on the wire and on its glass. Each field is a fact of the
+// YAML under the name in its tag; durations are written as in Go ("4s").
+type Profile struct {
+	Name  string // polycom-cx600-4.0.7577.4463
+	Facts []Fact // every fact, sorted by name, those of the base included
+
+	Family   string    `fact:"model.family"`   // aries-information-worker, aries-common-area, aries-conference, tanjay
+	Vendor   string    `fact:"model.vendor"`   // as in the inventory: POLYCOM
+	Model    string    `fact:"model.name"`     // CX600
+	Revision string    `fact:"model.revision"` // A
+	OUI      string    `fact:"model.oui"`      // 00:04:F2
+	Firmware string    `fact:"firmware.version"`
+	ColdDate time.Time `fact:"firmware.cold_date"` // the clock after power loss, RFC 3339
+	PIN      bool      `fact:"signin.pin"`         // PIN sign-in is offered
+
+	LLDPWait     time.Duration `fact:"lldp.wait"`     // how long for a network policy
+	LLDPInterval time.Duration `fact:"lldp.interval"` // between fast-start frames
+	LLDPCount    int           `fact:"lldp.fast_start_count"`
+	LLDPTTL      uint16        `fact:"lldp.ttl"` // seconds
+	LLDPChassis  uint8         `fact:"lldp.chassis_subtype"`
+
+	VLANClass      string          `fact:"vlan.class"` // option 60 of the VLAN request
+	VLANTimeouts   []time.Duration `fact:"vlan.timeouts"`
+	LeaseOrder     []uint8         `fact:"dhcp.discover_order"`
+	RequestOrder   []uint8         `fact:"dhcp.request_order"`
+	LeasePRL       []uint8         `fact:"dhcp.parameter_request_list"`
+	LeaseTimeouts  []time.Duration `fact:"dhcp.timeouts"` // the last one repeats
+	HostNamePrefix string          `fact:"dhcp.host_name_prefix"`
+	IPTTL          uint8           `fact:"ip.ttl"`
+	ARPProbe       time.Duration   `fact:"arp.probe"` // in all
+	AutoIP         bool            `fact:"dhcp.auto_ip"`
+
+	InformClass    string          `fact:"inform.class"`
+	InformOrder    []uint8         `fact:"inform.order"`
+	InformPRL      []uint8         `fact:"inform.parameter_request_list"`
+	InformTimeouts []time.Duration `fact:"inform.timeouts"`
+
+	DNSTimeout      time.Duration `fact:"dns.timeout"`
+	DNSTries        int           `fact:"dns.tries"`
+	DiscoveryOrder  []string      `fact:"discovery.order"` // dhcp-tls srv-tls a-tls srv-tcp a-tcp …
+	StrictNaming    bool          `fact:"discovery.strict_naming"`
+	CertProvSources []string      `fact:"certprov.sources"` // option43, sts-uri, default-path
+
+	UpdateName     string        `fact:"update.host"`          // ucupdates-r2
+	UpdateDomain   string        `fact:"update.domain_source"` // sip-srv or dhcp
+	UpdateInterval time.Duration `fact:"update.interval"`
+	Locale         string        `fact:"update.locale"`
+
+	TimeSources  []string      `fact:"time.sources"` // option42, srv, fallback
+	TimeFallback string        `fact:"time.fallback_host"`
+	TimeTimeout  time.Duration `fact:"time.timeout"`
+
+	TLSMin            string   `fact:"tls.min"` // "1.0"
+	TLSMax            string   `fact:"tls.max"`
+	TLSSuites         []string `fact:"tls.suites"`      // names as in crypto/tls
+	TLSServerName     bool     `fact:"tls.server_name"` // sends SNI
+	RefuseWildcardSIP bool     `fact:"tls.refuse_wildcard_registrar"`
+	WarnWildcardWeb   bool     `fact:"tls.warn_wildcard_web"`
+
+	ConnectTimeout time.Duration `fact:"timeout.connect"`
+	TLSTimeout     time.Duration `fact:"timeout.tls"`
+	AnswerTimeout  time.Duration `fact:"timeout.answer"`
+	RetryAfter     time.Duration `fact:"retry.after"`      // service trouble: one retry after this
+	HTTPUserAgent  string        `fact:"http.user_agent"`  // empty: the header is not sent
+	MetadataForm   string        `fact:"metadata.form"`    // get or transfer
+	PINForms       []string      `fact:"ticket.pin_forms"` // p1, p2
+	KeyBits        int           `fact:"certificate.key_bits"`
+	CSRSignature   string        `fact:"certificate.csr_signature"` // sha1 or sha256
+	RenewAt        int           `fact:"certificate.renew_at_percent"`
+
+	UserAgent       string        `fact:"sip.user_agent"`
+	SecurityMode    string        `fact:"sip.security_mode"`
+	Supported       []string      `fact:"sip.supported"` // one header line an entry
+	Methods         string        `fact:"sip.methods"`
+	KeepAlive       string        `fact:"sip.ms_keep_alive"`
+	RefreshBefore   time.Duration `fact:"sip.refresh_before"`
+	RegisterRetries int           `fact:"sip.register_retries"`
+	ProvisionGroups []string      `fact:"provisioning.groups"`
+
+	Glass map[string]GlassText // key: glass.<key> facts, e.g. "connecting"
+}
+
+// TextFor returns what the glass shows in s, or for the failure code when code is not empty; ok is false when no
+// text is known.
+func (p *Profile) TextFor(s devicestate.State, code devicestate.Code) (GlassText, bool) {
+	if text, ok := p.Glass[string(code)]; ok && code != "" {
+		return text, true
+	}
+	text, ok := p.Glass[string(s)]
+	return text, ok
+}
