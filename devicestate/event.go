@@ -1,0 +1,116 @@
+package devicestate
+
+// Event names something that happened to the handset.
+type Event string
+
+// The events, grouped by the state that they belong to.
+const (
+	PowerOn  Event = "PowerOn"
+	PowerOff Event = "PowerOff"
+	Retry    Event = "Retry" // the user tries again after a failure
+	Reboot   Event = "Reboot"
+	SignOut  Event = "SignOut" // the user signs out (Switch User)
+
+	CarrierMissing Event = "CarrierMissing"
+	PolicyTagged   Event = "PolicyTagged"   // LLDP-MED voice policy with T=1
+	PolicyUntagged Event = "PolicyUntagged" // LLDP-MED voice policy with T=0
+	PolicyAbsent   Event = "PolicyAbsent"   // no voice policy in time
+
+	VlanOffered Event = "VlanOffered" // lease with sub-option 10
+	VlanAbsent  Event = "VlanAbsent"  // lease without it
+	VlanSilent  Event = "VlanSilent"  // no answer
+
+	AddressBound      Event = "AddressBound"
+	AddressUnanswered Event = "AddressUnanswered"
+	AddressConflict   Event = "AddressConflict"
+
+	ImageOffered   Event = "ImageOffered"
+	UpdateAnswered Event = "UpdateAnswered" // no image, or no answer
+	ImageStored    Event = "ImageStored"
+	ImageRejected  Event = "ImageRejected" // download failed or unknown image
+	Restarted      Event = "Restarted"
+
+	ClockSet   Event = "ClockSet"
+	ClockUnset Event = "ClockUnset"
+
+	RegistrarFound  Event = "RegistrarFound" // registrar and certificate URL
+	DiscoveryFailed Event = "DiscoveryFailed"
+
+	CertificateFound   Event = "CertificateFound" // in flash, not refused
+	CredentialsEntered Event = "CredentialsEntered"
+
+	ChainHeld   Event = "ChainHeld" // downloaded, given, in flash, or not needed
+	ChainFailed Event = "ChainFailed"
+
+	TicketGranted   Event = "TicketGranted"
+	TicketRefused   Event = "TicketRefused"
+	TicketOtherUser Event = "TicketOtherUser"
+	TicketFailed    Event = "TicketFailed"
+
+	CertificateIssued   Event = "CertificateIssued"
+	EnrollTicketRefused Event = "EnrollTicketRefused"
+	EnrollFailed        Event = "EnrollFailed"
+
+	Registered          Event = "Registered"
+	CandidatesExhausted Event = "CandidatesExhausted"
+	CertificateRefused  Event = "CertificateRefused"
+	Provisioned         Event = "Provisioned"
+	ProvisioningRefused Event = "ProvisioningRefused" // noted, the boot goes on
+	SignedOut           Event = "SignedOut"           // by the pool: rejected or unregistered
+	Deactivated         Event = "Deactivated"         // by the pool: register again
+	UpdateDue           Event = "UpdateDue"           // 24 h since the last query
+	ConnectionLost      Event = "ConnectionLost"
+	AssociationDue      Event = "AssociationDue"
+	CertificateDue      Event = "CertificateDue"
+	HardReset           Event = "HardReset"
+	FactoryReset        Event = "FactoryReset"
+	PhoneLock           Event = "PhoneLock"
+	RegistrarFailedOver Event = "RegistrarFailedOver"
+)
+
+// Events lists every event.
+func Events() []Event {
+	return []Event{
+		PowerOn, PowerOff, Retry, Reboot, SignOut,
+		CarrierMissing, PolicyTagged, PolicyUntagged, PolicyAbsent,
+		VlanOffered, VlanAbsent, VlanSilent,
+		AddressBound, AddressUnanswered, AddressConflict,
+		ImageOffered, UpdateAnswered, ImageStored, ImageRejected, Restarted,
+		ClockSet, ClockUnset,
+		RegistrarFound, DiscoveryFailed,
+		CertificateFound, CredentialsEntered,
+		ChainHeld, ChainFailed,
+		TicketGranted, TicketRefused, TicketOtherUser, TicketFailed,
+		CertificateIssued, EnrollTicketRefused, EnrollFailed,
+		Registered, CandidatesExhausted, CertificateRefused,
+		Provisioned, ProvisioningRefused,
+		SignedOut, Deactivated, UpdateDue,
+		ConnectionLost, AssociationDue, CertificateDue, HardReset, FactoryReset, PhoneLock, RegistrarFailedOver,
+	}
+}
+
+// Effect names what the driver has to do in answer to an event, before the work of the new state begins.
+type Effect string
+
+// The effects.
+const (
+	TagFrames        Effect = "tag-frames"        // send and receive in the voice VLAN
+	UntagFrames      Effect = "untag-frames"      // back to the native VLAN
+	ReleaseLease     Effect = "release-lease"     // DHCPRELEASE, address removed
+	DeclineLease     Effect = "decline-lease"     // DHCPDECLINE, address not used
+	SetClock         Effect = "set-clock"         //
+	StoreChain       Effect = "store-chain"       // to flash
+	StoreIdentity    Effect = "store-identity"    // user, epid and PIN form, to flash
+	StoreCertificate Effect = "store-certificate" // certificate and key, to flash
+	StoreRegistrar   Effect = "store-registrar"   // registrar and certificate URL that worked, to flash
+	StoreImage       Effect = "store-image"       // new image, the old one is kept, to flash
+	MarkRefused      Effect = "mark-refused"      // flash keeps the certificate, marked refused
+	EraseSignIn      Effect = "erase-sign-in"     // user, certificate and key leave flash; chain, registrar, epid stay
+	ForgetRegistrar  Effect = "forget-registrar"  // the cached registrar is not tried again in this boot
+	DropCredentials  Effect = "drop-credentials"  // number and PIN are consumed
+	DropTicket       Effect = "drop-ticket"       //
+	Deregister       Effect = "deregister"        // un-SUBSCRIBE, REGISTER Expires: 0
+	CloseConnection  Effect = "close-connection"  //
+	LoseMemory       Effect = "lose-memory"       // everything that is not in flash
+	Report           Effect = "report"            // tell the user: refused or failed
+)

@@ -1,0 +1,54 @@
+package devicestate
+
+import "time"
+
+// FlashVersion is the version of the layout of [Flash].
+const FlashVersion = 1
+
+// Flash is what survives a reboot and a power cut (handset.md §6, persistence). The PIN is never in it.
+type Flash struct {
+	Version int `json:"version"`
+
+	// Registrar and CertificateURL worked at the last registration.
+	Registrar      string `json:"registrar,omitempty"`
+	RegistrarPort  uint16 `json:"registrarPort,omitempty"`
+	CertificateURL string `json:"certificateUrl,omitempty"`
+	UpdateURL      string `json:"updateUrl,omitempty"` // from in-band provisioning
+
+	Chain [][]byte `json:"chain,omitempty"` // DER, roots and intermediates learned
+
+	SIPAddress         string `json:"sipAddress,omitempty"`
+	Number             string `json:"number,omitempty"` // as dialled
+	EPID               string `json:"epid,omitempty"`
+	PINForm            string `json:"pinForm,omitempty"` // the form that worked
+	Certificate        []byte `json:"certificate,omitempty"`
+	Key                Key    `json:"key,omitempty"`
+	CertificateRefused bool   `json:"certificateRefused,omitempty"`
+
+	Profile         string        `json:"profile,omitempty"` // installed by an update
+	PreviousProfile string        `json:"previousProfile,omitempty"`
+	ClockOffset     time.Duration `json:"clockOffset,omitempty"` // to the cable's clock, valid while ClockKept
+	ClockKept       bool          `json:"clockKept,omitempty"`
+}
+
+// Key is a private key as PKCS #8 DER. It prints as "***"; JSON, the form in flash, holds it.
+type Key []byte
+
+// String returns the mask.
+func (Key) String() string { return "***" }
+
+// GoString returns the mask.
+func (Key) GoString() string { return "***" }
+
+// Memory tells what f brings to a boot, without credentials.
+func (f *Flash) Memory() Memory {
+	return Memory{
+		Registrar:   f.Registrar != "" && f.CertificateURL != "",
+		Certificate: len(f.Certificate) > 0 && len(f.Key) > 0 && !f.CertificateRefused,
+	}
+}
+
+// EraseSignIn removes user, certificate and key; chain, registrar and epid stay.
+func (f *Flash) EraseSignIn() {
+	f.SIPAddress, f.Number, f.Certificate, f.Key, f.CertificateRefused = "", "", nil, nil, false
+}

@@ -1,0 +1,151 @@
+package devicestate
+
+import "fmt"
+
+// Reason says why the handset waits for credentials.
+type Reason string
+
+// The reasons.
+const (
+	ReasonStart     Reason = "start"
+	ReasonRefused   Reason = "refused"
+	ReasonSignedOut Reason = "signed-out"
+)
+
+// Memory is what the handset holds, as far as transitions depend on it.
+type Memory struct {
+	Registrar   bool // registrar and certificate URL from flash, not given up in this boot
+	Certificate bool // certificate in flash, not refused since it was stored
+	Credentials bool // number and PIN, not consumed
+}
+
+// Machine is the whole state of the boot. The zero Machine is powered off.
+type Machine struct {
+	State  State
+	Reason Reason // in SignIn
+	From   State  // where Failed or Updating came from
+	Code   Code   // in Failed
+	Memory Memory
+
+	ReEnrolled bool // the ticket was refused once at enrolment since credentials were entered
+}
+
+// Happening is an event with what it brings along.
+type Happening struct {
+	Event  Event
+	Code   Code   // of a failure
+	Memory Memory // PowerOn and Restarted: what flash and user bring
+}
+
+// Refusal names a pair of state and event that the machine does not take.
+type Refusal struct {
+	State State
+	Event Event
+	Name  RefusalName
+}
+
+// RefusalName is one of the reasons for a [Refusal].
+type RefusalName string
+
+// The named refusals.
+const (
+	RefusedPoweredOff RefusalName = "powered-off" // nothing but PowerOn reaches a handset without power
+	RefusedStale      RefusalName = "stale"       // the answer to something that this state does not ask
+	RefusedOn         RefusalName = "already-on"  // PowerOn with power on
+	RefusedLater      RefusalName = "not-built"   // behaviour of the hardware that this version leaves out
+)
+
+func (r *Refusal) Error() string {
+	return fmt.Sprintf("event %s is refused in state %s: %s", r.Event, r.State, r.Name)
+}
+
+var later = map[Event]bool{
+	ConnectionLost: true, AssociationDue: true, CertificateDue: true, HardReset: true, FactoryReset: true,
+	PhoneLock: true, RegistrarFailedOver: true,
+}
+
+// Step names the next state and what has to be done, or returns a [*Refusal] and m unchanged. It depends on its
+// arguments alone.
+func Step(m Machine, h Happening) (Machine, []Effect, error) {
+	if m.State == "" {
+		m.State = PoweredOff
+	}
+	for i := range table {
+		row := &table[i]
+		if row.On != h.Event || !row.matches(m) {
+			continue
+		}
+		return row.take(m, h), row.Effects, nil
+	}
+	return m, nil, &Refusal{m.State, h.Event, refusalName(m.State, h.Event)}
+}
+
+func refusalName(s State, e Event) RefusalName {
+	switch {
+	case s == PoweredOff:
+		return RefusedPoweredOff
+	case e == PowerOn:
+		return RefusedOn
+	case later[e]:
+		return RefusedLater
+	}
+	return RefusedStale
+}
+
+func (r *Row) matches(m Machine) bool {
+	if r.From == Any {
+		return m.State != PoweredOff && (r.When == nil || r.When.holds(m))
+	}
+	return r.From == m.State && (r.When == nil || r.When.holds(m))
+}
+
+func (r *Row) take(m Machine, h Happening) Machine {
+	from := m.State
+	switch r.To {
+	case Same:
+	case Origin:
+		m.State = m.From
+	default:
+		m.State = r.To
+	}
+	switch h.Event {
+	case PowerOn, Restarted:
+		m.Memory = h.Memory
+		m.ReEnrolled = false
+	case PowerOff:
+		return Machine{State: PoweredOff}
+	case CredentialsEntered:
+		m.Memory.Credentials = true
+		m.ReEnrolled = false
+	case CertificateIssued:
+		m.Memory.Certificate = true
+	case EnrollTicketRefused:
+		m.ReEnrolled = true
+	}
+	for _, effect := range r.Effects {
+		switch effect {
+		case DropCredentials:
+			m.Memory.Credentials = false
+		case MarkRefused, EraseSignIn:
+			m.Memory.Certificate = false
+		case ForgetRegistrar:
+			m.Memory.Registrar = false
+		case StoreRegistrar:
+			m.Memory.Registrar = true
+		}
+	}
+	m.Reason, m.Code = r.Reason, ""
+	if m.State == SignIn && m.Reason == "" {
+		m.Reason = ReasonStart
+	}
+	switch m.State {
+	case Failed:
+		m.From, m.Code = from, h.Code
+	case Updating:
+		m.From = from
+	case Rebooting:
+	default:
+		m.From = ""
+	}
+	return m
+}

@@ -1,0 +1,117 @@
+package devicestate
+
+// Pseudo states of the table.
+const (
+	Any    State = "*"      // every state with power
+	Same   State = "="      // the state it came from
+	Origin State = "origin" // the state that Machine.From names
+)
+
+// Guard is a condition of a row on the machine before the event.
+type Guard struct {
+	Name  string
+	holds func(Machine) bool
+}
+
+var (
+	registrarHeld    = &Guard{"registrar and certificate URL in flash", func(m Machine) bool { return m.Memory.Registrar }}
+	certificateHeld  = &Guard{"certificate in flash, not refused", func(m Machine) bool { return m.Memory.Certificate }}
+	firstReEnrol     = &Guard{"first time", func(m Machine) bool { return !m.ReEnrolled }}
+	fromUpdateLookup = &Guard{"from UpdateLookup", func(m Machine) bool { return m.From == UpdateLookup }}
+)
+
+// Row is one transition.
+type Row struct {
+	From    State
+	On      Event
+	When    *Guard // nil: always
+	To      State
+	Reason  Reason // of SignIn
+	Effects []Effect
+	Source  string
+}
+
+// Rows returns the transition table. The first row that matches is taken.
+func Rows() []Row { return append([]Row(nil), table...) }
+
+const (
+	bootOrder   = "handset.md §5.1, device connection process"
+	signInOrder = "handset.md §5.1 item 6"
+	ours        = "inferred, design of this project"
+)
+
+var table = []Row{
+	{Any, PowerOff, nil, PoweredOff, "", []Effect{LoseMemory}, ours},
+	{PoweredOff, PowerOn, nil, LinkDetect, "", []Effect{UntagFrames}, bootOrder},
+
+	{LinkDetect, CarrierMissing, nil, Same, "", nil, ours},
+	{LinkDetect, PolicyTagged, nil, AddressAcquire, "", []Effect{TagFrames}, "discovery.md §1.1"},
+	{LinkDetect, PolicyUntagged, nil, AddressAcquire, "", nil, "discovery.md §1.1, inferred for T=0"},
+	{LinkDetect, PolicyAbsent, nil, VlanDiscover, "", nil, "discovery.md §1.1, VLAN topic"},
+
+	{VlanDiscover, VlanOffered, nil, AddressAcquire, "", []Effect{ReleaseLease, TagFrames}, "discovery.md §1.2"},
+	{VlanDiscover, VlanAbsent, nil, AddressAcquire, "", nil, "discovery.md §1.2, boot continues"},
+	{VlanDiscover, VlanSilent, nil, AddressAcquire, "", nil, "discovery.md §1.2, boot continues"},
+	{VlanDiscover, CarrierMissing, nil, LinkDetect, "", nil, ours},
+
+	{AddressAcquire, AddressBound, nil, UpdateLookup, "", nil, bootOrder},
+	{AddressAcquire, AddressUnanswered, nil, Same, "", nil, "discovery.md §5, Acquiring IP Address"},
+	{AddressAcquire, AddressConflict, nil, Same, "", []Effect{DeclineLease}, "RFC 2131 §3.1 item 5"},
+	{AddressAcquire, CarrierMissing, nil, LinkDetect, "", []Effect{UntagFrames}, ours},
+
+	{UpdateLookup, ImageOffered, nil, Updating, "", nil, bootOrder},
+	{UpdateLookup, UpdateAnswered, nil, TimeSync, "", nil, bootOrder},
+
+	{TimeSync, ClockSet, registrarHeld, SignIn, "", []Effect{SetClock}, "handset.md §5.1 item 5, cache"},
+	{TimeSync, ClockUnset, registrarHeld, SignIn, "", nil, "handset.md §5.1 item 5, cache"},
+	{TimeSync, ClockSet, nil, PoolDiscover, "", []Effect{SetClock}, "discovery.md §6, position inferred"},
+	{TimeSync, ClockUnset, nil, PoolDiscover, "", nil, "discovery.md §6, position inferred"},
+
+	{PoolDiscover, RegistrarFound, nil, SignIn, "", nil, bootOrder},
+	{PoolDiscover, DiscoveryFailed, nil, Failed, "", []Effect{Report}, "discovery.md §4, inferred"},
+
+	{SignIn, CertificateFound, certificateHeld, Register, "", nil, "handset.md §6, persistence"},
+	{SignIn, CredentialsEntered, nil, RootChain, "", nil, signInOrder},
+
+	{RootChain, ChainHeld, nil, WebTicket, "", []Effect{StoreChain}, signInOrder},
+	{RootChain, ChainFailed, nil, Failed, "", []Effect{Report}, "handset.md §5.2, texts 3 and 4"},
+
+	{WebTicket, TicketGranted, nil, Enroll, "", []Effect{StoreIdentity}, signInOrder},
+	{WebTicket, TicketRefused, nil, SignIn, ReasonRefused, []Effect{DropCredentials, DropTicket, Report}, "web-services.md §3.4"},
+	{WebTicket, TicketOtherUser, nil, Failed, "", []Effect{DropCredentials, DropTicket, Report}, "Test-CsPhoneBootstrap, UserSipAddress"},
+	{WebTicket, TicketFailed, nil, Failed, "", []Effect{DropTicket, Report}, "web-services.md §3.4"},
+
+	{Enroll, CertificateIssued, nil, Register, "", []Effect{StoreCertificate, DropTicket}, signInOrder},
+	{Enroll, EnrollTicketRefused, firstReEnrol, WebTicket, "", []Effect{DropTicket}, "web-services.md §4.4"},
+	{Enroll, EnrollTicketRefused, nil, Failed, "", []Effect{DropTicket, Report}, "web-services.md §4.4"},
+	{Enroll, EnrollFailed, nil, Failed, "", []Effect{DropTicket, Report}, "web-services.md §4.4"},
+
+	{Register, Registered, nil, Provision, "", []Effect{StoreRegistrar}, bootOrder},
+	{Register, CandidatesExhausted, registrarHeld, PoolDiscover, "", []Effect{CloseConnection, ForgetRegistrar}, "discovery.md §1.6"},
+	{Register, CandidatesExhausted, nil, Failed, "", []Effect{CloseConnection, Report}, "discovery.md §1.6"},
+	{Register, CertificateRefused, nil, SignIn, ReasonRefused, []Effect{MarkRefused, DropCredentials, CloseConnection, Report}, "handset.md §0 item 10"},
+	{Register, SignOut, nil, SignIn, ReasonSignedOut, []Effect{CloseConnection, EraseSignIn, DropCredentials}, "handset.md §5.5"},
+
+	{Provision, Provisioned, nil, UpdateCheck, "", nil, "handset.md §5.1 item 7"},
+	{Provision, ProvisioningRefused, nil, UpdateCheck, "", nil, "sip.md §7.3, stays on"},
+	{UpdateCheck, ImageOffered, nil, Updating, "", nil, "handset.md §3.2 item 1"},
+	{UpdateCheck, UpdateAnswered, nil, Ready, "", nil, "handset.md §3.2 item 1"},
+
+	{Updating, ImageStored, nil, Rebooting, "", []Effect{StoreImage, Deregister, CloseConnection}, "handset.md §3.2 item 4"},
+	{Updating, ImageRejected, fromUpdateLookup, TimeSync, "", nil, ours},
+	{Updating, ImageRejected, nil, Ready, "", nil, ours},
+	{Rebooting, Restarted, nil, LinkDetect, "", []Effect{LoseMemory, UntagFrames}, bootOrder},
+
+	{Ready, UpdateDue, nil, UpdateCheck, "", nil, "handset.md §3.2 item 1"},
+	{Provision, SignOut, nil, SignIn, ReasonSignedOut, []Effect{Deregister, CloseConnection, EraseSignIn, DropCredentials}, "handset.md §5.5"},
+	{Provision, SignedOut, nil, SignIn, ReasonSignedOut, []Effect{Deregister, CloseConnection, EraseSignIn, DropCredentials, Report}, "sip.md §5.4"},
+	{Provision, Deactivated, nil, Register, "", []Effect{CloseConnection}, "sip.md §5.4"},
+	{UpdateCheck, SignOut, nil, SignIn, ReasonSignedOut, []Effect{Deregister, CloseConnection, EraseSignIn, DropCredentials}, "handset.md §5.5"},
+	{UpdateCheck, SignedOut, nil, SignIn, ReasonSignedOut, []Effect{Deregister, CloseConnection, EraseSignIn, DropCredentials, Report}, "sip.md §5.4"},
+	{UpdateCheck, Deactivated, nil, Register, "", []Effect{CloseConnection}, "sip.md §5.4"},
+	{Ready, SignOut, nil, SignIn, ReasonSignedOut, []Effect{Deregister, CloseConnection, EraseSignIn, DropCredentials}, "handset.md §5.5"},
+	{Ready, SignedOut, nil, SignIn, ReasonSignedOut, []Effect{Deregister, CloseConnection, EraseSignIn, DropCredentials, Report}, "sip.md §5.4"},
+	{Ready, Deactivated, nil, Register, "", []Effect{CloseConnection}, "sip.md §5.4"},
+	{Any, Reboot, nil, Rebooting, "", []Effect{Deregister, CloseConnection}, ours},
+	{Failed, Retry, nil, Origin, "", nil, ours},
+}
