@@ -1,0 +1,102 @@
+package dhcpserver
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/timeline"
+	"github.com/phone-edition/lpe/protocol/dhcpoption"
+)
+
+// ResponderConfig says what a registrar answers to DHCPINFORM.
+type ResponderConfig struct {
+	Station  ethernet.Station
+	Timeline *timeline.Timeline
+	Faults   *faults.Set
+	Clock    func() time.Time // time.Now if nil
+
+	Server netip.Addr // source of answers and option 54
+	Domain string     // DNS domain, for fault discovery=option43-wrong-host
+	Discovery
+}
+
+// Responder is the DHCP side of a registrar with EnableDHCPServer: it answers DHCPINFORM of class MS-UC-Client that
+// asks for 43 or 120, and nothing else ([T4b], [T13]; the exact reply is inferred, discovery.md §3.1).
+type Responder struct {
+	cfg  ResponderConfig
+	link *link
+}
+
+// StartResponder serves until Close.
+func StartResponder(cfg ResponderConfig) (*Responder, error) {
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if !cfg.Server.Is4() {
+		return nil, fmt.Errorf("dhcp responder: server address %s, IPv4 expected", text(cfg.Server))
+	}
+	if err := cfg.Discovery.check(); err != nil {
+		return nil, fmt.Errorf("dhcp responder: %w", err)
+	}
+	link, err := open(cfg.Station, cfg.Timeline, cfg.Clock)
+	if err != nil {
+		return nil, fmt.Errorf("dhcp responder: %w", err)
+	}
+	r := &Responder{cfg, link}
+	go link.run(r.handle, nil)
+	return r, nil
+}
+
+// Close ends the responder.
+func (p *Responder) Close() error { return p.link.close() }
+
+func (p *Responder) handle(r *request) {
+	if reason := unanswered(r); reason != "" {
+		p.link.drop(r, "%s", reason)
+		return
+	}
+	for _, name := range []string{"discovery=silent", "discovery=responder-off"} {
+		if _, on := p.cfg.Faults.On(name); on {
+			p.link.drop(r, "fault %s", name)
+			return
+		}
+	}
+	options, err := p.cfg.Discovery.options(p.cfg.Faults, p.cfg.Server, p.cfg.Domain, p.link.faultNote(r))
+	if err != nil {
+		p.link.note(timeline.Note, r.peer(), fmt.Sprintf("%s not answered: %v", r.kind, err))
+		return
+	}
+	m := r.answer(dhcpv4.MessageTypeAck, p.cfg.Server)
+	m.ClientIPAddr = r.ClientIPAddr
+	order := r.grant(m, options)
+	p.link.send(r, m, order, netip.AddrPortFrom(p.cfg.Server, serverPort), netip.AddrPortFrom(r.client, clientPort), r.from.SrcMAC)
+}
+
+// unanswered says why the responder ignores r, "" if it answers.
+func unanswered(r *request) string {
+	if r.kind != dhcpv4.MessageTypeInform {
+		return "the registrar answers INFORM alone"
+	}
+	class, ok := r.Options[dhcpoption.OptionClass]
+	if !ok {
+		return "no vendor class"
+	}
+	if r.class != dhcpoption.ClassUC {
+		return fmt.Sprintf("vendor class %q, %q expected", class, dhcpoption.ClassUC)
+	}
+	if _, ok := r.Options[55]; !ok {
+		return "no option 55"
+	}
+	if !r.wants(dhcpoption.OptionVendor) && !r.wants(dhcpoption.OptionSIPServers) {
+		return fmt.Sprintf("option 55 is %s, 43 or 120 expected", codes(r.Options[55]))
+	}
+	if !r.client.IsValid() {
+		return "ciaddr is 0.0.0.0"
+	}
+	return ""
+}
