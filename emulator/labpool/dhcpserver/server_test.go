@@ -24,7 +24,7 @@ func TestLease(t *testing.T) {
 		if offer.to.String() != "10.77.0.100:68" || offer.mac != handsetMAC.String() {
 			t.Errorf("offer went to %s at %q", offer.to, offer.mac)
 		}
-		if len(w.neighbors) != 0 {
+		if len(w.held()) != 0 {
 			t.Error("an offer made a neighbor")
 		}
 		for code, want := range map[uint8]string{1: "ffffff00", 3: "0a4d00fe", 6: "0a4d0001", 15: "636f6e746f736f2e636f6d", 42: "0a4d0001", 51: "00000e10", 54: "0a4d0001"} {
@@ -34,8 +34,8 @@ func TestLease(t *testing.T) {
 		}
 		ack := w.ask(selecting("10.77.0.100"))
 		wantOrder(t, ack, 53, 54, 51, 1, 3, 6, 15, 42)
-		if ack.MessageType() != dhcpv4.MessageTypeAck || w.neighbors[netip.MustParseAddr("10.77.0.100")] != handsetMAC.String() {
-			t.Errorf("ack %v, neighbors %v", ack, w.neighbors)
+		if ack.MessageType() != dhcpv4.MessageTypeAck || w.held()[ip4("10.77.0.100")] != handsetMAC.String() {
+			t.Errorf("ack %v, neighbors %v", ack, w.held())
 		}
 		second := w.ask(from(otherMAC, discover("CPE-OCPHONE")))
 		if addressOf(second.YourIPAddr).String() != "10.77.0.101" {
@@ -169,8 +169,8 @@ func TestLeaseEnds(t *testing.T) {
 	t.Run("release", func(t *testing.T) {
 		serve(t, config(), func(w *wire) {
 			bind(w)
-			if r := w.ask(ciaddr("10.77.0.100", message(dhcpv4.MessageTypeRelease, server))); r != nil || len(w.neighbors) != 0 {
-				t.Errorf("answer %v, neighbors %v", r, w.neighbors)
+			if r := w.ask(ciaddr("10.77.0.100", message(dhcpv4.MessageTypeRelease, server))); r != nil || len(w.held()) != 0 {
+				t.Errorf("answer %v, neighbors %v", r, w.held())
 			}
 			if r := w.ask(discover("CPE-OCPHONE")); addressOf(r.YourIPAddr).String() != "10.77.0.100" {
 				t.Errorf("after a release another address was offered: %s", r.YourIPAddr)
@@ -183,8 +183,8 @@ func TestLeaseEnds(t *testing.T) {
 			w.ask(message(dhcpv4.MessageTypeDecline, dhcpv4.Options{50: ip("10.77.0.100"), 54: serverIP.AsSlice()}))
 			wish := discover("CPE-OCPHONE")
 			wish.Options[50] = ip("10.77.0.100")
-			if r := w.ask(wish); addressOf(r.YourIPAddr).String() != "10.77.0.101" || len(w.neighbors) != 0 {
-				t.Errorf("a declined address was offered: %s, neighbors %v", r.YourIPAddr, w.neighbors)
+			if r := w.ask(wish); addressOf(r.YourIPAddr).String() != "10.77.0.101" || len(w.held()) != 0 {
+				t.Errorf("a declined address was offered: %s, neighbors %v", r.YourIPAddr, w.held())
 			}
 		})
 	})
@@ -194,11 +194,11 @@ func TestLeaseEnds(t *testing.T) {
 			w.pass(59 * time.Minute)
 			w.ask(selecting("10.77.0.100"))
 			w.pass(59 * time.Minute)
-			if len(w.neighbors) != 1 {
+			if len(w.held()) != 1 {
 				t.Error("a renewed lease ended")
 			}
 			w.pass(2 * time.Minute)
-			if len(w.neighbors) != 0 {
+			if len(w.held()) != 0 {
 				t.Error("a lease did not end")
 			}
 		})
@@ -227,8 +227,8 @@ func TestLeaseEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			serve(t, config(), func(w *wire) {
 				bind(w)
-				if w.ask(m); len(w.neighbors) != 1 || !w.dropped(m.MessageType().String()) {
-					t.Errorf("it was taken: neighbors %v, last observation %+v", w.neighbors, w.seen[len(w.seen)-1])
+				if w.ask(m); len(w.held()) != 1 || !w.dropped(m.MessageType().String()) {
+					t.Errorf("it was taken: neighbors %v, last observation %+v", w.held(), w.seen[len(w.seen)-1])
 				}
 			})
 		})

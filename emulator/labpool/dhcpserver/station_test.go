@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +30,7 @@ var (
 type wire struct {
 	ethernet.Station
 	t         *testing.T
+	mu        sync.Mutex // of neighbors
 	arrive    chan ethernet.Datagram
 	closed    chan struct{}
 	sent      []ethernet.Datagram
@@ -47,10 +49,25 @@ func newWire(t *testing.T) *wire {
 }
 
 func (w *wire) RawUDP(uint16) (ethernet.RawUDP, error) { return w, nil }
+
 func (w *wire) AddNeighbor(a netip.Addr, mac net.HardwareAddr) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.neighbors[a] = mac.String()
 }
-func (w *wire) DropNeighbor(a netip.Addr) { delete(w.neighbors, a) }
+
+func (w *wire) DropNeighbor(a netip.Addr) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.neighbors, a)
+}
+
+// held returns the neighbors of the moment.
+func (w *wire) held() map[netip.Addr]string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.neighbors)
+}
 
 func (w *wire) Send(d ethernet.Datagram) error {
 	w.sent = append(w.sent, d)
