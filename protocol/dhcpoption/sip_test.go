@@ -21,10 +21,16 @@ func TestSIPServers(t *testing.T) {
 	}{
 		{"lyncpool.contoso.com (23 bytes)", good120, []string{"lyncpool.contoso.com"}, false},
 		{"sip.contoso.com (18 bytes)", "000373697007636f6e746f736f03636f6d00", []string{"sip.contoso.com"}, false},
-		{"two, ISC domain-list", good120 + "096c796e63706f6f6c3207636f6e746f736f03636f6d00",
-			[]string{"lyncpool.contoso.com", "lyncpool2.contoso.com"}, false},
-		{"two, dnsmasq", good120 + "096c796e63706f6f6c32c009",
-			[]string{"lyncpool.contoso.com", "lyncpool2.contoso.com"}, true},
+		{
+			"two, ISC domain-list", good120 + "096c796e63706f6f6c3207636f6e746f736f03636f6d00",
+			[]string{"lyncpool.contoso.com", "lyncpool2.contoso.com"},
+			false,
+		},
+		{
+			"two, dnsmasq", good120 + "096c796e63706f6f6c32c009",
+			[]string{"lyncpool.contoso.com", "lyncpool2.contoso.com"},
+			true,
+		},
 		{"same name again", good120 + "c000", []string{"lyncpool.contoso.com", "lyncpool.contoso.com"}, true},
 		{"labels of printable length", "0028" + strings.Repeat("61", 40) + "00", []string{strings.Repeat("a", 40)}, false},
 	} {

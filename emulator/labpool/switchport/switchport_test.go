@@ -118,8 +118,11 @@ func TestMEDOnlyAfterAnEndpoint(t *testing.T) {
 		time.Sleep(40 * time.Second)
 	})
 	want := []sentFrame{
-		{0, false}, {30 * time.Second, false},
-		{35 * time.Second, true}, {36 * time.Second, true}, {37 * time.Second, true},
+		{0, false},
+		{30 * time.Second, false},
+		{35 * time.Second, true},
+		{36 * time.Second, true},
+		{37 * time.Second, true},
 		{67 * time.Second, true},
 	}
 	if diff := cmp.Diff(want, sent, cmp.AllowUnexported(sentFrame{})); diff != "" {

@@ -36,7 +36,7 @@ func (p pipe) ReadFrom(b []byte) (int, net.Addr, error) {
 func (p pipe) WriteTo(b []byte, _ net.Addr) (int, error) { return p.conn.Write(b) }
 
 // query asks with the library that the handset uses, over a pipe in virtual time.
-func query(t *testing.T, cfg Config) (answer *beevik.Response, err error, seen []string) {
+func query(t *testing.T, cfg Config) (answer *beevik.Response, seen []string, err error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
@@ -55,7 +55,7 @@ func query(t *testing.T, cfg Config) (answer *beevik.Response, err error, seen [
 			t.Error(closeErr)
 		}
 	})
-	return answer, err, seen
+	return answer, seen, err
 }
 
 func TestAnswer(t *testing.T) {
@@ -77,7 +77,7 @@ func TestAnswer(t *testing.T) {
 			if test.name == "wrong from later" {
 				cfg.Clock = func() time.Time { return time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC) }
 			}
-			answer, err, seen := query(t, cfg)
+			answer, seen, err := query(t, cfg)
 			if err != nil {
 				t.Fatal(err, seen)
 			}
@@ -95,7 +95,7 @@ func TestAnswer(t *testing.T) {
 }
 
 func TestSilence(t *testing.T) {
-	_, err, seen := query(t, Config{Faults: faults.NewSet(faults.Fault{Name: "time=silent"})})
+	_, seen, err := query(t, Config{Faults: faults.NewSet(faults.Fault{Name: "time=silent"})})
 	if err == nil || !strings.Contains(strings.Join(seen, "\n"), "dropped fault time=silent") {
 		t.Errorf("error %v, timeline %q", err, seen)
 	}
