@@ -1,6 +1,9 @@
 package devicestate
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // FlashVersion is the version of the layout of [Flash].
 const FlashVersion = 1
@@ -39,6 +42,9 @@ func (Key) String() string { return "***" }
 
 // GoString returns the mask.
 func (Key) GoString() string { return "***" }
+
+// Format writes the mask for every verb.
+func (Key) Format(s fmt.State, _ rune) { fmt.Fprint(s, "***") }
 
 // Memory tells what f brings to a boot, without credentials.
 func (f *Flash) Memory() Memory {

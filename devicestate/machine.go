@@ -1,6 +1,9 @@
 package devicestate
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Reason says why the handset waits for credentials.
 type Reason string
@@ -67,6 +70,7 @@ var later = map[Event]bool{
 // Step names the next state and what has to be done, or returns a [*Refusal] and m unchanged. It depends on its
 // arguments alone.
 func Step(m Machine, h Happening) (Machine, []Effect, error) {
+	before := m
 	if m.State == "" {
 		m.State = PoweredOff
 	}
@@ -75,9 +79,9 @@ func Step(m Machine, h Happening) (Machine, []Effect, error) {
 		if row.On != h.Event || !row.matches(m) {
 			continue
 		}
-		return row.take(m, h), row.Effects, nil
+		return row.take(m, h), slices.Clone(row.Effects), nil
 	}
-	return m, nil, &Refusal{m.State, h.Event, refusalName(m.State, h.Event)}
+	return before, nil, &Refusal{m.State, h.Event, refusalName(m.State, h.Event)}
 }
 
 func refusalName(s State, e Event) RefusalName {

@@ -14,9 +14,13 @@ type Guard struct {
 }
 
 var (
-	registrarHeld    = &Guard{"registrar and certificate URL in flash", func(m Machine) bool { return m.Memory.Registrar }}
-	certificateHeld  = &Guard{"certificate in flash, not refused", func(m Machine) bool { return m.Memory.Certificate }}
-	firstReEnrol     = &Guard{"first time", func(m Machine) bool { return !m.ReEnrolled }}
+	registrarHeld   = &Guard{"registrar and certificate URL in flash", func(m Machine) bool { return m.Memory.Registrar }}
+	certificateHeld = &Guard{"certificate in flash, not refused", func(m Machine) bool { return m.Memory.Certificate }}
+	firstReEnrol    = &Guard{"first time", func(m Machine) bool { return !m.ReEnrolled }}
+	fromEnroll      = &Guard{"from Enroll", func(m Machine) bool { return m.From == Enroll }}
+	credentialsUsed = &Guard{"from WebTicket, credentials consumed", func(m Machine) bool {
+		return m.From == WebTicket && !m.Memory.Credentials
+	}}
 	fromUpdateLookup = &Guard{"from UpdateLookup", func(m Machine) bool { return m.From == UpdateLookup }}
 )
 
@@ -113,5 +117,7 @@ var table = []Row{
 	{Ready, SignedOut, nil, SignIn, ReasonSignedOut, []Effect{Deregister, CloseConnection, EraseSignIn, DropCredentials, Report}, "sip.md §5.4"},
 	{Ready, Deactivated, nil, Register, "", []Effect{CloseConnection}, "sip.md §5.4"},
 	{Any, Reboot, nil, Rebooting, "", []Effect{Deregister, CloseConnection}, ours},
+	{Failed, Retry, credentialsUsed, SignIn, ReasonRefused, nil, ours},
+	{Failed, Retry, fromEnroll, WebTicket, "", nil, "the ticket is gone; " + ours},
 	{Failed, Retry, nil, Origin, "", nil, ours},
 }
