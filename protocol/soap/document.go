@@ -1,0 +1,169 @@
+package soap
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/beevik/etree"
+)
+
+// Bounds of a document.
+const (
+	MaxSize  = 256 << 10
+	MaxDepth = 64
+)
+
+// Errors of Parse.
+var (
+	ErrTooLarge  = errors.New("XML document exceeds its bounds")
+	ErrTooDeep   = errors.New("XML document is nested too deeply")
+	ErrMalformed = errors.New("XML document is malformed")
+)
+
+// Parse reads a document within the bounds. A document type declaration is refused.
+func Parse(b []byte) (*etree.Document, error) {
+	if len(b) > MaxSize {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxSize)
+	}
+	if err := checkDepth(b); err != nil {
+		return nil, err
+	}
+	doc := etree.NewDocument()
+	doc.ReadSettings.PreserveCData = false
+	if err := doc.ReadFromBytes(b); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if doc.Root() == nil {
+		return nil, fmt.Errorf("%w: no root element", ErrMalformed)
+	}
+	return doc, nil
+}
+
+func checkDepth(b []byte) error {
+	decoder := xml.NewDecoder(bytes.NewReader(b))
+	for depth := 0; ; {
+		token, err := decoder.RawToken()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		switch token.(type) {
+		case xml.StartElement:
+			if depth++; depth > MaxDepth {
+				return fmt.Errorf("%w: more than %d levels", ErrTooDeep, MaxDepth)
+			}
+		case xml.EndElement:
+			depth--
+		case xml.Directive:
+			return fmt.Errorf("%w: a document type declaration", ErrMalformed)
+		}
+	}
+}
+
+// Find returns the first element with that local name, depth first, root included.
+func Find(root *etree.Element, local string) *etree.Element {
+	if root == nil || root.Tag == local {
+		return root
+	}
+	for _, child := range root.ChildElements() {
+		if found := Find(child, local); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// FindAll returns every element with that local name in document order.
+func FindAll(root *etree.Element, local string) []*etree.Element {
+	var out []*etree.Element
+	if root == nil {
+		return nil
+	}
+	if root.Tag == local {
+		out = append(out, root)
+	}
+	for _, child := range root.ChildElements() {
+		out = append(out, FindAll(child, local)...)
+	}
+	return out
+}
+
+// Child returns the first child element with that local name, or nil.
+func Child(e *etree.Element, local string) *etree.Element {
+	if e == nil {
+		return nil
+	}
+	for _, child := range e.ChildElements() {
+		if child.Tag == local {
+			return child
+		}
+	}
+	return nil
+}
+
+// Path follows local names from e.
+func Path(e *etree.Element, locals ...string) *etree.Element {
+	for _, local := range locals {
+		e = Child(e, local)
+	}
+	return e
+}
+
+// Text is the trimmed text of e, "" for nil.
+func Text(e *etree.Element) string {
+	if e == nil {
+		return ""
+	}
+	return strings.TrimSpace(e.Text())
+}
+
+// Attr returns the attribute with that local name, whatever its prefix.
+func Attr(e *etree.Element, local string) string {
+	if e == nil {
+		return ""
+	}
+	for _, a := range e.Attr {
+		if strings.EqualFold(a.Key, local) && a.Space != "xmlns" {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+// Name resolves the element's namespace.
+func Name(e *etree.Element) xml.Name {
+	if e == nil {
+		return xml.Name{}
+	}
+	return xml.Name{Space: e.NamespaceURI(), Local: e.Tag}
+}
+
+// QName resolves a text of the form prefix:local in the scope of e.
+func QName(e *etree.Element, text string) xml.Name {
+	prefix, local, ok := strings.Cut(strings.TrimSpace(text), ":")
+	if !ok {
+		prefix, local = "", prefix
+	}
+	for at := e; at != nil; at = at.Parent() {
+		for _, a := range at.Attr {
+			if prefix == "" && a.Space == "" && a.Key == "xmlns" || prefix != "" && a.Space == "xmlns" && a.Key == prefix {
+				return xml.Name{Space: a.Value, Local: local}
+			}
+		}
+	}
+	return xml.Name{Local: local}
+}
+
+// Escape writes text so that it can stand in element content or a double-quoted attribute.
+func Escape(text string) string {
+	var b strings.Builder
+	// EscapeText fails only when the writer does.
+	_ = xml.EscapeText(&b, []byte(text))
+	return b.String()
+}
