@@ -31,7 +31,6 @@ type speaker struct {
 
 type endpoint struct {
 	id      string // chassis and port id
-	knows   bool   // it named a voice policy
 	expires time.Time
 }
 
@@ -50,8 +49,8 @@ func (s *speaker) med(now time.Time) bool {
 }
 
 // hear takes in a data unit and returns what it changed, or "". An endpoint that is new, which a new chassis or port id
-// means too, starts a fast start; so does one that no longer knows its policy, since the lab's switch does not see the
-// link of a rebooting handset drop.
+// means too, starts a fast start. So does one that says that it does not know its policy while none is under way: the
+// lab's switch does not see the link of a rebooting handset drop.
 func (s *speaker) hear(mac net.HardwareAddr, unit lldp.PDU, now time.Time) string {
 	med, ok := unit.MED()
 	if !ok || med.Class < 1 || med.Class > lldp.ClassEndpointIII {
@@ -67,15 +66,13 @@ func (s *speaker) hear(mac net.HardwareAddr, unit lldp.PDU, now time.Time) strin
 	if !known && len(s.endpoints) >= maxEndpoints {
 		return fmt.Sprintf("endpoint not kept: %d are known already", maxEndpoints)
 	}
-	_, knows := unit.VoicePolicy()
 	e := endpoint{
 		id:      fmt.Sprint(unit.ChassisID, unit.PortID),
-		knows:   knows,
 		expires: now.Add(time.Duration(unit.TTL) * time.Second),
 	}
 	s.endpoints[key] = e
-	forgot := old.knows && !e.knows
-	if known && e.id == old.id && !forgot {
+	_, knows := unit.VoicePolicy()
+	if known && e.id == old.id && (knows || s.fast > 0) {
 		return ""
 	}
 	s.fast = fastCount

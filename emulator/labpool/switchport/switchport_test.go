@@ -150,7 +150,7 @@ func TestFastStartAgain(t *testing.T) {
 		before, after lldp.PDU
 		want          int // units in the 5 s after
 	}{
-		{"same endpoint, still without a policy", handset(nil, ""), handset(nil, ""), 0},
+		{"rebooted, still without a policy", handset(nil, ""), handset(nil, ""), 3},
 		{"same endpoint, now with its policy", handset(nil, ""), handset(&voice200, ""), 0},
 		{"rebooted, by its chassis id", handset(&voice200, "10.77.0.9"), other, 3},
 		{"rebooted, by its policy", handset(&voice200, ""), handset(nil, ""), 3},
