@@ -1,0 +1,93 @@
+package devicestate_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phone-edition/lpe/devicestate"
+)
+
+func fullFlash() devicestate.Flash {
+	return devicestate.Flash{
+		Version: devicestate.FlashVersion, Registrar: "atl-cs-001.litwareinc.com", RegistrarPort: 5061,
+		CertificateURL: "https://atl-cs-001.litwareinc.com:443/CertProv/CertProvisioningService.svc",
+		UpdateURL:      "https://atl-cs-001.litwareinc.com:443/RequestHandler/ucdevice.upx",
+		Chain:          [][]byte{{0x30, 0x01}, {0x30, 0x02}},
+		SIPAddress:     "sip:kenmyer@litwareinc.com", Number: "1219", EPID: "0123456789", PINForm: "p1",
+		Certificate: []byte{0x30, 0x03}, Key: devicestate.Key("PRIVATE"), CertificateRefused: true,
+		Profile: "polycom-cx600-4.0.7577.4463", PreviousProfile: "polycom-cx600-4.0.7577.107",
+		ClockOffset: -3 * time.Hour, ClockKept: true,
+	}
+}
+
+func TestFlashRoundTrip(t *testing.T) {
+	for _, want := range []devicestate.Flash{{}, fullFlash()} {
+		text, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got devicestate.Flash
+		if err := json.Unmarshal(text, &got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+func TestKeyIsNeverPrinted(t *testing.T) {
+	flash := fullFlash()
+	for _, value := range []any{flash, &flash, flash.Key, []any{flash.Key}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%08b"} {
+			text := fmt.Sprintf(verb, value)
+			for _, secret := range []string{"PRIVATE", "50524956415445", "80 82 73", "01010000"} {
+				if strings.Contains(text, secret) {
+					t.Errorf("%s of %T prints the key: %s", verb, value, text)
+				}
+			}
+		}
+	}
+	if got := flash.Key.String() + flash.Key.GoString(); got != "******" {
+		t.Errorf("String and GoString give %q", got)
+	}
+}
+
+func TestFlashMemory(t *testing.T) {
+	held := fullFlash()
+	held.CertificateRefused = false
+	for _, tt := range []struct {
+		name  string
+		flash func(*devicestate.Flash)
+		want  devicestate.Memory
+	}{
+		{"full", func(*devicestate.Flash) {}, devicestate.Memory{Registrar: true, Certificate: true}},
+		{"no URL", func(f *devicestate.Flash) { f.CertificateURL = "" }, devicestate.Memory{Certificate: true}},
+		{"no registrar", func(f *devicestate.Flash) { f.Registrar = "" }, devicestate.Memory{Certificate: true}},
+		{"no key", func(f *devicestate.Flash) { f.Key = nil }, devicestate.Memory{Registrar: true}},
+		{"refused", func(f *devicestate.Flash) { f.CertificateRefused = true }, devicestate.Memory{Registrar: true}},
+		{"signed out", func(f *devicestate.Flash) { f.EraseSignIn() }, devicestate.Memory{Registrar: true}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			flash := held
+			tt.flash(&flash)
+			if got := flash.Memory(); got != tt.want {
+				t.Errorf("%+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestEraseSignInKeepsChainRegistrarAndEPID(t *testing.T) {
+	got, want := fullFlash(), fullFlash()
+	got.EraseSignIn()
+	want.SIPAddress, want.Number, want.Certificate, want.Key, want.CertificateRefused = "", "", nil, nil, false
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
