@@ -1,0 +1,227 @@
+// Package directory is the user store of a lab's pool: who has which number, PIN and password, and the PIN policy.
+package directory
+
+import (
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Reason is a PIN failure, named as in the UCMA enumeration PinFailureReason (web-services.md §3.4).
+type Reason string
+
+// The reasons that this directory gives.
+const (
+	UserDoesNotExist           Reason = "UserDoesNotExist"
+	IncorrectPIN               Reason = "IncorrectPin"
+	UserPINAccountLocked       Reason = "UserPinAccountLocked"
+	UserPINDisabled            Reason = "UserPinAccountDisabled"
+	PINNotSet                  Reason = "PinNotSet"
+	PINExpired                 Reason = "PinExpired"
+	NonUniqueUser              Reason = "NonUniqueUser"
+	PINBelowRequirements       Reason = "PinDoesNotMeetMinimumRequirements"
+	hashIterations                    = 64 // a lab's secrets are test data; the hash only keeps them out of memory dumps and logs
+	saltSize                          = 16
+	observationWindow                 = 30 * time.Minute
+	localLock                         = time.Hour
+	patternRun                        = 4 // consecutive digits that make a common pattern
+	minPINLength, maxPINLength        = 4, 24
+)
+
+// PINError is a refused sign-in.
+type PINError struct{ Reason Reason }
+
+func (e *PINError) Error() string { return "PIN sign-in refused: " + string(e.Reason) }
+
+// User is what others may know of a user.
+type User struct {
+	SIPAddress string // sip:user@domain
+	LineURI    string
+	Enabled    bool
+}
+
+// Account describes a user to create. An empty PIN means that none is set.
+type Account struct {
+	User
+	PIN, Login, Password string
+	Locked               bool
+}
+
+// Policy is the PIN policy of every user, Set-CsPinPolicy.
+type Policy struct {
+	MinLength       int           // 0 means 5
+	MaximumAttempts int           // overrides the local limit only, 0: by length
+	Lifetime        time.Duration // 0: never expires
+	CommonPatterns  bool
+}
+
+// Config makes a directory.
+type Config struct {
+	Policy   Policy
+	Accounts []Account
+	Now      func() time.Time // nil: time.Now
+}
+
+// Directory is the store. Its methods may be called from several goroutines.
+type Directory struct {
+	policy Policy
+	now    func() time.Time
+
+	mu    sync.Mutex
+	users []*entry
+}
+
+type entry struct {
+	User
+	login         string
+	password, pin secretHash
+	pinChanged    time.Time
+	expired       bool
+
+	local, global int // failed attempts
+	windowBegan   time.Time
+	lockedUntil   time.Time
+	locked        bool // until somebody unlocks
+}
+
+// secretHash is a salted hash; the zero value matches nothing.
+type secretHash struct{ salt, sum []byte }
+
+func newHash(text string) (h secretHash, err error) {
+	h.salt = make([]byte, saltSize)
+	rand.Read(h.salt) // never fails, crypto/rand
+	h.sum, err = pbkdf2.Key(sha256.New, text, h.salt, hashIterations, sha256.Size)
+	return h, err
+}
+
+func (h secretHash) set() bool { return len(h.sum) > 0 }
+
+func (h secretHash) matches(text string) bool {
+	sum, err := pbkdf2.Key(sha256.New, text, h.salt, hashIterations, sha256.Size)
+	return err == nil && h.set() && subtle.ConstantTimeCompare(sum, h.sum) == 1
+}
+
+// New makes a directory with the accounts.
+func New(cfg Config) (*Directory, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Policy.MinLength == 0 {
+		cfg.Policy.MinLength = 5
+	}
+	d := &Directory{policy: cfg.Policy, now: cfg.Now}
+	for _, a := range cfg.Accounts {
+		e := &entry{User: a.User, login: a.Login, locked: a.Locked}
+		var err error
+		if a.Password != "" {
+			if e.password, err = newHash(a.Password); err != nil {
+				return nil, err
+			}
+		}
+		if a.PIN != "" {
+			if err := d.setPIN(e, a.PIN); err != nil {
+				return nil, fmt.Errorf("%s: %w", a.SIPAddress, err)
+			}
+		}
+		d.users = append(d.users, e)
+	}
+	return d, nil
+}
+
+// numbers splits a LineURI: digits of the number, extension.
+func numbers(lineURI string) (number, extension string) {
+	number, params, _ := strings.Cut(strings.TrimPrefix(lineURI, "tel:"), ";")
+	_, extension, _ = strings.Cut(";"+params, ";ext=")
+	return strings.TrimPrefix(number, "+"), extension
+}
+
+// dialled reports whether number, as dialled with or without plus, is the user's number, extension, or both in a row.
+func (e *entry) dialled(number string) bool {
+	number = strings.TrimPrefix(number, "+")
+	full, extension := numbers(e.LineURI)
+	return number != "" && (number == full || number == extension)
+}
+
+func (d *Directory) find(sip string) *entry {
+	for _, e := range d.users {
+		if strings.EqualFold(strings.TrimPrefix(e.SIPAddress, "sip:"), strings.TrimPrefix(sip, "sip:")) {
+			return e
+		}
+	}
+	return nil
+}
+
+// BySIP finds a user by SIP address, with or without sip:.
+func (d *Directory) BySIP(sip string) (User, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e := d.find(sip); e != nil {
+		return e.User, true
+	}
+	return User{}, false
+}
+
+// Users lists everybody.
+func (d *Directory) Users() []User {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []User
+	for _, e := range d.users {
+		out = append(out, e.User)
+	}
+	return out
+}
+
+// Login checks login and password; a locked PIN does not matter here.
+func (d *Directory) Login(login, password string) (User, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range d.users {
+		if login != "" && strings.EqualFold(e.login, login) && e.password.matches(password) {
+			return e.User, true
+		}
+	}
+	return User{}, false
+}
+
+// change applies f to a user, or reports that there is none.
+func (d *Directory) change(sip string, f func(*entry) error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e := d.find(sip)
+	if e == nil {
+		return &PINError{UserDoesNotExist}
+	}
+	return f(e)
+}
+
+// Enable lets a user sign in.
+func (d *Directory) Enable(sip string) error {
+	return d.change(sip, func(e *entry) error { e.Enabled = true; return nil })
+}
+
+// Disable keeps a user out.
+func (d *Directory) Disable(sip string) error {
+	return d.change(sip, func(e *entry) error { e.Enabled = false; return nil })
+}
+
+// SetLineURI gives a user another line.
+func (d *Directory) SetLineURI(sip, lineURI string) error {
+	return d.change(sip, func(e *entry) error { e.LineURI = lineURI; return nil })
+}
+
+// SortedSIP lists the SIP addresses in order.
+func (d *Directory) SortedSIP() []string {
+	var out []string
+	for _, u := range d.Users() {
+		out = append(out, u.SIPAddress)
+	}
+	slices.Sort(out)
+	return out
+}

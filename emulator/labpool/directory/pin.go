@@ -1,0 +1,184 @@
+package directory
+
+import (
+	"strings"
+	"time"
+)
+
+// SignIn finds the user of number and PIN. Of two users with one number the PIN tells which is meant. A wrong PIN is
+// counted once, for each user whom the number dials; a number that nobody has is counted for nobody.
+func (d *Directory) SignIn(number, pin string, now time.Time) (User, *PINError) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var dialled, matching []*entry
+	for _, e := range d.users {
+		if !e.dialled(number) {
+			continue
+		}
+		dialled = append(dialled, e)
+		if e.pin.matches(pin) {
+			matching = append(matching, e)
+		}
+	}
+	switch {
+	case len(dialled) == 0:
+		return User{}, &PINError{UserDoesNotExist}
+	case len(matching) > 1:
+		return User{}, &PINError{NonUniqueUser}
+	case len(matching) == 1:
+		return d.admit(matching[0], now)
+	}
+	return User{}, d.refuse(dialled, now)
+}
+
+// admit checks the state of the user whose PIN is right.
+func (d *Directory) admit(e *entry, now time.Time) (User, *PINError) {
+	if reason := d.state(e, now); reason != "" {
+		return User{}, &PINError{reason}
+	}
+	e.local, e.windowBegan = 0, time.Time{}
+	return e.User, nil
+}
+
+func (d *Directory) state(e *entry, now time.Time) Reason {
+	switch {
+	case !e.Enabled:
+		return UserPINDisabled
+	case e.locked || now.Before(e.lockedUntil):
+		return UserPINAccountLocked
+	case e.expired || d.policy.Lifetime > 0 && now.After(e.pinChanged.Add(d.policy.Lifetime)):
+		return PINExpired
+	}
+	return ""
+}
+
+// refuse counts a wrong PIN and names the reason of the first user dialled.
+func (d *Directory) refuse(dialled []*entry, now time.Time) *PINError {
+	first := IncorrectPIN
+	for i, e := range dialled {
+		reason := d.state(e, now)
+		if reason == "" && !e.pin.set() {
+			reason = PINNotSet
+		}
+		if reason == "" {
+			d.count(e, now)
+			reason = IncorrectPIN
+		}
+		if i == 0 {
+			first = reason
+		}
+	}
+	return &PINError{first}
+}
+
+// count adds a failed attempt. The local limit within the observation window locks for an hour, after which the local
+// count begins anew; the global limit locks until somebody unlocks (handset.md §4, PIN policy).
+func (d *Directory) count(e *entry, now time.Time) {
+	if e.windowBegan.IsZero() || now.Sub(e.windowBegan) > observationWindow {
+		e.local, e.windowBegan = 0, now
+	}
+	e.local++
+	e.global++
+	local, global := d.limits()
+	if e.local >= local {
+		e.local, e.windowBegan, e.lockedUntil = 0, time.Time{}, now.Add(localLock)
+	}
+	if e.global >= global {
+		e.locked = true
+	}
+}
+
+// limits depend on the policy's length: 4 digits 10 and 100, 5 digits 25 and 1000, more 25 and 5000. The source leaves
+// out exactly six; it is taken as more than five.
+func (d *Directory) limits() (local, global int) {
+	local, global = 25, 5000
+	switch {
+	case d.policy.MinLength <= 4:
+		local, global = 10, 100
+	case d.policy.MinLength == 5:
+		global = 1000
+	}
+	if d.policy.MaximumAttempts > 0 {
+		local = d.policy.MaximumAttempts
+	}
+	return local, global
+}
+
+// Attempts returns how many wrong PINs were counted for the user since the last unlock.
+func (d *Directory) Attempts(sip string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e := d.find(sip); e != nil {
+		return e.global
+	}
+	return 0
+}
+
+// SetPIN gives a user a new PIN, which must meet the policy.
+func (d *Directory) SetPIN(sip, pin string) error {
+	return d.change(sip, func(e *entry) error { return d.setPIN(e, pin) })
+}
+
+func (d *Directory) setPIN(e *entry, pin string) error {
+	if !d.meetsPolicy(e, pin) {
+		return &PINError{PINBelowRequirements}
+	}
+	hash, err := newHash(pin)
+	if err != nil {
+		return err
+	}
+	e.pin, e.pinChanged, e.expired = hash, d.now(), false
+	return nil
+}
+
+func (d *Directory) meetsPolicy(e *entry, pin string) bool {
+	if len(pin) < max(d.policy.MinLength, minPINLength) || len(pin) > maxPINLength || strings.Trim(pin, "0123456789") != "" {
+		return false
+	}
+	if d.policy.CommonPatterns {
+		return true
+	}
+	number, extension := numbers(e.LineURI)
+	return pin != number && pin != extension && strings.Trim(pin, pin[:1]) != "" && !hasRun(pin)
+}
+
+// hasRun reports four consecutive digits in a row, up or down.
+func hasRun(pin string) bool {
+	for _, step := range []int{1, -1} {
+		run := 1
+		for i := 1; i < len(pin); i++ {
+			if int(pin[i])-int(pin[i-1]) == step {
+				run++
+			} else {
+				run = 1
+			}
+			if run >= patternRun {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Unlock clears both counts and both locks.
+func (d *Directory) Unlock(sip string) error {
+	return d.change(sip, func(e *entry) error {
+		e.local, e.global, e.windowBegan, e.lockedUntil, e.locked = 0, 0, time.Time{}, time.Time{}, false
+		return nil
+	})
+}
+
+// Lock locks a user's PIN until somebody unlocks it.
+func (d *Directory) Lock(sip string) error {
+	return d.change(sip, func(e *entry) error { e.locked = true; return nil })
+}
+
+// ClearPIN leaves a user without a PIN.
+func (d *Directory) ClearPIN(sip string) error {
+	return d.change(sip, func(e *entry) error { e.pin = secretHash{}; return nil })
+}
+
+// ExpirePIN makes a user's PIN expired.
+func (d *Directory) ExpirePIN(sip string) error {
+	return d.change(sip, func(e *entry) error { e.expired = true; return nil })
+}
