@@ -1,5 +1,6 @@
-// Package deviceupdate is the query of the device update service. No source shows its XML: the element names follow
-// the fields of the service's audit log, the rest is this project's invention until a capture is found (handset.md §3.3).
+// Package deviceupdate is the query of the device update service and its answer. No capture and no specification of
+// it is known: the names of both bodies are invented after the fields of the service's audit log (handset.md §3.3),
+// and the image is a text file of the lab. A capture replaces this package's documents, not its users.
 package deviceupdate
 
 import (
@@ -13,141 +14,169 @@ import (
 	"strings"
 )
 
+// Bounds of a document.
 const (
-	maxSize  = 256 << 10
-	maxDepth = 64
+	MaxSize  = 256 << 10 // bytes
+	MaxDepth = 64        // elements, the root is 1
 )
 
-// Errors of reading.
+// Errors that the Parse functions wrap.
 var (
-	ErrTooLarge  = errors.New("update document exceeds its bounds")
-	ErrMalformed = errors.New("not an update document")
-	ErrDamaged   = errors.New("the image's SHA-256 does not match")
+	ErrTooLarge  = errors.New("device update document is too large")
+	ErrMalformed = errors.New("not a device update document")
+	ErrChecksum  = errors.New("the image has another checksum than announced")
 )
 
-// Module is one file of the firmware.
+// ContentType of the query (invented).
+const ContentType = "text/xml; charset=utf-8"
+
+// Request is the handset's query: who it is and what it runs.
+type Request struct {
+	XMLName      xml.Name  `xml:"Request"`
+	DeviceType   string    `xml:"DeviceType"` // UCPhone
+	MACAddress   string    `xml:"MacAddress"` // upper case, hyphens: 00-04-F2-00-01-76; may be blank
+	SerialNumber string    `xml:"SerialNumber"`
+	Vendor       string    `xml:"Vendor"`
+	Brand        string    `xml:"Brand"`
+	Model        string    `xml:"Model"`
+	Revision     string    `xml:"Revision"`
+	Locale       string    `xml:"Locale"` // ENU
+	Modules      []Module  `xml:"Modules>Module"`
+	Unknown      []Element `xml:",any"`
+}
+
+// Module is one installed file.
 type Module struct {
 	FileName  string `xml:"FileName"`
 	Version   string `xml:"Version"`
-	Timestamp string `xml:"Timestamp,omitempty"`
+	Timestamp string `xml:"Timestamp"`
 }
 
-// Request tells what the handset is and runs.
-type Request struct {
-	XMLName      xml.Name `xml:"Request"`
-	DeviceType   string   `xml:"DeviceType"`
-	MACAddress   string   `xml:"MacAddress"`
-	SerialNumber string   `xml:"SerialNumber"`
-	Vendor       string   `xml:"Vendor"`
-	Brand        string   `xml:"Brand"`
-	Model        string   `xml:"Model"`
-	Revision     string   `xml:"Revision"`
-	Locale       string   `xml:"Locale"`
-	Modules      []Module `xml:"Modules>Module"`
-}
-
-// Update is one image offered.
-type Update struct {
-	FileName string `xml:"FileName"`
-	Version  string `xml:"Version"`
-	URI      string `xml:"Uri"`
-	SHA256   string `xml:"Sha256"` // hex
-}
-
-// Response offers updates, or none.
+// Response is the answer; without updates there is nothing to do.
 type Response struct {
-	XMLName xml.Name `xml:"Response"`
-	Updates []Update `xml:"Update"`
+	XMLName xml.Name  `xml:"Response"`
+	Updates []Update  `xml:"Update"`
+	Unknown []Element `xml:",any"`
 }
 
-// Append writes the request.
+// Update is one image that is offered.
+type Update struct {
+	FileName string    `xml:"FileName"`
+	Version  string    `xml:"Version"`
+	URI      string    `xml:"Uri"`
+	SHA256   string    `xml:"Sha256"` // hex of the image's SHA-256
+	Unknown  []Element `xml:",any"`
+}
+
+// Element is what this package has no field for; it is kept.
+type Element struct {
+	XMLName xml.Name
+	Attrs   []xml.Attr `xml:",any,attr"`
+	Inner   string     `xml:",innerxml"`
+}
+
+const declaration = `<?xml version="1.0" encoding="utf-8"?>`
+
+// Append writes the query.
 func (r Request) Append(b []byte) ([]byte, error) { return appendXML(b, r) }
 
-// Append writes the response.
-func (r Response) Append(b []byte) ([]byte, error) { return appendXML(b, r) }
-
-func appendXML(b []byte, v any) ([]byte, error) {
-	text, err := xml.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("update document: %w", err)
-	}
-	return append(append(b, xml.Header...), text...), nil
-}
-
-// ParseRequest reads a request; unknown elements are ignored.
+// ParseRequest reads the query.
 func ParseRequest(b []byte) (Request, error) {
 	var r Request
-	return r, parse(b, &r)
+	if err := parseXML(b, &r); err != nil {
+		return Request{}, err
+	}
+	if r.DeviceType == "" || r.Model == "" {
+		return r, fmt.Errorf("%w: no DeviceType or no Model", ErrMalformed)
+	}
+	return r, nil
 }
 
-// ParseResponse reads a response; unknown elements are ignored.
+// Append writes the answer.
+func (r Response) Append(b []byte) ([]byte, error) { return appendXML(b, r) }
+
+// ParseResponse reads the answer.
 func ParseResponse(b []byte) (Response, error) {
 	var r Response
-	return r, parse(b, &r)
+	if err := parseXML(b, &r); err != nil {
+		return Response{}, err
+	}
+	for _, u := range r.Updates {
+		if u.Version == "" || u.URI == "" {
+			return r, fmt.Errorf("%w: an update without version or uri", ErrMalformed)
+		}
+	}
+	return r, nil
 }
 
-func parse(b []byte, v any) error {
-	if len(b) > maxSize {
-		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), maxSize)
+// Offer is the update of an image that is served at uri.
+func Offer(fileName, version, uri string, image []byte) Update {
+	sum := sha256.Sum256(image)
+	return Update{FileName: fileName, Version: version, URI: uri, SHA256: hex.EncodeToString(sum[:])}
+}
+
+// Verify compares an image with the announced checksum.
+func (u Update) Verify(image []byte) error {
+	sum := sha256.Sum256(image)
+	if got := hex.EncodeToString(sum[:]); !strings.EqualFold(got, u.SHA256) {
+		return fmt.Errorf("%w: %s, expected %.64s", ErrChecksum, got, u.SHA256)
 	}
-	decoder := xml.NewDecoder(bytes.NewReader(b))
-	for depth := 0; ; {
-		token, err := decoder.RawToken()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrMalformed, err)
-		}
-		switch token.(type) {
-		case xml.StartElement:
-			if depth++; depth > maxDepth {
-				return fmt.Errorf("%w: more than %d levels", ErrTooLarge, maxDepth)
-			}
-		case xml.EndElement:
-			depth--
-		}
+	return nil
+}
+
+func appendXML(b []byte, document any) ([]byte, error) {
+	out, err := xml.Marshal(document)
+	if err != nil {
+		return nil, fmt.Errorf("device update document: %w", err)
 	}
-	if err := xml.Unmarshal(b, v); err != nil {
+	if len(declaration)+len(out) > MaxSize {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(out), MaxSize)
+	}
+	return append(append(b, declaration...), out...), nil
+}
+
+func parseXML(b []byte, document any) error {
+	if len(b) > MaxSize {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxSize)
+	}
+	if err := checkTokens(b); err != nil {
+		return err
+	}
+	if err := xml.Unmarshal(b, document); err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return nil
 }
 
-// Verify compares an image with the update that announced it.
-func (u Update) Verify(image []byte) error {
-	sum := sha256.Sum256(image)
-	if !strings.EqualFold(hex.EncodeToString(sum[:]), u.SHA256) {
-		return ErrDamaged
-	}
-	return nil
-}
-
-// Image is the lab's image: a text file with model= and version=.
-type Image struct{ Model, Version string }
-
-// Append writes the image.
-func (i Image) Append(b []byte) ([]byte, error) {
-	if i.Model == "" || i.Version == "" || strings.ContainsAny(i.Model+i.Version, "\r\n") {
-		return nil, fmt.Errorf("%w: an image needs model and version", ErrMalformed)
-	}
-	return fmt.Appendf(b, "model=%s\nversion=%s\n", i.Model, i.Version), nil
-}
-
-// ParseImage reads an image.
-func ParseImage(b []byte) (Image, error) {
-	var i Image
-	for line := range strings.Lines(string(b)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		switch name {
-		case "model":
-			i.Model = value
-		case "version":
-			i.Version = value
+// checkTokens refuses a document type, depth and anything after the root.
+func checkTokens(b []byte) error {
+	d := xml.NewDecoder(bytes.NewReader(b))
+	depth, roots := 0, 0
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		switch token := token.(type) {
+		case xml.Directive:
+			return fmt.Errorf("%w: it has a document type", ErrMalformed)
+		case xml.StartElement:
+			if depth == 0 {
+				roots++
+			}
+			depth++
+			if depth > MaxDepth || roots > 1 {
+				return fmt.Errorf("%w: depth %d, roots %d, expected at most %d and 1", ErrMalformed, depth, roots, MaxDepth)
+			}
+		case xml.EndElement:
+			depth--
+		case xml.CharData:
+			if depth == 0 && len(bytes.TrimSpace(token)) > 0 {
+				return fmt.Errorf("%w: text outside the root", ErrMalformed)
+			}
 		}
 	}
-	if i.Model == "" || i.Version == "" {
-		return i, fmt.Errorf("%w: the image names no model or version", ErrMalformed)
-	}
-	return i, nil
 }

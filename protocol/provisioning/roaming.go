@@ -2,131 +2,312 @@ package provisioning
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
 const (
-	nsSelf       = "http://schemas.microsoft.com/2006/09/sip/roaming-self"
-	nsCategories = "http://schemas.microsoft.com/2006/09/sip/categories"
-	nsContainers = "http://schemas.microsoft.com/2006/09/sip/containers"
-	nsMembers    = "http://schemas.microsoft.com/2006/09/sip/presence-subscribers"
+	nsSelf        = "http://schemas.microsoft.com/2006/09/sip/roaming-self"
+	nsCategories  = "http://schemas.microsoft.com/2006/09/sip/categories"
+	nsContainers  = "http://schemas.microsoft.com/2006/09/sip/containers"
+	nsSubscribers = "http://schemas.microsoft.com/2006/09/sip/presence-subscribers"
 )
 
-// Contacts is the contact list in the answer to the roaming-contacts SUBSCRIBE. DeltaNum is never 0.
-type Contacts struct{ DeltaNum int }
+// Contacts is the body of roaming-contacts (sip.md §5.3.1).
+type Contacts struct {
+	DeltaNum uint32 // never 0: clients refuse that
+	Groups   []ContactGroup
+	Unknown  []Element // contacts and whatever else, in order
+}
 
-// Append writes an empty list with the one group that every user has.
+// ContactGroup is one group of the contact list; "~" is the group of those without one.
+type ContactGroup struct {
+	ID                uint32
+	Name, ExternalURI string
+}
+
+// Append writes the list.
 func (c Contacts) Append(b []byte) ([]byte, error) {
-	if c.DeltaNum <= 0 {
-		return nil, fmt.Errorf("%w: deltaNum %d", ErrMalformed, c.DeltaNum)
+	if c.DeltaNum == 0 {
+		return nil, fmt.Errorf("%w: deltaNum 0", ErrMalformed)
 	}
-	return fmt.Appendf(b, `<contactList deltaNum="%d"><group id="1" name="~" externalURI=""/></contactList>`, c.DeltaNum), nil
+	root := el("contactList", []string{"deltaNum", decimal(c.DeltaNum)})
+	for _, g := range c.Groups {
+		root.Children = append(root.Children, el("group", []string{"id", decimal(g.ID), "name", g.Name, "externalURI", g.ExternalURI}))
+	}
+	root.Children = append(root.Children, c.Unknown...)
+	return appendDocument(b, root)
 }
 
-// ParseContacts reads the list's number.
+// ParseContacts reads the list.
 func ParseContacts(b []byte) (Contacts, error) {
-	var doc struct {
-		DeltaNum int `xml:"deltaNum,attr"`
+	root, err := parseRoot(b, "contactList")
+	if err != nil {
+		return Contacts{}, err
 	}
-	err := decode(b, "contactList", &doc)
-	return Contacts{doc.DeltaNum}, err
+	var c Contacts
+	if c.DeltaNum, err = numberAttr(root, "deltaNum"); err != nil {
+		return c, err
+	}
+	if c.DeltaNum == 0 {
+		return c, fmt.Errorf("%w: deltaNum 0", ErrMalformed)
+	}
+	for _, e := range root.Children {
+		if e.Local() != "group" {
+			c.Unknown = append(c.Unknown, e)
+			continue
+		}
+		id, err := numberAttr(e, "id")
+		if err != nil {
+			return c, err
+		}
+		c.Groups = append(c.Groups, ContactGroup{id, e.Attr("name"), e.Attr("externalURI")})
+	}
+	return c, nil
 }
 
-// SelfRequest is the body of the roaming-self SUBSCRIBE: categories, containers and subscribers.
-type SelfRequest struct{}
+// SelfRequest is the body of SUBSCRIBE vnd-microsoft-roaming-self. Without Types it asks for categories, containers
+// and subscribers (sip.md §5.3.1).
+type SelfRequest struct{ Types []string }
 
 // Append writes the request.
-func (SelfRequest) Append(b []byte) ([]byte, error) {
-	return fmt.Appendf(b, `<roamingList xmlns="%s"><roaming type="categories"/><roaming type="containers"/><roaming type="subscribers"/></roamingList>`, nsSelf), nil
-}
-
-// ParseSelfRequest returns the types asked for.
-func ParseSelfRequest(b []byte) ([]string, error) {
-	var doc struct {
-		Roaming []struct {
-			Type string `xml:"type,attr"`
-		} `xml:"roaming"`
+func (r SelfRequest) Append(b []byte) ([]byte, error) {
+	types := r.Types
+	if len(types) == 0 {
+		types = []string{"categories", "containers", "subscribers"}
 	}
-	if err := decode(b, "roamingList", &doc); err != nil {
-		return nil, err
+	root := el("roamingList", []string{"xmlns", nsSelf})
+	for _, t := range types {
+		root.Children = append(root.Children, el("roaming", []string{"type", t}))
 	}
-	var out []string
-	for _, r := range doc.Roaming {
-		out = append(out, r.Type)
+	return appendDocument(b, root)
+}
+
+// ParseSelfRequest reads the request.
+func ParseSelfRequest(b []byte) (SelfRequest, error) {
+	root, err := parseRoot(b, "roamingList")
+	if err != nil {
+		return SelfRequest{}, err
 	}
-	return out, nil
+	var r SelfRequest
+	for _, c := range root.Children {
+		t := c.Attr("type")
+		if c.Local() != "roaming" || t == "" {
+			return r, fmt.Errorf("%w: <%.40s> in the list of roaming types", ErrMalformed, c.Name)
+		}
+		r.Types = append(r.Types, t)
+	}
+	if len(r.Types) == 0 {
+		return r, fmt.Errorf("%w: no roaming type", ErrMalformed)
+	}
+	return r, nil
 }
 
-// Category is one published category of the user. Line is set in userProperties.
-type Category struct {
-	Name      string `xml:"name,attr"`
-	Instance  uint32 `xml:"instance,attr"`
-	Container int    `xml:"container,attr"`
-	Version   int    `xml:"version,attr"`
-	Lines     []Line `xml:"userProperties>lines>line"`
-}
-
-// Line is one line of the user. Type Uc is an enterprise-voice line (inferred); Rcc and Dual mean remote call control.
-type Line struct {
-	Type string `xml:"lineType,attr"`
-	URI  string `xml:",chardata"`
-}
-
-// Self is the body of roaming-self.
+// Self is the body of roaming-self: what the pool holds of the user. It also answers a publication with the new
+// versions (sip.md §5.3.1).
 type Self struct {
-	URI        string // sip:user@domain
-	Categories []Category
+	URI         string // sip:user@domain, attribute of categories
+	Categories  []Category
+	Containers  []Container
+	Subscribers []Element
+	Unknown     []Element
 }
 
-// LineURI returns the user's enterprise-voice line, "" if there is none.
+// Category is one published category.
+type Category struct {
+	Name      string
+	Instance  uint32
+	Container uint32
+	Version   uint32
+	Attrs     []Attr // the others, such as publishTime
+	Content   []Element
+}
+
+// Container is an access level with its members.
+type Container struct {
+	ID, Version uint32
+	Members     []Member
+}
+
+// Member is who belongs to a container: Type is sameEnterprise, federated and others; Action only in
+// SetContainerMembers, add or remove.
+type Member struct{ Action, Type, Value string }
+
+// UserProperties is the category that carries the user's line (sip.md §5.3.1); lineType Uc for an enterprise-voice
+// line, its namespace and instance are inferred. Without a line there is none.
+func UserProperties(lineURI string, container, version uint32) Category {
+	line := Element{Name: "line", Attrs: []Attr{{"lineType", "Uc"}}, Text: lineURI}
+	var lines []Element
+	if lineURI != "" {
+		lines = append(lines, line)
+	}
+	return Category{
+		Name: "userProperties", Container: container, Version: version,
+		Content: []Element{el("userProperties", nil, el("lines", nil, lines...))},
+	}
+}
+
+// LineURI is the user's line: text of userProperties/lines/line, an enterprise-voice line (Uc) before one with remote
+// call control. It is "" if the user has none.
 func (s Self) LineURI() string {
+	first := ""
 	for _, c := range s.Categories {
-		for _, line := range c.Lines {
-			if line.Type == "Uc" {
-				return strings.TrimSpace(line.URI)
+		if c.Name != "userProperties" {
+			continue
+		}
+		for _, content := range c.Content {
+			lines, _ := content.Child("lines")
+			for _, line := range lines.Children {
+				uri := strings.TrimSpace(line.Text)
+				if line.Local() != "line" || uri == "" {
+					continue
+				}
+				if line.Attr("lineType") == "Uc" {
+					return uri
+				}
+				if first == "" {
+					first = uri
+				}
 			}
 		}
 	}
-	return ""
+	return first
 }
 
-// Version is the current version of a publication, 0 if there is none.
-func (s Self) Version(name string, instance uint32, container int) int {
+// Version is the pool's version of a publication, 0 if it holds none.
+func (s Self) Version(category string, instance, container uint32) uint32 {
 	for _, c := range s.Categories {
-		if c.Name == name && c.Instance == instance && c.Container == container {
+		if c.Name == category && c.Instance == instance && c.Container == container {
 			return c.Version
 		}
 	}
 	return 0
 }
 
-// Append writes the body.
+// Append writes the body; categories, containers and subscribers are always there, as clients wait for them.
 func (s Self) Append(b []byte) ([]byte, error) {
-	b = fmt.Appendf(b, `<roamingData xmlns="%s"><categories xmlns="%s" uri="%s">`, nsSelf, nsCategories, escape(s.URI))
+	categories := el("categories", []string{"xmlns", nsCategories, "uri", s.URI})
 	for _, c := range s.Categories {
-		b = fmt.Appendf(b, `<category name="%s" instance="%d" container="%d" version="%d">`, escape(c.Name), c.Instance, c.Container, c.Version)
-		if len(c.Lines) > 0 {
-			b = append(b, `<userProperties xmlns="http://schemas.microsoft.com/2006/09/sip/categories/userProperties"><lines>`...)
-			for _, line := range c.Lines {
-				b = fmt.Appendf(b, `<line lineType="%s">%s</line>`, escape(line.Type), escape(line.URI))
-			}
-			b = append(b, `</lines></userProperties>`...)
-		}
-		b = append(b, `</category>`...)
+		e := el("category", []string{"name", c.Name, "instance", decimal(c.Instance), "container", decimal(c.Container), "version", decimal(c.Version)}, c.Content...)
+		e.Attrs = append(e.Attrs, c.Attrs...)
+		categories.Children = append(categories.Children, e)
 	}
-	return fmt.Appendf(b, `</categories><containers xmlns="%s"/><subscribers xmlns="%s"/></roamingData>`, nsContainers, nsMembers), nil
+	containers := el("containers", []string{"xmlns", nsContainers})
+	for _, c := range s.Containers {
+		containers.Children = append(containers.Children, c.element())
+	}
+	subscribers := el("subscribers", []string{"xmlns", nsSubscribers}, s.Subscribers...)
+	root := el("roamingData", []string{"xmlns", nsSelf}, categories, containers, subscribers)
+	root.Children = append(root.Children, s.Unknown...)
+	return appendDocument(b, root)
 }
 
-// ParseSelf reads the body.
+// ParseSelf reads the body; each of its parts may be absent.
 func ParseSelf(b []byte) (Self, error) {
-	var doc struct {
-		Categories struct {
-			URI      string     `xml:"uri,attr"`
-			Category []Category `xml:"category"`
-		} `xml:"categories"`
-	}
-	if err := decode(b, "roamingData", &doc); err != nil {
+	root, err := parseRoot(b, "roamingData")
+	if err != nil {
 		return Self{}, err
 	}
-	return Self{doc.Categories.URI, doc.Categories.Category}, nil
+	var s Self
+	for _, part := range root.Children {
+		switch part.Local() {
+		case "categories":
+			s.URI = part.Attr("uri")
+			for _, e := range part.Children {
+				c, err := readCategory(e)
+				if err != nil {
+					return s, err
+				}
+				s.Categories = append(s.Categories, c)
+			}
+		case "containers":
+			for _, e := range part.Children {
+				c, err := readContainer(e)
+				if err != nil {
+					return s, err
+				}
+				s.Containers = append(s.Containers, c)
+			}
+		case "subscribers":
+			s.Subscribers = append(s.Subscribers, part.Children...)
+		default:
+			s.Unknown = append(s.Unknown, part)
+		}
+	}
+	return s, nil
+}
+
+func readCategory(e Element) (Category, error) {
+	c := Category{Name: e.Attr("name"), Content: e.Children}
+	if e.Local() != "category" || c.Name == "" {
+		return c, fmt.Errorf("%w: <%.40s> in categories", ErrMalformed, e.Name)
+	}
+	for _, a := range e.Attrs {
+		var field *uint32
+		switch a.Name {
+		case "name":
+			continue
+		case "instance":
+			field = &c.Instance
+		case "container":
+			field = &c.Container
+		case "version":
+			field = &c.Version
+		default:
+			c.Attrs = append(c.Attrs, a)
+			continue
+		}
+		n, err := numberAttr(e, a.Name)
+		if err != nil {
+			return c, err
+		}
+		*field = n
+	}
+	return c, nil
+}
+
+func (c Container) element() Element {
+	e := el("container", []string{"id", decimal(c.ID), "version", decimal(c.Version)})
+	for _, m := range c.Members {
+		member := Element{Name: "member"}
+		for _, a := range []Attr{{"action", m.Action}, {"type", m.Type}, {"value", m.Value}} {
+			if a.Value != "" {
+				member.Attrs = append(member.Attrs, a)
+			}
+		}
+		e.Children = append(e.Children, member)
+	}
+	return e
+}
+
+func readContainer(e Element) (Container, error) {
+	var c Container
+	if e.Local() != "container" {
+		return c, fmt.Errorf("%w: <%.40s> in containers", ErrMalformed, e.Name)
+	}
+	var err error
+	if c.ID, err = numberAttr(e, "id"); err != nil {
+		return c, err
+	}
+	if c.Version, err = numberAttr(e, "version"); err != nil {
+		return c, err
+	}
+	for _, m := range e.Children {
+		if m.Local() != "member" || m.Attr("type") == "" {
+			return c, fmt.Errorf("%w: <%.40s> in container %d", ErrMalformed, m.Name, c.ID)
+		}
+		c.Members = append(c.Members, Member{m.Attr("action"), m.Attr("type"), m.Attr("value")})
+	}
+	return c, nil
+}
+
+func decimal(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+
+// numberAttr reads an attribute that must be there.
+func numberAttr(e Element, name string) (uint32, error) {
+	n, err := strconv.ParseUint(e.Attr(name), 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %s=%.20q of <%s> is no number", ErrMalformed, name, e.Attr(name), e.Name)
+	}
+	return uint32(n), nil
 }
