@@ -1,0 +1,49 @@
+package ethernet
+
+import (
+	"time"
+)
+
+// Options say what a cable does besides carrying frames. The zero value is a perfect, unobserved cable.
+type Options struct {
+	// Tap is called for each frame in order. It must be quick, must not call the cable, and must neither keep nor
+	// change the frame's bytes.
+	Tap func(TappedFrame)
+	// Impairments worsen the way from port to port.
+	Impairments Impairments
+}
+
+// Direction says where a tapped frame was seen.
+type Direction uint8
+
+// The two places at which a frame passes the tap.
+const (
+	Sent      Direction = iota // as the station gave it to its port; once for each frame
+	Delivered                  // as the switch gave it to a station's port; once for each port that gets it
+)
+
+func (d Direction) String() string {
+	if d == Delivered {
+		return "delivered"
+	}
+	return "sent"
+}
+
+// TappedFrame is one frame as it passed a station's port.
+type TappedFrame struct {
+	At        time.Time
+	Station   string // the station at that port
+	Direction Direction
+	Frame     []byte // from the destination MAC on, with its 802.1Q tag, without frame check sequence
+}
+
+// Impairments are what a bad network does to frames, drawn from Seed: the same frames in the same order suffer the same.
+// On a [Pipe] they strike frames, and so not the bytes of TCP connections.
+type Impairments struct {
+	Seed      uint64
+	Delay     time.Duration // added to every frame
+	Jitter    time.Duration // up to this is added to Delay; it alone does not change the order
+	Loss      float64       // probability of 0 to 1
+	Duplicate float64       // probability of 0 to 1
+	Reorder   float64       // probability of 0 to 1 that a frame is overtaken by later ones
+}
