@@ -20,11 +20,13 @@ var diagnosesYAML []byte
 type Diagnosis struct {
 	Code   devicestate.Code   `yaml:"code" json:"code"`
 	Fault  string             `yaml:"fault" json:"fault"`   // whose: see Faults
+	Words  string             `yaml:"words" json:"words"`   // whose words Error is in: cmdlet or ours
 	Error  string             `yaml:"error" json:"error"`   // the text of the Error line
 	Seen   string             `yaml:"seen" json:"seen"`     // what the handset saw on the wire
+	Note   string             `yaml:"note" json:"note"`     // what to know about the causes, often empty
 	Causes []string           `yaml:"causes" json:"causes"` // the likeliest first
 	Remedy string             `yaml:"remedy" json:"remedy"` // the exact cmdlet or setting
-	Glass  configs.Provenance `yaml:"glass" json:"glass"`   // of the glass text that belongs to the code, empty: none is known
+	Glass  configs.Provenance `yaml:"glass" json:"glass"`   // of the text that the glass shows for the code, empty: none is known
 	Source string             `yaml:"source" json:"source"`
 }
 
@@ -82,7 +84,10 @@ func Diagnose(code devicestate.Code, seen string) (errorText, diagnosisText stri
 		seen = seen[i:] + " (" + strings.TrimRight(seen[:i], ": ") + ")"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s. %s: %s. ", seen, d.Code, d.Fault)
+	fmt.Fprintf(&b, "%s. %s: %s. ", strings.TrimSuffix(seen, "."), d.Code, d.Fault)
+	if d.Note != "" {
+		b.WriteString(d.Note + " ")
+	}
 	if len(d.Causes) == 1 {
 		fmt.Fprintf(&b, "Cause: %s. ", d.Causes[0])
 	} else {
