@@ -1,0 +1,169 @@
+// Package webservices is the pool's certificate provisioning and web ticket services over HTTP (port 80, anonymous
+// root chain) and HTTPS (port 443), as [MS-OCAUTHWS] describes them, and for what it leaves out (the PIN port, the
+// root chain) in the lab's own convention.
+package webservices
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/labpool/authority"
+	"github.com/phone-edition/lpe/emulator/labpool/directory"
+	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/timeline"
+)
+
+const (
+	portHTTP  = 80
+	portHTTPS = 443
+
+	headerTimeout = 30 * time.Second // also bounds the TLS handshake
+	bodyTimeout   = 60 * time.Second
+	writeTimeout  = 2 * time.Minute // from the end of the request's header, a slow answer included
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 16 << 10 // bytes of all header lines of a request
+)
+
+// Config is what the services need.
+type Config struct {
+	Station   ethernet.Station
+	Lab       *configs.Lab
+	Host      string // FQDN of the web services, as it appears in every URL
+	Directory *directory.Directory
+	Authority *authority.Authority
+	// Certificate is what port 443 presents, asked at each handshake. The server name that was asked for does not matter.
+	Certificate func() (tls.Certificate, error)
+	Faults      *faults.Set
+	Timeline    *timeline.Timeline
+	Now         func() time.Time // the pool's clock, nil: time.Now
+	KeyLog      io.Writer        // nil: nobody can decrypt
+	Updates     http.Handler     // device updates under /RequestHandler/, nil: not found
+}
+
+// Server is the running services.
+type Server struct {
+	cfg     Config
+	server  string // FQDN of the computer, for X-MS-Server-Fqdn
+	tickets tickets
+	http    *http.Server
+	serving sync.WaitGroup // accept loops and connections
+
+	mu     sync.Mutex
+	secure net.Listener // port 443
+}
+
+// Start listens on port 80 and 443 of the station. A fault "refused" of the stage, or of web, leaves its port closed.
+func Start(cfg Config) (*Server, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	tlsConfig, err := serverTLS(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("web services of lab %s: %w", cfg.Lab.Name, err)
+	}
+	s := &Server{cfg: cfg, server: cfg.Host}
+	if len(cfg.Lab.FrontEnds) > 0 {
+		s.server = cfg.Lab.FrontEnds[0].FQDN
+	}
+	s.http = &http.Server{
+		Handler:           http.HandlerFunc(s.serve),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          log.New(diary{cfg.Timeline}, "", 0),
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+		ConnState:         s.count,
+		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1 only
+	}
+	if err := s.listen(tlsConfig); err != nil {
+		return nil, errors.Join(fmt.Errorf("web services of lab %s: %w", cfg.Lab.Name, err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) listen(tlsConfig *tls.Config) error {
+	if !s.strikes("chain", kindRefused) {
+		plain, err := s.cfg.Station.ListenTCP(portHTTP)
+		if err != nil {
+			return err
+		}
+		s.accept(plain)
+	}
+	if s.strikes("ticket", kindRefused) {
+		return nil
+	}
+	secure, err := s.cfg.Station.ListenTCP(portHTTPS)
+	if err != nil {
+		return err
+	}
+	s.secure = secure
+	s.accept(tls.NewListener(secure, tlsConfig))
+	return nil
+}
+
+func (s *Server) accept(l net.Listener) {
+	s.serving.Go(func() {
+		err := s.http.Serve(l)
+		if !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			s.note("port " + l.Addr().String() + " ended: " + err.Error())
+		}
+	})
+}
+
+// count follows connections, so that Close can wait for them.
+func (s *Server) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.serving.Add(1)
+	case http.StateClosed:
+		s.serving.Done()
+	}
+}
+
+// stopSecure ends listening on port 443; open connections live on.
+func (s *Server) stopSecure() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.secure != nil {
+		s.secure.Close()
+		s.secure = nil
+	}
+}
+
+// Close ends both ports, every connection and every request, and returns when they have ended.
+func (s *Server) Close() error {
+	err := s.http.Close()
+	s.serving.Wait()
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("web services of lab %s: %w", s.cfg.Lab.Name, err)
+	}
+	return nil
+}
+
+func (s *Server) note(text string) {
+	s.cfg.Timeline.Add(timeline.Observation{Kind: timeline.Note, Protocol: "http", Text: text})
+}
+
+// connKey is the context key of the connection that a request came on.
+type connKey struct{}
+
+// diary writes what net/http logs, such as failed TLS handshakes, to the timeline.
+type diary struct{ timeline *timeline.Timeline }
+
+func (d diary) Write(line []byte) (int, error) {
+	d.timeline.Add(timeline.Observation{Kind: timeline.Dropped, Protocol: "http", Text: strings.TrimSpace(string(line))})
+	return len(line), nil
+}

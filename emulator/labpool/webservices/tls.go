@@ -1,0 +1,64 @@
+package webservices
+
+import (
+	"crypto/tls"
+	"fmt"
+
+	"github.com/phone-edition/lpe/emulator/labpool/authority"
+	"github.com/phone-edition/lpe/emulator/labpool/faults"
+)
+
+// suites are offered by the lab whatever a handset's age: RSA key exchange for Lync Phone Edition (web-services.md
+// §5, recollected), ECDHE for others.
+var suites = []uint16{
+	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+	tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
+	tls.TLS_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_RSA_WITH_AES_128_CBC_SHA,
+	tls.TLS_RSA_WITH_AES_256_CBC_SHA,
+	tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA,
+	tls.TLS_RSA_WITH_RC4_128_SHA,
+}
+
+var versions = map[string]uint16{
+	"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13,
+}
+
+// serverTLS asks every handset for a certificate and takes the handshake without one as well: the certificate port
+// and device updates look at it, the others do not (lab convention).
+func serverTLS(cfg Config) (*tls.Config, error) {
+	lowest, ok := versions[cfg.Lab.TLSMin]
+	if !ok {
+		return nil, fmt.Errorf("lowest TLS version %q, 1.0 to 1.3 expected", cfg.Lab.TLSMin)
+	}
+	highest, ok := versions[cfg.Lab.TLSMax]
+	if !ok || highest < lowest {
+		return nil, fmt.Errorf("highest TLS version %q, %s to 1.3 expected", cfg.Lab.TLSMax, cfg.Lab.TLSMin)
+	}
+	return &tls.Config{
+		MinVersion:   lowest,
+		MaxVersion:   highest,
+		CipherSuites: suites,
+		ClientAuth:   tls.RequestClientCert,
+		KeyLogWriter: cfg.KeyLog,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			certificate, err := cfg.Certificate()
+			return &certificate, err
+		},
+	}, nil
+}
+
+// CertificateOptions are what the active faults of web do to the certificate of port 443.
+func CertificateOptions(active *faults.Set) authority.ServerOptions {
+	on := func(kind string) bool { _, ok := active.On("web=" + kind); return ok }
+	return authority.ServerOptions{
+		Wildcard:    on("wildcard-certificate"),
+		Expired:     on("certificate-expired"),
+		NotYetValid: on("certificate-not-yet-valid"),
+		WrongName:   on("certificate-wrong-name"),
+		Untrusted:   on("untrusted-chain"),
+	}
+}
