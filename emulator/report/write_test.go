@@ -59,11 +59,15 @@ func success() report.Result {
 		States: []report.State{
 			{devicestate.LinkDetect, report.Time{Time: powerOn}, report.Seconds(3 * time.Millisecond), report.OK, configs.GlassText{}},
 			{
-				devicestate.AddressAcquire, report.Time{Time: powerOn.Add(3 * time.Millisecond)}, report.Seconds(1_004 * time.Millisecond), report.OK,
+				devicestate.AddressAcquire,
+				report.Time{Time: powerOn.Add(3 * time.Millisecond)},
+				report.Seconds(1_004 * time.Millisecond), report.OK,
 				configs.GlassText{Text: "Acquiring IP Address", Provenance: configs.Sourced},
 			},
 			{
-				devicestate.Ready, report.Time{Time: powerOn.Add(time.Minute)}, 0, report.OK,
+				devicestate.Ready,
+				report.Time{Time: powerOn.Add(time.Minute)},
+				0, report.OK,
 				configs.GlassText{Text: "Ken <Myer> & co", Provenance: configs.Assumed},
 			},
 		},
