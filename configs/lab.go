@@ -7,110 +7,111 @@ import (
 
 // Lab is a simulated pool's configuration: names, network, trust, users and switches.
 type Lab struct {
-	Name    string
-	Edition string // standard or enterprise
+	Name    string `json:"name"`
+	Edition string `json:"edition"` // standard or enterprise
 
-	SIPDomain string // litwareinc.com
-	DNSDomain string // option 15
-	Pool      string // pool FQDN
-	Web       string // FQDN of the web services
-	FrontEnds []Host
-	Director  *Host // answers 301
-	Backup    *Host // FQDN of the backup pool's front end
+	SIPDomain string `json:"sip_domain"` // litwareinc.com
+	DNSDomain string `json:"dns_domain"` // option 15
+	Pool      string `json:"pool"`       // pool FQDN
+	Web       string `json:"web"`        // FQDN of the web services
+	FrontEnds []Host `json:"front_ends"`
+	Director  *Host  `json:"director,omitempty"` // answers 301
+	Backup    *Host  `json:"backup,omitempty"`   // FQDN of the backup pool's front end
 
-	Network     Network
-	PKI         PKI
-	TLSMin      string // "1.0"
-	TLSMax      string
-	PINForm     string // p1 or p2, the one form that the pool accepts
-	Policy      PINPolicy
-	WebServices WebServices
-	Registrar   Registrar
-	Phone       PhonePolicy
-	Updates     Updates
-	Users       []User
+	Network     Network     `json:"network"`
+	PKI         PKI         `json:"pki"`
+	TLSMin      string      `json:"tls_min"` // "1.0"
+	TLSMax      string      `json:"tls_max"`
+	PINForm     string      `json:"pin_form"` // p1 or p2, the one form that the pool accepts
+	Policy      PINPolicy   `json:"pin_policy"`
+	WebServices WebServices `json:"web_services"`
+	Registrar   Registrar   `json:"registrar"`
+	Phone       PhonePolicy `json:"phone"`
+	Updates     Updates     `json:"updates"`
+	Users       []User      `json:"users"`
 }
 
 // Host is one server of the lab.
 type Host struct {
-	FQDN    string
-	Address netip.Addr
+	FQDN    string     `json:"fqdn"`
+	Address netip.Addr `json:"address"`
 }
 
 // Network is the wire side of a lab.
 type Network struct {
-	Subnet       netip.Prefix // of the VLAN the servers and phones end up in
-	Gateway      netip.Addr
-	Server       netip.Addr   // DHCP, DNS and NTP station in Subnet
-	NativeSubnet netip.Prefix // leases of untagged phones, when VoiceVLAN is not 0
-	NativeServer netip.Addr
-	FirstLease   netip.Addr
-	Leases       int
-	LeaseTime    time.Duration
-	VoiceVLAN    uint16 // 0: none
-	LLDPPolicy   string // tagged, untagged or none
-	Priority     uint8
-	DSCP         uint8
-	DHCPOptions  string // registrar (the front end answers INFORM) or enterprise (the DHCP server has 43 and 120)
-	NTP          string // option42, srv or none
+	Subnet       netip.Prefix  `json:"subnet"` // of the VLAN the servers and phones end up in
+	Gateway      netip.Addr    `json:"gateway"`
+	Server       netip.Addr    `json:"server"`                 // DHCP, DNS and NTP station in Subnet
+	NativeSubnet netip.Prefix  `json:"native_subnet,omitzero"` // leases of untagged phones, when VoiceVLAN is not 0
+	NativeServer netip.Addr    `json:"native_server,omitzero"`
+	FirstLease   netip.Addr    `json:"first_lease"`
+	Leases       int           `json:"leases"`
+	LeaseTime    time.Duration `json:"-"`
+	VoiceVLAN    uint16        `json:"voice_vlan"`  // 0: none
+	LLDPPolicy   string        `json:"lldp_policy"` // tagged, untagged or none
+	Priority     uint8         `json:"priority"`
+	DSCP         uint8         `json:"dscp"`
+	DHCPOptions  string        `json:"dhcp_options"` // registrar (the front end answers INFORM) or enterprise (the DHCP server has 43 and 120)
+	NTP          string        `json:"ntp"`          // option42, srv or none
 }
 
 // PKI is how the lab's certificates are made.
 type PKI struct {
-	Signature    string // sha1 or sha256
-	Intermediate bool
-	KeyBits      int
+	Signature    string `json:"signature"` // sha1 or sha256
+	Intermediate bool   `json:"intermediate"`
+	KeyBits      int    `json:"key_bits"`
 }
 
 // PINPolicy is the part of Set-CsPinPolicy that a handset can see.
 type PINPolicy struct {
-	MinPasswordLength    int
-	MaximumLogonAttempts int // 0: by length
-	PINLifetime          int // days, 0: never expires
-	AllowCommonPatterns  bool
+	MinPasswordLength    int  `json:"min_password_length"`
+	MaximumLogonAttempts int  `json:"maximum_logon_attempts"` // 0: by length
+	PINLifetime          int  `json:"pin_lifetime"`           // days, 0: never expires
+	AllowCommonPatterns  bool `json:"allow_common_patterns"`
 }
 
 // WebServices is the part of Set-CsWebServiceConfiguration that a handset can see.
 type WebServices struct {
-	UsePINAuth              bool
-	UseCertificateAuth      bool
-	UseWindowsAuth          bool
-	EnableCertChainDownload bool
-	MinCSRKeySize           int
-	MaxCSRKeySize           int
-	CertificateHours        int  // validity granted
-	VerbosePINFailures      bool // lab only: the reason is told apart
+	UsePINAuth              bool `json:"use_pin_auth"`
+	UseCertificateAuth      bool `json:"use_certificate_auth"`
+	UseWindowsAuth          bool `json:"use_windows_auth"`
+	EnableCertChainDownload bool `json:"enable_cert_chain_download"`
+	MinCSRKeySize           int  `json:"min_csr_key_size"`
+	MaxCSRKeySize           int  `json:"max_csr_key_size"`
+	CertificateHours        int  `json:"certificate_hours"`    // validity granted
+	VerbosePINFailures      bool `json:"verbose_pin_failures"` // lab only: the reason is told apart
 }
 
 // Registrar is the part of Set-CsRegistrarConfiguration that a handset can see.
 type Registrar struct {
-	EnableDHCPServer          bool
-	DefaultEndpointExpiration int // seconds
-	MinEndpointExpiration     int
-	MaxEndpointExpiration     int
-	MaxEndpointsPerUser       int
-	Server                    string // Server header: RTC/5.0
+	EnableDHCPServer          bool   `json:"enable_dhcp_server"`
+	DefaultEndpointExpiration int    `json:"default_endpoint_expiration"` // seconds
+	MinEndpointExpiration     int    `json:"min_endpoint_expiration"`
+	MaxEndpointExpiration     int    `json:"max_endpoint_expiration"`
+	MaxEndpointsPerUser       int    `json:"max_endpoints_per_user"`
+	Server                    string `json:"server"` // Server header: RTC/5.0
 }
 
 // PhonePolicy is Set-CsUCPhoneConfiguration.
 type PhonePolicy struct {
-	CalendarPollInterval time.Duration
-	EnforcePhoneLock     bool
-	PhoneLockTimeout     time.Duration
-	MinPhonePinLength    int
-	SIPSecurityMode      string
-	VoiceDiffServTag     int
-	Voice8021p           int
-	LoggingLevel         string
+	CalendarPollInterval time.Duration `json:"-"`
+	EnforcePhoneLock     bool          `json:"enforce_phone_lock"`
+	PhoneLockTimeout     time.Duration `json:"-"`
+	MinPhonePinLength    int           `json:"min_phone_pin_length"`
+	SIPSecurityMode      string        `json:"sip_security_mode"`
+	VoiceDiffServTag     int           `json:"voice_diffserv_tag"`
+	Voice8021p           int           `json:"voice_8021p"`
+	LoggingLevel         string        `json:"logging_level"`
 }
 
 // Updates is what the device update service offers.
 type Updates struct {
-	Enabled bool
-	Version string // offered to every model, empty: nothing
+	Enabled bool   `json:"enabled"`
+	Version string `json:"version"` // offered to every model, empty: nothing
 }
 
-// User is one account of a lab's directory. PIN and Password are test data that the lab's file shows openly.
+// User is one account of a lab's directory. PIN and Password are test data, yet no output shows them: String and
+// MarshalJSON write "***".
 type User struct {
 	Name       string
 	SIPAddress string // sip:kenmyer@litwareinc.com
