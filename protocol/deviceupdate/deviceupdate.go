@@ -24,7 +24,7 @@ const (
 var (
 	ErrTooLarge  = errors.New("device update document is too large")
 	ErrMalformed = errors.New("not a device update document")
-	ErrChecksum  = errors.New("the image has another checksum than announced")
+	ErrDamaged   = errors.New("the image has another checksum than announced")
 )
 
 // ContentType of the query (invented).
@@ -119,7 +119,7 @@ func Offer(fileName, version, uri string, image []byte) Update {
 func (u Update) Verify(image []byte) error {
 	sum := sha256.Sum256(image)
 	if got := hex.EncodeToString(sum[:]); !strings.EqualFold(got, u.SHA256) {
-		return fmt.Errorf("%w: %s, expected %.64s", ErrChecksum, got, u.SHA256)
+		return fmt.Errorf("%w: %s, expected %.64s", ErrDamaged, got, u.SHA256)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package provisioning
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,10 +15,10 @@ type Configuration struct {
 	EnforcePINLock bool          // ucEnforcePinLock
 	MinPINLength   int           // ucMinPinLength: digits of the unlock PIN, 4 to 15
 	PhoneTimeout   time.Duration // ucPhoneTimeOut: whole minutes until the phone locks, 0 to 60
-	MWIPoll        time.Duration // ucExchangeMWIPoll: whole minutes, 0 to 60
+	CalendarPoll   time.Duration // ucExchangeMWIPoll: whole minutes, 0 to 60
 	SecurityMode   string        // ucEnableSIPSecurityMode: Low, Medium, High
 	Voice8021p     int           // ucVoice802_1p: 0 to 7
-	DiffServVoice  int           // ucDiffServVoice: 0 to 63
+	VoiceDiffServ  int           // ucDiffServVoice: 0 to 63
 	LoggingLevel   string        // loggingLevel: Off, Low, Medium, High
 
 	UpdatesEnabled     bool   // updatesServerEnabled; false when left out
@@ -31,20 +32,19 @@ type Configuration struct {
 	Unknown []Property // every other key, in order
 }
 
-// DefaultConfiguration has the defaults of Get-CsUCPhoneConfiguration.
-func DefaultConfiguration() Configuration {
+// Defaults are those of Get-CsUCPhoneConfiguration (handset.md §4).
+func Defaults() Configuration {
 	return Configuration{
-		EnforcePINLock: true, MinPINLength: 6, PhoneTimeout: 10 * time.Minute, MWIPoll: 3 * time.Minute,
-		SecurityMode: "High", DiffServVoice: 40, LoggingLevel: "Off",
+		EnforcePINLock: true, MinPINLength: 6, PhoneTimeout: 10 * time.Minute, CalendarPoll: 3 * time.Minute,
+		SecurityMode: "High", VoiceDiffServ: 40, LoggingLevel: "Off",
 	}
 }
 
 // setting binds a key to a field, in both directions.
 type setting struct {
-	key      string
-	text     func() string
-	set      func(string) error
-	optional bool // left out when it has no text
+	key  string
+	text func() string
+	set  func(string) error
 }
 
 func (c *Configuration) settings() []setting {
@@ -52,10 +52,10 @@ func (c *Configuration) settings() []setting {
 		boolean("ucEnforcePinLock", &c.EnforcePINLock),
 		number("ucMinPinLength", &c.MinPINLength, 4, 15),
 		minutes("ucPhoneTimeOut", &c.PhoneTimeout),
-		minutes("ucExchangeMWIPoll", &c.MWIPoll),
+		minutes("ucExchangeMWIPoll", &c.CalendarPoll),
 		choice("ucEnableSIPSecurityMode", &c.SecurityMode, "Low", "Medium", "High"),
 		number("ucVoice802_1p", &c.Voice8021p, 0, 7),
-		number("ucDiffServVoice", &c.DiffServVoice, 0, 63),
+		number("ucDiffServVoice", &c.VoiceDiffServ, 0, 63),
 		choice("loggingLevel", &c.LoggingLevel, "Off", "Low", "Medium", "High"),
 		boolean("updatesServerEnabled", &c.UpdatesEnabled),
 		text("updatesServerInternalURL", &c.UpdatesInternalURL),
@@ -67,22 +67,23 @@ func (c *Configuration) settings() []setting {
 	}
 }
 
-// Configuration reads the ServerConfiguration group. A value out of its range is an error that names the key.
+// Configuration reads the ServerConfiguration group; keys are compared without case, as sources spell them
+// differently. Without the group it is Defaults. A value out of its range is an error that names the key.
 func (g Groups) Configuration() (Configuration, error) {
-	c := DefaultConfiguration()
-	group, ok := g.Group(ServerConfiguration)
-	if !ok {
-		return c, fmt.Errorf("%w: no group %s", ErrMalformed, ServerConfiguration)
-	}
+	c := Defaults()
 	settings := c.settings()
 	seen := map[string]bool{}
-	for _, p := range group.Properties {
-		known := false
-		for _, s := range settings {
-			if !strings.EqualFold(s.key, p.Name) {
+	for _, group := range g.Groups {
+		if group.Name != ServerConfiguration {
+			continue
+		}
+		for _, p := range group.Properties {
+			i := slices.IndexFunc(settings, func(s setting) bool { return strings.EqualFold(s.key, p.Name) })
+			if i < 0 {
+				c.Unknown = append(c.Unknown, p)
 				continue
 			}
-			known = true
+			s := settings[i]
 			if seen[s.key] {
 				return c, fmt.Errorf("%w: %s twice", ErrMalformed, s.key)
 			}
@@ -91,28 +92,20 @@ func (g Groups) Configuration() (Configuration, error) {
 				return c, fmt.Errorf("%w: %s: %w", ErrMalformed, s.key, err)
 			}
 		}
-		if !known {
-			c.Unknown = append(c.Unknown, p)
-		}
 	}
 	return c, nil
 }
 
-// Group makes the ServerConfiguration group, in the order of sip.md §8.9. Values out of their range are refused.
-func (c Configuration) Group() (Group, error) {
-	g := Group{Name: ServerConfiguration, Shape: Plain}
+// Properties writes the configuration as the settings of ServerConfiguration, in the order of sip.md §8.9. A text
+// that is empty is left out. [Groups.Configuration] refuses values out of their range.
+func (c Configuration) Properties() []Property {
+	var out []Property
 	for _, s := range c.settings() {
-		value := s.text()
-		if value == "" && s.optional {
-			continue
+		if value := s.text(); value != "" {
+			out = append(out, Property{s.key, value})
 		}
-		if err := s.set(value); err != nil {
-			return g, fmt.Errorf("%s: %w", s.key, err)
-		}
-		g.Properties = append(g.Properties, Property{s.key, value})
 	}
-	g.Properties = append(g.Properties, c.Unknown...)
-	return g, nil
+	return append(out, c.Unknown...)
 }
 
 func boolean(key string, field *bool) setting {
@@ -188,7 +181,7 @@ func choice(key string, field *string, words ...string) setting {
 
 func text(key string, field *string) setting {
 	return setting{
-		key: key, optional: true,
+		key:  key,
 		text: func() string { return *field },
 		set: func(value string) error {
 			*field = value

@@ -2,17 +2,17 @@ package provisioning
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 )
 
 // Content types of this package's bodies ([MS-SIPREGE] 2.2.2, sip.md §5.3.1).
 const (
-	TypeProvisioning        = "application/vnd-microsoft-roaming-provisioning-v2+xml"
-	TypeContacts            = "application/vnd-microsoft-roaming-contacts+xml"
-	TypeSelf                = "application/vnd-microsoft-roaming-self+xml"
-	TypePublish             = "application/msrtc-category-publish+xml"
-	TypeSetContainerMembers = "application/msrtc-setcontainermembers+xml"
-	TypeFault               = "application/msrtc-fault+xml"
+	TypeProvisioning = "application/vnd-microsoft-roaming-provisioning-v2+xml"
+	TypeContacts     = "application/vnd-microsoft-roaming-contacts+xml"
+	TypeSelf         = "application/vnd-microsoft-roaming-self+xml"
+	TypePublish      = "application/msrtc-category-publish+xml"
+	TypeContainers   = "application/msrtc-setcontainermembers+xml"
+	TypeFault        = "application/msrtc-fault+xml"
 )
 
 const (
@@ -60,24 +60,15 @@ func ParseGroupRequest(b []byte) (GroupRequest, error) {
 }
 
 // Shape is how a group writes its properties (sip.md §5.3).
-type Shape int
+type Shape string
 
-// The three shapes.
+// The three shapes. The empty Shape stands for the documented one of the group's name: Plain for ServerConfiguration,
+// Instance for ucPolicy, List for the others (for locationPolicy and mediaConfiguration inferred).
 const (
-	Plain    Shape = iota // one element a property: ServerConfiguration
-	List                  // propertyEntryList/property: endpointConfiguration, presencePolicyV2, locationPolicy (inferred)
-	Instance              // instance/property: ucPolicy
+	Plain    Shape = "plain"             // one element a property
+	List     Shape = "propertyEntryList" // property elements in a propertyEntryList
+	Instance Shape = "instance"          // property elements in an instance
 )
-
-func (s Shape) wrapper() string {
-	switch s {
-	case List:
-		return "propertyEntryList"
-	case Instance:
-		return "instance"
-	}
-	return ""
-}
 
 // Property is one setting.
 type Property struct{ Name, Value string }
@@ -85,105 +76,91 @@ type Property struct{ Name, Value string }
 // Group is one group of settings.
 type Group struct {
 	Name       string
-	Shape      Shape
 	Properties []Property
+	Shape      Shape
 	Unknown    []Element // what is no property of that shape, in order
 }
 
-// Property returns the first value of that name; names are compared without case, as sources spell them differently.
-func (g Group) Property(name string) (string, bool) {
-	for _, p := range g.Properties {
-		if strings.EqualFold(p.Name, name) {
-			return p.Value, true
-		}
+func (g Group) shape() Shape {
+	switch {
+	case g.Shape != "":
+		return g.Shape
+	case g.Name == ServerConfiguration:
+		return Plain
+	case g.Name == "ucPolicy":
+		return Instance
 	}
-	return "", false
+	return List
 }
 
-// Groups is the body that answers a GroupRequest.
-type Groups []Group
-
-// Group returns the group of that name.
-func (g Groups) Group(name string) (Group, bool) {
-	for _, group := range g {
-		if strings.EqualFold(group.Name, name) {
-			return group, true
-		}
-	}
-	return Group{}, false
-}
+// Groups is the body that answers a GroupRequest, [MS-SIPREGE] 4.2.2.
+type Groups struct{ Groups []Group }
 
 // Append writes the answer.
 func (g Groups) Append(b []byte) ([]byte, error) {
 	root := el("provisionGroupList", []string{"xmlns", nsNotification})
-	for _, group := range g {
+	for _, group := range g.Groups {
 		root.Children = append(root.Children, group.element())
 	}
 	return appendDocument(b, root)
 }
 
 func (g Group) element() Element {
-	e := el("provisionGroup", []string{"name", g.Name})
+	shape := g.shape()
 	var properties []Element
 	for _, p := range g.Properties {
-		if g.Shape == Plain {
+		if shape == Plain {
 			properties = append(properties, textEl(p.Name, p.Value))
 		} else {
 			properties = append(properties, Element{Name: "property", Attrs: []Attr{{"name", p.Name}}, Text: p.Value})
 		}
 	}
-	if wrapper := g.Shape.wrapper(); wrapper != "" {
-		properties = []Element{el(wrapper, nil, properties...)}
+	if shape != Plain {
+		properties = []Element{el(string(shape), nil, properties...)}
 	}
-	e.Children = append(properties, g.Unknown...)
-	return e
+	return el("provisionGroup", []string{"name", g.Name}, append(properties, g.Unknown...)...)
 }
 
 // ParseGroups reads the answer.
 func ParseGroups(b []byte) (Groups, error) {
 	root, err := parseRoot(b, "provisionGroupList")
 	if err != nil {
-		return nil, err
+		return Groups{}, err
 	}
-	var groups Groups
+	var g Groups
 	for _, c := range root.Children {
 		name := c.Attr("name")
 		if c.Local() != "provisionGroup" || name == "" {
-			return nil, fmt.Errorf("%w: <%.40s> in the list of groups", ErrMalformed, c.Name)
+			return g, fmt.Errorf("%w: <%.40s> in the list of groups", ErrMalformed, c.Name)
 		}
-		groups = append(groups, readGroup(name, c))
+		g.Groups = append(g.Groups, readGroup(name, c))
 	}
-	return groups, nil
+	return g, nil
 }
 
 func readGroup(name string, e Element) Group {
-	g := Group{Name: name}
-	for _, s := range []Shape{List, Instance} {
-		wrapper, ok := e.Child(s.wrapper())
-		if !ok {
-			continue
+	g := Group{Name: name, Shape: Plain}
+	wrapped := e.Children
+	for i, c := range e.Children {
+		if s := Shape(c.Local()); s == List || s == Instance {
+			g.Shape, wrapped = s, c.Children
+			g.Unknown = slices.Delete(slices.Clone(e.Children), i, i+1)
+			break
 		}
-		g.Shape = s
-		for _, c := range wrapper.Children {
-			if c.Local() == "property" && c.Attr("name") != "" && len(c.Children) == 0 {
-				g.Properties = append(g.Properties, Property{c.Attr("name"), c.Text})
-			} else {
-				g.Unknown = append(g.Unknown, c)
-			}
-		}
-		for _, c := range e.Children {
-			if c.Local() != s.wrapper() {
-				g.Unknown = append(g.Unknown, c)
-			}
-		}
-		return g
 	}
-	for _, c := range e.Children {
-		if len(c.Children) == 0 && len(c.Attrs) == 0 {
-			g.Properties = append(g.Properties, Property{c.Name, c.Text})
+	var unknown []Element
+	for _, c := range wrapped {
+		property := Property{c.Attr("name"), c.Text}
+		known := c.Local() == "property" && len(c.Attrs) == 1
+		if g.Shape == Plain {
+			property.Name, known = c.Name, len(c.Attrs) == 0
+		}
+		if known && property.Name != "" && len(c.Children) == 0 {
+			g.Properties = append(g.Properties, property)
 		} else {
-			g.Unknown = append(g.Unknown, c)
+			unknown = append(unknown, c)
 		}
 	}
+	g.Unknown = append(unknown, g.Unknown...)
 	return g
 }

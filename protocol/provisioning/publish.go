@@ -7,68 +7,87 @@ import (
 )
 
 const (
-	nsPublish          = "http://schemas.microsoft.com/2006/09/sip/rich-presence"
-	nsContainerMembers = "http://schemas.microsoft.com/2006/09/sip/container-management"
-	nsDevice           = "http://schemas.microsoft.com/2006/09/sip/device"
-	nsState            = "http://schemas.microsoft.com/2006/09/sip/state"
-	nsInstance         = "http://www.w3.org/2001/XMLSchema-instance"
+	nsPublish    = "http://schemas.microsoft.com/2006/09/sip/rich-presence"
+	nsManagement = "http://schemas.microsoft.com/2006/09/sip/container-management"
+	nsDevice     = "http://schemas.microsoft.com/2006/09/sip/device"
+	nsState      = "http://schemas.microsoft.com/2006/09/sip/state"
+	nsInstance   = "http://www.w3.org/2001/XMLSchema-instance"
 )
 
-// Publish is the body of the SERVICE request that publishes categories (sip.md §5.3.1).
-type Publish struct {
-	URI          string // sip:user@domain
-	Publications []Publication
+// Publications is the body of the SERVICE request that publishes categories (sip.md §5.3.1).
+type Publications struct {
+	URI  string // sip:user@domain
+	List []Publication
 }
 
 // Publication is one category in one container. Version must be the pool's current one, 0 for a new publication.
 type Publication struct {
 	Category   string
 	Instance   uint32
-	Container  uint32
-	Version    uint32
+	Container  int
+	Version    int
 	ExpireType string // endpoint, static
-	Content    []Element
+	Content    string // XML
 }
 
-// Append writes the body.
-func (p Publish) Append(b []byte) ([]byte, error) {
+// Append writes the body. Content that is no XML is refused.
+func (p Publications) Append(b []byte) ([]byte, error) {
 	list := el("publications", []string{"uri", p.URI})
-	for _, c := range p.Publications {
-		list.Children = append(list.Children, el("publication", []string{
-			"categoryName", c.Category, "instance", decimal(c.Instance), "container", decimal(c.Container),
-			"version", decimal(c.Version), "expireType", c.ExpireType,
-		}, c.Content...))
+	for i, one := range p.List {
+		content, err := parseDocument([]byte("<c>" + one.Content + "</c>"))
+		if err != nil {
+			return nil, fmt.Errorf("publication %d: %w", i+1, err)
+		}
+		e := el("publication", []string{
+			"categoryName", one.Category, "instance", decimal(one.Instance), "container", strconv.Itoa(one.Container),
+			"version", strconv.Itoa(one.Version), "expireType", one.ExpireType,
+		}, content.Children...)
+		list.Children = append(list.Children, e)
 	}
 	return appendDocument(b, el("publish", []string{"xmlns", nsPublish}, list))
 }
 
-// ParsePublish reads the body.
-func ParsePublish(b []byte) (Publish, error) {
+// ParsePublications reads the body.
+func ParsePublications(b []byte) (Publications, error) {
 	root, err := parseRoot(b, "publish")
 	if err != nil {
-		return Publish{}, err
+		return Publications{}, err
 	}
 	list, ok := root.Child("publications")
 	if !ok {
-		return Publish{}, fmt.Errorf("%w: no publications", ErrMalformed)
+		return Publications{}, fmt.Errorf("%w: no publications", ErrMalformed)
 	}
-	p := Publish{URI: list.Attr("uri")}
+	p := Publications{URI: list.Attr("uri")}
 	for _, e := range list.Children {
-		c := Publication{Category: e.Attr("categoryName"), ExpireType: e.Attr("expireType"), Content: e.Children}
-		if e.Local() != "publication" || c.Category == "" {
-			return p, fmt.Errorf("%w: <%.40s> in publications", ErrMalformed, e.Name)
+		one, err := readPublication(e)
+		if err != nil {
+			return p, err
 		}
-		for name, field := range map[string]*uint32{"instance": &c.Instance, "container": &c.Container, "version": &c.Version} {
-			if *field, err = numberAttr(e, name); err != nil {
-				return p, err
-			}
-		}
-		p.Publications = append(p.Publications, c)
+		p.List = append(p.List, one)
 	}
 	return p, nil
 }
 
-// Containers and the instance of user state, as pidgin-sipe publishes them (sip.md §5.3.1).
+func readPublication(e Element) (one Publication, err error) {
+	one.Category, one.ExpireType = e.Attr("categoryName"), e.Attr("expireType")
+	if e.Local() != "publication" || one.Category == "" {
+		return one, fmt.Errorf("%w: <%.40s> in publications", ErrMalformed, e.Name)
+	}
+	if one.Instance, err = instanceAttr(e); err != nil {
+		return one, err
+	}
+	if one.Container, err = numberAttr(e, "container"); err != nil {
+		return one, err
+	}
+	if one.Version, err = numberAttr(e, "version"); err != nil {
+		return one, err
+	}
+	one.Content, err = xmlText(e.Children...)
+	return one, err
+}
+
+// Containers, and the numbers of instances, as pidgin-sipe publishes them (sip.md §5.3.1). That a machine state's
+// number is 3 and the first seven digits of the device's is read from its one sample.
 const (
 	containerSelf      = 2
 	containerOthers    = 3
@@ -78,37 +97,31 @@ const (
 )
 
 // PhonePublications is what the handset publishes: device with voice alone, its machine state as deskphone, and the
-// user's state. All of it is inferred: pidgin-sipe's form (sip.md §5.3.1) with the device type that presence shows for
-// the phone (handset.md §1.2). instance is the endpoint's UUID in lower case; versions are those of self.
-func PhonePublications(sipURI, instance, machineName string, self Self) Publish {
-	device := instanceNumber(instance)
-	machine := machineStatePrefix | device>>4
-	capabilities := el("capabilities", []string{"preferred", "false", "uri", sipURI},
+// user's state. What the hardware publishes is unknown; all of it is inferred from pidgin-sipe's form (sip.md §5.3.1)
+// and the device type that presence shows for the phone (handset.md §1.2). endpoint is the endpoint's UUID, sip starts
+// with sip:, versions are those of self.
+func PhonePublications(sip, endpoint, machine string, self Self) Publications {
+	device := instanceNumber(endpoint)
+	capabilities := el("capabilities", []string{"preferred", "false", "uri", sip},
 		el("voice", []string{"capture", "true", "render", "true", "publish", "false"}))
-	p := Publish{URI: sipURI, Publications: []Publication{{
-		Category: "device", Instance: device, Container: containerSelf, ExpireType: "endpoint",
-		Content: []Element{el("device", []string{"xmlns", nsDevice, "endpointId", instance},
-			capabilities, textEl("timezone", "00:00:00+00:00"), textEl("machineName", machineName))},
-	}}}
-	for _, container := range []uint32{containerSelf, containerOthers} {
-		p.Publications = append(p.Publications, Publication{
-			Category: "state", Instance: machine, Container: container, ExpireType: "endpoint",
-			Content: []Element{stateElement("machineState", el("endpointLocation", nil), textEl("device", "deskphone"))},
-		})
+	p := Publications{URI: sip}
+	add := func(category string, instance uint32, container int, expireType string, content Element) {
+		text, _ := xmlText(content) // built here, of legal names
+		p.List = append(p.List, Publication{category, instance, container, self.Version(category, instance, container), expireType, text})
 	}
-	for _, container := range []uint32{containerSelf, containerOthers} {
-		p.Publications = append(p.Publications, Publication{
-			Category: "state", Instance: userStateInstance, Container: container, ExpireType: "static",
-			Content: []Element{stateElement("userState")},
-		})
+	add("device", device, containerSelf, "endpoint", el("device", []string{"xmlns", nsDevice, "endpointId", endpoint},
+		capabilities, textEl("timezone", "00:00:00+00:00"), textEl("machineName", machine)))
+	for _, container := range []int{containerSelf, containerOthers} {
+		add("state", machineStatePrefix|device>>4, container, "endpoint",
+			state("machineState", el("endpointLocation", nil), textEl("device", "deskphone")))
 	}
-	for i, c := range p.Publications {
-		p.Publications[i].Version = self.Version(c.Category, c.Instance, c.Container)
+	for _, container := range []int{containerSelf, containerOthers} {
+		add("state", userStateInstance, container, "static", state("userState"))
 	}
 	return p
 }
 
-func stateElement(kind string, more ...Element) Element {
+func state(kind string, more ...Element) Element {
 	children := append([]Element{textEl("availability", available)}, more...)
 	return el("state", []string{"xmlns", nsState, "manual", "false", "xmlns:xsi", nsInstance, "xsi:type", kind}, children...)
 }
@@ -125,25 +138,8 @@ func instanceNumber(uuid string) uint32 {
 	return uint32(n)
 }
 
-// Correct takes over the versions that a fault told.
-func (p *Publish) Correct(f Fault) error {
-	if f.Code != WrongDelta || len(f.Operations) == 0 {
-		return fmt.Errorf("%w: fault %.60q with %d operations cannot be corrected", ErrMalformed, f.Code, len(f.Operations))
-	}
-	for _, o := range f.Operations {
-		if o.Index < 1 || int(o.Index) > len(p.Publications) {
-			return fmt.Errorf("%w: the fault names publication %d of %d", ErrMalformed, o.Index, len(p.Publications))
-		}
-	}
-	p.Publications = slices.Clone(p.Publications)
-	for _, o := range f.Operations {
-		p.Publications[o.Index-1].Version = o.CurVersion
-	}
-	return nil
-}
-
-// WrongDelta is the code of a 409: a publication had another version than the pool's (sip.md §5.3.1).
-const WrongDelta = "Client.BadCall.WrongDelta"
+// WrongVersion is the Code of a 409: a publication had another version than the pool's (sip.md §5.3.1).
+const WrongVersion = "Client.BadCall.WrongDelta"
 
 // Fault is the msrtc-fault body of a 409. The name of its root is inferred; any is read.
 type Fault struct {
@@ -151,14 +147,14 @@ type Fault struct {
 	Operations []Operation
 }
 
-// Operation is one refused publication: Index counts from 1 in the request, CurVersion is the pool's version.
-type Operation struct{ Index, CurVersion uint32 }
+// Operation is one refused publication: Index counts from 1 in the request, CurrentVersion is the pool's version.
+type Operation struct{ Index, CurrentVersion int }
 
 // Append writes the body.
 func (f Fault) Append(b []byte) ([]byte, error) {
 	details := Element{Name: "details"}
 	for _, o := range f.Operations {
-		details.Children = append(details.Children, el("operation", []string{"index", decimal(o.Index), "curVersion", decimal(o.CurVersion)}))
+		details.Children = append(details.Children, el("operation", []string{"index", strconv.Itoa(o.Index), "curVersion", strconv.Itoa(o.CurrentVersion)}))
 	}
 	return appendDocument(b, el("Fault", nil, textEl("Faultcode", f.Code), details))
 }
@@ -183,7 +179,7 @@ func ParseFault(b []byte) (Fault, error) {
 		if o.Index, err = numberAttr(e, "index"); err != nil {
 			return f, err
 		}
-		if o.CurVersion, err = numberAttr(e, "curVersion"); err != nil {
+		if o.CurrentVersion, err = numberAttr(e, "curVersion"); err != nil {
 			return f, err
 		}
 		f.Operations = append(f.Operations, o)
@@ -191,31 +187,62 @@ func ParseFault(b []byte) (Fault, error) {
 	return f, nil
 }
 
-// SetContainerMembers is the body of the SERVICE request that fills containers (sip.md §5.3.1).
-type SetContainerMembers struct{ Containers []Container }
+// Correct takes over the versions that a fault told.
+func (p *Publications) Correct(f Fault) error {
+	if f.Code != WrongVersion || len(f.Operations) == 0 {
+		return fmt.Errorf("%w: fault %.60q with %d operations cannot be corrected", ErrMalformed, f.Code, len(f.Operations))
+	}
+	list := slices.Clone(p.List)
+	for _, o := range f.Operations {
+		if o.Index < 1 || o.Index > len(list) {
+			return fmt.Errorf("%w: the fault names publication %d of %d", ErrMalformed, o.Index, len(list))
+		}
+		list[o.Index-1].Version = o.CurrentVersion
+	}
+	p.List = list
+	return nil
+}
 
-// Append writes the body.
-func (s SetContainerMembers) Append(b []byte) ([]byte, error) {
-	root := el("setContainerMembers", []string{"xmlns", nsContainerMembers})
-	for _, c := range s.Containers {
+// Member is who belongs to a container: Type is sameEnterprise, federated and others. In a change Action is add or
+// remove, and Version is the container's.
+type Member struct {
+	Container           int
+	Action, Type, Value string
+	Version             int
+}
+
+// AppendContainerMembers writes the body of the SERVICE request that changes members, one container element for each
+// run of members of the same container (sip.md §5.3.1).
+func AppendContainerMembers(b []byte, members []Member) ([]byte, error) {
+	var containers []Container
+	for _, m := range members {
+		n := len(containers)
+		if n == 0 || containers[n-1].ID != m.Container {
+			containers = append(containers, Container{ID: m.Container, Version: m.Version})
+			n++
+		}
+		containers[n-1].Members = append(containers[n-1].Members, m)
+	}
+	root := el("setContainerMembers", []string{"xmlns", nsManagement})
+	for _, c := range containers {
 		root.Children = append(root.Children, c.element())
 	}
 	return appendDocument(b, root)
 }
 
-// ParseSetContainerMembers reads the body.
-func ParseSetContainerMembers(b []byte) (SetContainerMembers, error) {
+// ParseContainerMembers reads the body.
+func ParseContainerMembers(b []byte) ([]Member, error) {
 	root, err := parseRoot(b, "setContainerMembers")
 	if err != nil {
-		return SetContainerMembers{}, err
+		return nil, err
 	}
-	var s SetContainerMembers
+	var members []Member
 	for _, e := range root.Children {
 		c, err := readContainer(e)
 		if err != nil {
-			return s, err
+			return nil, err
 		}
-		s.Containers = append(s.Containers, c)
+		members = append(members, c.Members...)
 	}
-	return s, nil
+	return members, nil
 }

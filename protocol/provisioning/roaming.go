@@ -15,25 +15,29 @@ const (
 
 // Contacts is the body of roaming-contacts (sip.md §5.3.1).
 type Contacts struct {
-	DeltaNum uint32 // never 0: clients refuse that
-	Groups   []ContactGroup
-	Unknown  []Element // contacts and whatever else, in order
+	DeltaNum int            // never 0: clients refuse that
+	Groups   []ContactGroup // empty stands for the one group that every user has
+	Unknown  []Element      // contacts and whatever else, in order
 }
 
 // ContactGroup is one group of the contact list; "~" is the group of those without one.
 type ContactGroup struct {
-	ID                uint32
+	ID                int
 	Name, ExternalURI string
 }
 
 // Append writes the list.
 func (c Contacts) Append(b []byte) ([]byte, error) {
-	if c.DeltaNum == 0 {
-		return nil, fmt.Errorf("%w: deltaNum 0", ErrMalformed)
+	if c.DeltaNum <= 0 {
+		return nil, fmt.Errorf("%w: deltaNum %d", ErrMalformed, c.DeltaNum)
 	}
-	root := el("contactList", []string{"deltaNum", decimal(c.DeltaNum)})
-	for _, g := range c.Groups {
-		root.Children = append(root.Children, el("group", []string{"id", decimal(g.ID), "name", g.Name, "externalURI", g.ExternalURI}))
+	root := el("contactList", []string{"deltaNum", strconv.Itoa(c.DeltaNum)})
+	groups := c.Groups
+	if len(groups) == 0 {
+		groups = []ContactGroup{{ID: 1, Name: "~"}}
+	}
+	for _, g := range groups {
+		root.Children = append(root.Children, el("group", []string{"id", strconv.Itoa(g.ID), "name", g.Name, "externalURI", g.ExternalURI}))
 	}
 	root.Children = append(root.Children, c.Unknown...)
 	return appendDocument(b, root)
@@ -66,41 +70,37 @@ func ParseContacts(b []byte) (Contacts, error) {
 	return c, nil
 }
 
-// SelfRequest is the body of SUBSCRIBE vnd-microsoft-roaming-self. Without Types it asks for categories, containers
-// and subscribers (sip.md §5.3.1).
-type SelfRequest struct{ Types []string }
+// SelfRequest is the body of SUBSCRIBE vnd-microsoft-roaming-self: it asks for categories, containers and subscribers
+// (sip.md §5.3.1).
+type SelfRequest struct{}
 
 // Append writes the request.
-func (r SelfRequest) Append(b []byte) ([]byte, error) {
-	types := r.Types
-	if len(types) == 0 {
-		types = []string{"categories", "containers", "subscribers"}
-	}
+func (SelfRequest) Append(b []byte) ([]byte, error) {
 	root := el("roamingList", []string{"xmlns", nsSelf})
-	for _, t := range types {
+	for _, t := range []string{"categories", "containers", "subscribers"} {
 		root.Children = append(root.Children, el("roaming", []string{"type", t}))
 	}
 	return appendDocument(b, root)
 }
 
-// ParseSelfRequest reads the request.
-func ParseSelfRequest(b []byte) (SelfRequest, error) {
+// ParseSelfRequest returns the types that are asked for, at least one.
+func ParseSelfRequest(b []byte) ([]string, error) {
 	root, err := parseRoot(b, "roamingList")
 	if err != nil {
-		return SelfRequest{}, err
+		return nil, err
 	}
-	var r SelfRequest
+	var types []string
 	for _, c := range root.Children {
 		t := c.Attr("type")
 		if c.Local() != "roaming" || t == "" {
-			return r, fmt.Errorf("%w: <%.40s> in the list of roaming types", ErrMalformed, c.Name)
+			return types, fmt.Errorf("%w: <%.40s> in the list of roaming types", ErrMalformed, c.Name)
 		}
-		r.Types = append(r.Types, t)
+		types = append(types, t)
 	}
-	if len(r.Types) == 0 {
-		return r, fmt.Errorf("%w: no roaming type", ErrMalformed)
+	if len(types) == 0 {
+		return nil, fmt.Errorf("%w: no roaming type", ErrMalformed)
 	}
-	return r, nil
+	return types, nil
 }
 
 // Self is the body of roaming-self: what the pool holds of the user. It also answers a publication with the new
@@ -117,57 +117,36 @@ type Self struct {
 type Category struct {
 	Name      string
 	Instance  uint32
-	Container uint32
-	Version   uint32
-	Attrs     []Attr // the others, such as publishTime
-	Content   []Element
+	Container int
+	Version   int
+	Lines     []Line    // of userProperties
+	Attrs     []Attr    // the others, such as publishTime
+	Content   []Element // unless it is userProperties with nothing but lines
+}
+
+// Line is one line of the user, in category userProperties. Type Rcc and Dual mean remote call control; Uc for an
+// enterprise-voice line is inferred (sip.md §5.3.1).
+type Line struct {
+	Type string
+	URI  string // such as tel:+12065551219;ext=1219
 }
 
 // Container is an access level with its members.
 type Container struct {
-	ID, Version uint32
+	ID, Version int
 	Members     []Member
 }
 
-// Member is who belongs to a container: Type is sameEnterprise, federated and others; Action only in
-// SetContainerMembers, add or remove.
-type Member struct{ Action, Type, Value string }
-
-// UserProperties is the category that carries the user's line (sip.md §5.3.1); lineType Uc for an enterprise-voice
-// line, its namespace and instance are inferred. Without a line there is none.
-func UserProperties(lineURI string, container, version uint32) Category {
-	line := Element{Name: "line", Attrs: []Attr{{"lineType", "Uc"}}, Text: lineURI}
-	var lines []Element
-	if lineURI != "" {
-		lines = append(lines, line)
-	}
-	return Category{
-		Name: "userProperties", Container: container, Version: version,
-		Content: []Element{el("userProperties", nil, el("lines", nil, lines...))},
-	}
-}
-
-// LineURI is the user's line: text of userProperties/lines/line, an enterprise-voice line (Uc) before one with remote
-// call control. It is "" if the user has none.
+// LineURI is the user's enterprise-voice line (Uc), else the first line, else "".
 func (s Self) LineURI() string {
 	first := ""
 	for _, c := range s.Categories {
-		if c.Name != "userProperties" {
-			continue
-		}
-		for _, content := range c.Content {
-			lines, _ := content.Child("lines")
-			for _, line := range lines.Children {
-				uri := strings.TrimSpace(line.Text)
-				if line.Local() != "line" || uri == "" {
-					continue
-				}
-				if line.Attr("lineType") == "Uc" {
-					return uri
-				}
-				if first == "" {
-					first = uri
-				}
+		for _, line := range c.Lines {
+			if line.Type == "Uc" {
+				return line.URI
+			}
+			if first == "" {
+				first = line.URI
 			}
 		}
 	}
@@ -175,7 +154,7 @@ func (s Self) LineURI() string {
 }
 
 // Version is the pool's version of a publication, 0 if it holds none.
-func (s Self) Version(category string, instance, container uint32) uint32 {
+func (s Self) Version(category string, instance uint32, container int) int {
 	for _, c := range s.Categories {
 		if c.Name == category && c.Instance == instance && c.Container == container {
 			return c.Version
@@ -188,9 +167,7 @@ func (s Self) Version(category string, instance, container uint32) uint32 {
 func (s Self) Append(b []byte) ([]byte, error) {
 	categories := el("categories", []string{"xmlns", nsCategories, "uri", s.URI})
 	for _, c := range s.Categories {
-		e := el("category", []string{"name", c.Name, "instance", decimal(c.Instance), "container", decimal(c.Container), "version", decimal(c.Version)}, c.Content...)
-		e.Attrs = append(e.Attrs, c.Attrs...)
-		categories.Children = append(categories.Children, e)
+		categories.Children = append(categories.Children, c.element())
 	}
 	containers := el("containers", []string{"xmlns", nsContainers})
 	for _, c := range s.Containers {
@@ -237,37 +214,80 @@ func ParseSelf(b []byte) (Self, error) {
 	return s, nil
 }
 
+// element writes the category; the namespace of userProperties is not known, so it has none of its own.
+func (c Category) element() Element {
+	e := el("category", []string{
+		"name", c.Name, "instance", decimal(c.Instance), "container", strconv.Itoa(c.Container), "version", strconv.Itoa(c.Version),
+	})
+	e.Attrs = append(e.Attrs, c.Attrs...)
+	if len(c.Lines) > 0 && len(c.Content) == 0 {
+		lines := Element{Name: "lines"}
+		for _, l := range c.Lines {
+			lines.Children = append(lines.Children, Element{Name: "line", Attrs: []Attr{{"lineType", l.Type}}, Text: l.URI})
+		}
+		e.Children = []Element{el("userProperties", nil, lines)}
+	}
+	e.Children = append(e.Children, c.Content...)
+	return e
+}
+
 func readCategory(e Element) (Category, error) {
-	c := Category{Name: e.Attr("name"), Content: e.Children}
+	c := Category{Name: e.Attr("name")}
 	if e.Local() != "category" || c.Name == "" {
 		return c, fmt.Errorf("%w: <%.40s> in categories", ErrMalformed, e.Name)
 	}
 	for _, a := range e.Attrs {
-		var field *uint32
+		var err error
 		switch a.Name {
 		case "name":
-			continue
 		case "instance":
-			field = &c.Instance
+			c.Instance, err = instanceAttr(e)
 		case "container":
-			field = &c.Container
+			c.Container, err = numberAttr(e, a.Name)
 		case "version":
-			field = &c.Version
+			c.Version, err = numberAttr(e, a.Name)
 		default:
 			c.Attrs = append(c.Attrs, a)
-			continue
 		}
-		n, err := numberAttr(e, a.Name)
 		if err != nil {
 			return c, err
 		}
-		*field = n
+	}
+	plain := readLines(e, &c)
+	if !plain {
+		c.Content = e.Children
 	}
 	return c, nil
 }
 
+// readLines takes the lines of userProperties; it reports whether the category holds nothing else.
+func readLines(e Element, c *Category) bool {
+	if c.Name != "userProperties" {
+		return false
+	}
+	properties, ok := e.Child("userProperties")
+	if !ok {
+		return false
+	}
+	lines, ok := properties.Child("lines")
+	if !ok {
+		return false
+	}
+	plain := len(e.Children) == 1 && len(properties.Children) == 1 && len(properties.Attrs) == 0
+	for _, l := range lines.Children {
+		uri := strings.TrimSpace(l.Text)
+		if l.Local() != "line" || uri == "" {
+			plain = false
+			continue
+		}
+		c.Lines = append(c.Lines, Line{l.Attr("lineType"), uri})
+		plain = plain && len(l.Attrs) == 1 && l.Attrs[0].Name == "lineType" && len(l.Children) == 0
+	}
+	return plain && len(c.Lines) > 0
+}
+
 func (c Container) element() Element {
-	e := el("container", []string{"id", decimal(c.ID), "version", decimal(c.Version)})
+	e := el("container", []string{"id", strconv.Itoa(c.ID), "version", strconv.Itoa(c.Version)})
 	for _, m := range c.Members {
 		member := Element{Name: "member"}
 		for _, a := range []Attr{{"action", m.Action}, {"type", m.Type}, {"value", m.Value}} {
@@ -296,18 +316,26 @@ func readContainer(e Element) (Container, error) {
 		if m.Local() != "member" || m.Attr("type") == "" {
 			return c, fmt.Errorf("%w: <%.40s> in container %d", ErrMalformed, m.Name, c.ID)
 		}
-		c.Members = append(c.Members, Member{m.Attr("action"), m.Attr("type"), m.Attr("value")})
+		c.Members = append(c.Members, Member{c.ID, m.Attr("action"), m.Attr("type"), m.Attr("value"), c.Version})
 	}
 	return c, nil
 }
 
 func decimal(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
-// numberAttr reads an attribute that must be there.
-func numberAttr(e Element, name string) (uint32, error) {
-	n, err := strconv.ParseUint(e.Attr(name), 10, 32)
+// numberAttr reads an attribute that must be there, 0 to 2147483647.
+func numberAttr(e Element, name string) (int, error) {
+	n, err := strconv.ParseUint(e.Attr(name), 10, 31)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %s=%.20q of <%s> is no number", ErrMalformed, name, e.Attr(name), e.Name)
+	}
+	return int(n), nil
+}
+
+func instanceAttr(e Element) (uint32, error) {
+	n, err := strconv.ParseUint(e.Attr("instance"), 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("%w: instance=%.20q of <%s> is no number", ErrMalformed, e.Attr("instance"), e.Name)
 	}
 	return uint32(n), nil
 }
