@@ -1,0 +1,38 @@
+# boot and test need Go alone. race needs a C compiler; test-outside needs tshark, xmlsec1 and openssl.
+export GOFLAGS += -buildvcs=false
+
+TOOL  := go tool -modfile=.ci/tools/go.mod
+TAGS  := outside,bench
+CROSS := windows/amd64 darwin/arm64 linux/arm64
+
+.PHONY: boot test race test-outside bench lint docs
+
+boot:
+	go run ./emulator/cmd/lpe boot --lab
+
+test:
+	go test ./...
+
+race:
+	CGO_ENABLED=1 go test -race ./...
+
+test-outside:
+	go test -count=1 -tags outside ./emulator/outside/...
+
+# Prints name: value lines.
+bench:
+	go test -count=1 -tags bench -run '^TestBench' -v ./emulator/outside/...
+
+lint:
+	@files=$$($(TOOL) gofumpt -l .) && if [ -n "$$files" ]; then echo "gofumpt:"; echo "$$files"; exit 1; fi
+	go vet ./...
+	go vet -tags $(TAGS) ./...
+	$(TOOL) staticcheck ./...
+	$(TOOL) staticcheck -tags $(TAGS) ./...
+	go mod tidy -diff
+	go test -count=1 -run '^TestHouse' ./emulator
+	@for target in $(CROSS); do echo "go build $$target"; GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go build ./... || exit 1; done
+
+# Writes the generated pages and the golden files anew.
+docs:
+	go test -count=1 ./devicestate ./emulator/report -update

@@ -1,0 +1,3 @@
+// Package outside tests handset and lab pool against software from elsewhere. Its tests carry a build tag, so that
+// `make test` needs Go alone: outside for tshark, xmlsec1 and openssl, bench for the measurements of `make bench`.
+package outside
