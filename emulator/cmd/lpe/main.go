@@ -1,0 +1,18 @@
+// Command lpe is a Lync Phone Edition handset in software, and a lab pool to boot it against.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], system{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, askPIN: askPIN,
+	})
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// system is everything of the process that a command may touch.
+type system struct {
+	in       io.Reader
+	out, err io.Writer
+	env      func(string) string
+	askPIN   func(prompt string) (string, error) // without echo; an error if there is no terminal
+}
+
+// Exit codes; each command's help ends with them.
+const (
+	exitSuccess     = 0
+	exitFailed      = 1   // the sign-in failed
+	exitUsage       = 2   // wrong usage or configuration
+	exitComputer    = 3   // the computer lacks something
+	exitInterrupted = 130 // Ctrl-C
+)
+
+const exitHelp = `
+Exit codes:
+  0    success
+  1    the sign-in failed
+  2    wrong usage or configuration
+  3    the computer lacks something
+  130  interrupted
+`
+
+// exitError carries an exit code. A silent one has been reported already.
+type exitError struct {
+	code   int
+	err    error
+	silent bool
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error {
+	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...)}
+}
+
+func lacking(err error) error { return &exitError{code: exitComputer, err: err} }
+
+// run executes one command line and returns its exit code.
+func run(ctx context.Context, args []string, sys system) int {
+	root := &cobra.Command{
+		Use:           "lpe",
+		Short:         "A Lync Phone Edition handset in software",
+		Long:          "lpe boots a Lync Phone Edition handset in software, from the cable to Ready, and brings the lab pool to boot it against.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetOut(sys.out)
+	root.SetErr(sys.err)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(bootCommand(sys), dhcpCommand(sys), statesCommand(sys), profileCommand(sys), labCommand(sys))
+	root.SetArgs(joinLab(args))
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitSuccess
+	}
+	var exit *exitError
+	if !errors.As(err, &exit) {
+		exit = &exitError{code: exitUsage, err: err} // cobra's own errors are about usage
+	}
+	if !exit.silent {
+		fmt.Fprintf(sys.err, "lpe: %v\n", exit.err)
+		if exit.code == exitUsage {
+			fmt.Fprintf(sys.err, "lpe: see '%s --help'\n", strings.TrimSpace("lpe "+commandOf(args)))
+		}
+	}
+	return exit.code
+}
+
+func commandOf(args []string) string {
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		return args[0]
+	}
+	return ""
+}
+
+// joinLab makes `--lab X` mean `--lab=X`; `--lab` alone stays.
+func joinLab(args []string) []string {
+	var out []string
+	for i := 0; i < len(args); i++ {
+		if args[i] == "--lab" && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
+			out = append(out, "--lab="+args[i+1])
+			i++
+			continue
+		}
+		out = append(out, args[i])
+	}
+	return out
+}
+
+// command makes a command whose help ends with an example and the exit codes.
+func command(use, short, long, example string, do func(*cobra.Command, []string) error) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Long: long, Example: example, RunE: do, Args: cobra.NoArgs}
+	c.SetUsageTemplate(c.UsageTemplate() + exitHelp)
+	return c
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/devicestate"
+)
+
+func statesCommand(sys system) *cobra.Command {
+	var format string
+	c := command("states", "Print the state machine of the boot", "states prints the transition table that the handset follows.",
+		"  lpe states --format mermaid",
+		func(*cobra.Command, []string) error {
+			formats := map[string]func() string{"table": devicestate.Table, "mermaid": devicestate.Mermaid, "dot": devicestate.DOT}
+			print, ok := formats[format]
+			if !ok {
+				return usage("--format takes mermaid, dot or table, not %q", format)
+			}
+			_, err := fmt.Fprintln(sys.out, strings.TrimRight(print(), "\n"))
+			return err
+		})
+	c.Flags().StringVar(&format, "format", "table", "mermaid, dot or table")
+	return c
+}
+
+func profileCommand(sys system) *cobra.Command {
+	parent := &cobra.Command{Use: "profile", Short: "What each model and firmware does", Args: cobra.NoArgs}
+	list := command("list", "List the profiles", "list prints the name of each profile, a line each.", "  lpe profile list",
+		func(*cobra.Command, []string) error { return printLines(sys, configs.Profiles()) })
+	var provenance bool
+	show := command("show NAME", "Print the facts of a profile", "show prints each fact of a profile.",
+		"  lpe profile show polycom-cx600-4.0.7577.4463 --provenance",
+		func(_ *cobra.Command, args []string) error {
+			profile, err := configs.LoadProfile(args[0])
+			if err != nil {
+				return usage("%w", err)
+			}
+			_, err = fmt.Fprint(sys.out, profile.FactTable(provenance))
+			return err
+		})
+	show.Args = cobra.ExactArgs(1)
+	show.Flags().BoolVar(&provenance, "provenance", false, "add where each fact comes from")
+	parent.AddCommand(list, show)
+	return parent
+}
+
+func labCommand(sys system) *cobra.Command {
+	parent := &cobra.Command{Use: "lab", Short: "The labs that this program brings", Args: cobra.NoArgs}
+	list := command("list", "List the labs", "list prints the name of each lab, a line each.", "  lpe lab list",
+		func(*cobra.Command, []string) error { return printLines(sys, configs.Labs()) })
+	show := command("show NAME|FILE", "Print a lab", "show prints names, network, users and switches of a lab. PINs and passwords are masked.",
+		"  lpe lab show litware",
+		func(_ *cobra.Command, args []string) error {
+			lab, err := configs.LoadLab(args[0])
+			if err != nil {
+				return usage("%w", err)
+			}
+			_, err = fmt.Fprint(sys.out, lab.Text())
+			return err
+		})
+	show.Args = cobra.ExactArgs(1)
+	parent.AddCommand(list, show)
+	return parent
+}
+
+func printLines(sys system, lines []string) error {
+	_, err := fmt.Fprintln(sys.out, strings.Join(lines, "\n"))
+	return err
+}

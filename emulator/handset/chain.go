@@ -1,0 +1,148 @@
+package handset
+
+import (
+	"context"
+	"crypto/x509"
+	"net/url"
+	"strings"
+
+	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/protocol/certprov"
+	"github.com/phone-edition/lpe/protocol/soap"
+)
+
+// signIn waits for a usable certificate or for credentials.
+func (h *Handset) signIn(ctx context.Context) (devicestate.Event, *Failure) {
+	if h.machine.Memory.Certificate {
+		if h.ram.certURL == "" {
+			h.ram.certURL = h.flash.CertificateURL
+			h.out.CertificateURL, h.out.URLSource, h.out.Registrar = h.flash.CertificateURL, "flash", h.flash.Registrar
+		}
+		return devicestate.CertificateFound, nil
+	}
+	if h.machine.Memory.Credentials {
+		if h.ram.certURL == "" && h.flash.CertificateURL != "" {
+			h.useURL(h.flash.CertificateURL, "flash")
+			h.out.Registrar = h.flash.Registrar
+		}
+		return devicestate.CredentialsEntered, nil
+	}
+	if h.machine.Reason == devicestate.ReasonStart {
+		h.seen(fail(devicestate.StageSignIn, "no-credentials", "", "nobody is signed in and no number and PIN were entered", nil))
+	}
+	<-ctx.Done()
+	return "", nil
+}
+
+// rootChain downloads the server's chain over anonymous http, unless flash holds one (web-services.md §2).
+func (h *Handset) rootChain(ctx context.Context) (devicestate.Event, *Failure) {
+	if len(h.flash.Chain) > 0 {
+		h.skipped = true
+		return devicestate.ChainHeld, nil
+	}
+	failure := h.withRetry(ctx, func() *Failure { return h.downloadChain(ctx) })
+	if failure != nil {
+		return devicestate.ChainFailed, failure
+	}
+	return devicestate.ChainHeld, nil
+}
+
+// withRetry does the work again once after the profile's pause when the service was in trouble.
+func (h *Handset) withRetry(ctx context.Context, work func() *Failure) *Failure {
+	failure := work()
+	if failure == nil || !trouble(failure) || ctx.Err() != nil {
+		return failure
+	}
+	h.seen(failure)
+	h.note("one retry in %v", h.profile.RetryAfter)
+	if !sleep(ctx, h.profile.RetryAfter) {
+		return failure
+	}
+	return work()
+}
+
+func (h *Handset) downloadChain(ctx context.Context) *Failure {
+	service, err := anonymousURL(h.ram.certURL)
+	if err != nil {
+		return fail(devicestate.StageChain, "garbage", "", "the certificate provisioning URL is no URL", err)
+	}
+	r := webRequest{stage: devicestate.StageChain, doing: "downloading the root chain"}
+	meta, failure := h.metadata(ctx, r, service)
+	if failure != nil {
+		if strings.HasSuffix(string(failure.Code), ".garbage") || strings.HasSuffix(string(failure.Code), ".http-404") {
+			return h.requestChain(ctx, r, service, certprov.DefaultRootChainOperation, failure)
+		}
+		return failure
+	}
+	port, operation, ok := certprov.RootChainPort(meta)
+	if !ok {
+		return h.requestChain(ctx, r, service, certprov.DefaultRootChainOperation, fail(devicestate.StageChain, "off",
+			service, "the service does not offer the root chain over http", nil))
+	}
+	return h.requestChain(ctx, r, port.Location, operation, nil)
+}
+
+// requestChain asks location, and reports earlier instead if that is known and the request fails too.
+func (h *Handset) requestChain(ctx context.Context, r webRequest, location string, operation soap.Operation, earlier *Failure) *Failure {
+	failure := h.readChain(ctx, r, location, operation)
+	if failure != nil && earlier != nil {
+		return earlier
+	}
+	return failure
+}
+
+func (h *Handset) readChain(ctx context.Context, r webRequest, location string, operation soap.Operation) *Failure {
+	body, err := certprov.RootChainRequest{Operation: operation.Input}.Append(nil)
+	if err != nil {
+		return fail(r.stage, "garbage", location, "the request cannot be built", err)
+	}
+	r.url, r.action, r.body = location, operation.Action, body
+	answer, failure := h.exchange(ctx, r)
+	if failure != nil {
+		return failure
+	}
+	if doc, err := soap.Parse(answer.Body); err == nil {
+		if fault, ok := soap.ParseFault(doc); ok {
+			return fail(r.stage, "off", answer.peer, "the service refuses to give its chain: "+fault.String, nil)
+		}
+	}
+	if failure := wantStatus(r.stage, answer, r.doing); failure != nil {
+		return failure
+	}
+	chain, err := certprov.ParseRootChains(answer.Body)
+	if err != nil {
+		return fail(r.stage, "garbage", answer.peer, "the root chain cannot be read", err)
+	}
+	roots := 0
+	for _, c := range chain {
+		if selfSigned(c) {
+			roots++
+			h.note("learned root %q by clear text: trust on first use", name(c))
+		}
+	}
+	if roots == 0 {
+		return fail(r.stage, "empty", answer.peer, "the answer holds no root certificate", nil)
+	}
+	h.ram.chain = authorities(chain)
+	return nil
+}
+
+func authorities(chain []*x509.Certificate) []*x509.Certificate {
+	var out []*x509.Certificate
+	for _, c := range chain {
+		if c.IsCA {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// anonymousURL is the certificate provisioning URL over http, port 80 (web-services.md §1.1, inferred from option 43).
+func anonymousURL(certURL string) (string, error) {
+	u, err := url.Parse(certURL)
+	if err != nil {
+		return "", err
+	}
+	u.Scheme, u.Host = "http", u.Hostname()
+	return u.String(), nil
+}

@@ -1,0 +1,353 @@
+package handset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/protocol/dhcpoption"
+)
+
+const (
+	sipTLSPort      = 5061
+	defaultCertPath = "/CertProv/CertProvisioningService.svc"
+	maxCandidates   = 16
+)
+
+// candidate is a registrar to try.
+type candidate struct {
+	Source    string // dhcp, srv, a, flash, target or redirect
+	Host      string
+	Port      uint16
+	Transport string // tls or tcp
+	addresses []netip.Addr
+}
+
+func (c candidate) String() string {
+	return fmt.Sprintf("%s:%d (%s, %s)", c.Host, c.Port, c.Source, c.Transport)
+}
+
+// found is what one way of discovery brought.
+type found struct {
+	pool      string
+	url       string
+	malformed *dhcpoption.Error // of option 43
+	answered  bool
+}
+
+// poolDiscover sends the INFORM and asks DNS at the same time, and makes the list of registrars to try
+// (discovery.md §1.4, §1.5).
+func (h *Handset) poolDiscover(ctx context.Context) (devicestate.Event, *Failure) {
+	if h.cfg.Target.FQDN != "" {
+		return h.targetGiven(ctx)
+	}
+	dnsCtx, stopDNS := context.WithCancel(ctx)
+	defer stopDNS()
+	var names map[string][]candidate
+	var wg sync.WaitGroup
+	wg.Go(func() { names = h.discoverByDNS(dnsCtx) })
+	dhcp := h.inform(ctx)
+	if dhcp.pool != "" {
+		stopDNS()
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return "", nil
+	}
+	h.ram.candidates = h.orderCandidates(dhcp, names)
+	if len(h.ram.candidates) == 0 {
+		return devicestate.DiscoveryFailed, fail(devicestate.StageDiscovery, "no-registrar", "",
+			"neither DHCP nor DNS named a registrar", nil)
+	}
+	if failure := h.resolveCandidates(ctx); failure != nil {
+		return devicestate.DiscoveryFailed, failure
+	}
+	return h.certificateURL(ctx, dhcp)
+}
+
+// certificateURL takes the first source of the profile that gives a URL.
+func (h *Handset) certificateURL(ctx context.Context, dhcp found) (devicestate.Event, *Failure) {
+	first := h.ram.candidates[0]
+	for _, source := range h.profile.CertProvSources {
+		url := ""
+		switch source {
+		case "option43":
+			url = dhcp.url
+		case "sts-uri":
+			url = h.askSTSURI(ctx, first)
+		case "default-path":
+			url = defaultURL(first.Host)
+		}
+		if url != "" {
+			h.useURL(url, source)
+			return devicestate.RegistrarFound, nil
+		}
+	}
+	if dhcp.malformed != nil {
+		return devicestate.DiscoveryFailed, fail(devicestate.StageDiscovery, dhcp.malformed.Kind, "", "option 43 cannot be used", dhcp.malformed)
+	}
+	return devicestate.DiscoveryFailed, fail(devicestate.StageDiscovery, "no-certprov-url", "",
+		"a registrar was found, but no DHCP server gave the certificate provisioning URL in option 43", nil)
+}
+
+func (h *Handset) useURL(url, source string) {
+	h.ram.certURL = url
+	h.out.CertificateURL, h.out.URLSource = url, source
+	h.note("certificate provisioning %s by %s", url, source)
+}
+
+func defaultURL(host string) string { return "https://" + host + ":443" + defaultCertPath }
+
+// targetGiven takes the registrar that the user named instead of discovery.
+func (h *Handset) targetGiven(ctx context.Context) (devicestate.Event, *Failure) {
+	t := h.cfg.Target
+	if t.Port == 0 {
+		t.Port = sipTLSPort
+	}
+	h.ram.candidates = []candidate{{Source: "target", Host: strings.ToLower(t.FQDN), Port: t.Port, Transport: "tls"}}
+	h.out.Registrar = t.FQDN
+	if failure := h.resolveCandidates(ctx); failure != nil {
+		return devicestate.DiscoveryFailed, failure
+	}
+	url, source := t.URI, "target"
+	if url == "" {
+		url, source = h.askSTSURI(ctx, h.ram.candidates[0]), "sts-uri"
+	}
+	if url == "" {
+		url, source = defaultURL(t.FQDN), "default-path"
+	}
+	if ctx.Err() != nil {
+		return "", nil
+	}
+	h.useURL(url, source)
+	return devicestate.RegistrarFound, nil
+}
+
+// inform broadcasts DHCPINFORM with class MS-UC-Client. The first ACK with a usable option 120 wins and brings the
+// URL along; otherwise the first usable option 43 is kept (discovery.md §1.4 and §9).
+func (h *Handset) inform(ctx context.Context) found {
+	udp, err := h.station.RawUDP(dhcpv4.ClientPort)
+	if err != nil {
+		h.note("INFORM not sent: %v", err)
+		return found{}
+	}
+	defer udp.Close()
+	x := &dhcpExchange{h: h, udp: udp, xid: newXID(), began: time.Now()}
+	m := x.asking(dhcpv4.MessageTypeInform, h.profile.InformClass, h.profile.InformPRL)
+	m.ClientIPAddr = h.ram.lease.address.Addr().AsSlice()
+	var best found
+	for _, timeout := range h.profile.InformTimeouts {
+		if err := x.send(m, netip.Addr{}, nil); err != nil {
+			h.note("INFORM not sent: %v", err)
+			return best
+		}
+		got, answered := h.collectACKs(ctx, x, timeout, best)
+		best = got
+		if best.pool != "" || ctx.Err() != nil || answered {
+			break
+		}
+	}
+	return best
+}
+
+// collectACKs waits for an ACK with option 120 and reports whether any ACK came.
+func (h *Handset) collectACKs(ctx context.Context, x *dhcpExchange, timeout time.Duration, best found) (found, bool) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	answered := false
+	for {
+		ack, err := x.receive(ctx)
+		if err != nil {
+			return best, answered
+		}
+		if ack.MessageType() != dhcpv4.MessageTypeAck {
+			h.dropped("dhcp", serverOf(ack).String(), "an INFORM is answered by an ACK or not at all")
+			continue
+		}
+		answered = true
+		got := h.readDiscovery(ack)
+		if got.pool != "" {
+			return got, true
+		}
+		if best.url == "" && (got.url != "" || got.malformed != nil) {
+			best = got
+		}
+	}
+}
+
+func (h *Handset) readDiscovery(ack *dhcpv4.DHCPv4) found {
+	got := found{answered: true}
+	server := serverOf(ack).String()
+	if value := ack.GetOneOption(dhcpv4.GenericOptionCode(120)); value == nil {
+		h.warn(fail(devicestate.StageDiscovery, "option120-missing", server, "the answer to INFORM has no option 120", nil))
+	} else if names, err := dhcpoption.ParseSIPServers(value); err != nil {
+		h.warn(h.optionFailure(server, err))
+	} else {
+		got.pool = strings.ToLower(names[0])
+	}
+	value := ack.GetOneOption(dhcpv4.OptionVendorSpecificInformation)
+	if value == nil {
+		return got
+	}
+	uc, err := dhcpoption.ParseUC(value)
+	if err == nil {
+		got.url, err = uc.URL()
+	}
+	if err != nil {
+		h.note("option 43 of %s: %v", server, err)
+		var malformed *dhcpoption.Error
+		if errors.As(err, &malformed) {
+			got.malformed = malformed
+		}
+	}
+	return got
+}
+
+func (h *Handset) optionFailure(server string, err error) *Failure {
+	kind := "option120-text"
+	var malformed *dhcpoption.Error
+	if errors.As(err, &malformed) {
+		kind = malformed.Kind
+	}
+	return fail(devicestate.StageDiscovery, kind, server, "option 120 cannot be used", err)
+}
+
+// discoverByDNS asks for every name at once; the keys are the entries of the profile's discovery order.
+func (h *Handset) discoverByDNS(ctx context.Context) map[string][]candidate {
+	domain := h.sipDomain()
+	if domain == "" {
+		return nil
+	}
+	type query struct{ key, name, transport string }
+	queries := []query{
+		{"srv-internal-tls", "_sipinternaltls._tcp." + domain, "tls"},
+		{"srv-internal-tcp", "_sipinternal._tcp." + domain, "tcp"},
+		{"srv-external-tls", "_sip._tls." + domain, "tls"},
+		{"srv-external-tcp", "_sip._tcp." + domain, "tcp"},
+		{"a-internal", "sipinternal." + domain, "tls"},
+		{"a-sip", "sip." + domain, "tls"},
+		{"a-external", "sipexternal." + domain, "tls"},
+	}
+	out := map[string][]candidate{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, q := range queries {
+		wg.Go(func() {
+			list := h.candidatesOf(ctx, q.name, q.transport, strings.HasPrefix(q.key, "srv"))
+			mu.Lock()
+			defer mu.Unlock()
+			out[q.key] = list
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+func (h *Handset) candidatesOf(ctx context.Context, name, transport string, srv bool) []candidate {
+	if !srv {
+		if addrs, err := h.lookupHost(ctx, name); err == nil {
+			return []candidate{{Source: "a", Host: name, Port: sipTLSPort, Transport: transport, addresses: addrs}}
+		}
+		return nil
+	}
+	services, err := h.lookupService(ctx, name)
+	if err != nil {
+		return nil
+	}
+	var out []candidate
+	for _, s := range services {
+		out = append(out, candidate{Source: "srv", Host: s.target, Port: s.port, Transport: transport})
+	}
+	return out
+}
+
+// sipDomain is the domain of the signed-in user, else the one of the lease (discovery.md §1.5, inferred).
+func (h *Handset) sipDomain() string {
+	if _, domain, ok := strings.Cut(h.flash.SIPAddress, "@"); ok {
+		return strings.ToLower(domain)
+	}
+	if h.ram.lease == nil {
+		return ""
+	}
+	return h.ram.lease.domain
+}
+
+func (h *Handset) orderCandidates(dhcp found, names map[string][]candidate) []candidate {
+	var out []candidate
+	seen := map[string]bool{}
+	add := func(list ...candidate) {
+		for _, c := range list {
+			key := fmt.Sprintf("%s:%d/%s", c.Host, c.Port, c.Transport)
+			if seen[key] || len(out) >= maxCandidates || !h.allowed(c) {
+				continue
+			}
+			seen[key] = true
+			out = append(out, c)
+		}
+	}
+	order := h.profile.DiscoveryOrder
+	if h.flash.SIPAddress != "" {
+		order = h.profile.DiscoveryOrderKnown
+	}
+	for _, entry := range order {
+		switch entry {
+		case "dhcp-tls":
+			if dhcp.pool != "" {
+				add(candidate{Source: "dhcp", Host: dhcp.pool, Port: sipTLSPort, Transport: "tls"})
+			}
+		case "dhcp-tcp":
+			if dhcp.pool != "" {
+				add(candidate{Source: "dhcp", Host: dhcp.pool, Port: 5060, Transport: "tcp"})
+			}
+		default:
+			add(names[entry]...)
+		}
+	}
+	return out
+}
+
+// allowed applies SIPSecurityMode and strict naming (handset.md §4, discovery.md §1.5).
+func (h *Handset) allowed(c candidate) bool {
+	if c.Transport == "tcp" && strings.EqualFold(h.profile.SecurityMode, "High") {
+		h.note("candidate %v is skipped: SIP security mode High", c)
+		return false
+	}
+	if domain := h.sipDomain(); c.Source == "srv" && h.profile.StrictNaming && !strings.HasSuffix("."+c.Host, "."+domain) {
+		h.warn(fail(devicestate.StageDiscovery, "srv-domain-mismatch", c.Host, "the SRV target is outside the SIP domain "+domain, nil))
+		return false
+	}
+	return true
+}
+
+// resolveCandidates keeps those whose name resolves.
+func (h *Handset) resolveCandidates(ctx context.Context) *Failure {
+	var kept []candidate
+	var last error
+	for _, c := range h.ram.candidates {
+		if len(c.addresses) == 0 {
+			addrs, err := h.lookupHost(ctx, c.Host)
+			if err != nil {
+				h.note("candidate %v does not resolve: %v", c, err)
+				last = err
+				continue
+			}
+			c.addresses = addrs
+		}
+		kept = append(kept, c)
+	}
+	if len(kept) == 0 {
+		return fail(devicestate.StageDiscovery, "registrar-unresolved", h.ram.candidates[0].Host,
+			"the registrar's name does not resolve", last)
+	}
+	h.ram.candidates = kept
+	h.out.Registrar = kept[0].Host
+	h.note("registrars to try: %v", kept)
+	return nil
+}

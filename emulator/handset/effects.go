@@ -1,0 +1,166 @@
+package handset
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"time"
+
+	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/timeline"
+)
+
+// signOffTime bounds un-SUBSCRIBE, REGISTER Expires: 0 and the TLS close together.
+const signOffTime = 3 * time.Second
+
+func (h *Handset) perform(effect devicestate.Effect) error {
+	switch effect {
+	case devicestate.TagFrames:
+		h.tagFrames()
+	case devicestate.UntagFrames:
+		h.station.ClearAddress()
+		h.station.SetTag(ethernet.Tag{})
+	case devicestate.ReleaseLease:
+		return h.releaseLease()
+	case devicestate.DeclineLease:
+		return h.declineLease()
+	case devicestate.SetClock:
+		h.flash.ClockOffset, h.flash.ClockKept = h.clockOffset, true
+		return h.save()
+	case devicestate.StoreChain:
+		return h.storeChain()
+	case devicestate.StoreIdentity:
+		id := h.ram.identity
+		h.flash.SIPAddress, h.flash.Number, h.flash.PINForm = id.sip, h.ram.credentials.Number, string(id.form)
+		return h.save()
+	case devicestate.StoreCertificate:
+		return h.storeCertificate()
+	case devicestate.StoreRegistrar:
+		reg := h.ram.sip
+		h.flash.Registrar, h.flash.RegistrarPort, h.flash.CertificateURL = reg.home.Host, reg.home.Port, h.ram.certURL
+		h.out.Registrar = reg.home.Host
+		return h.save()
+	case devicestate.StoreImage:
+		h.flash.PreviousProfile, h.flash.Profile = h.profile.Name, h.ram.image.profile
+		return h.save()
+	case devicestate.MarkRefused:
+		h.flash.CertificateRefused = true
+		return h.save()
+	case devicestate.EraseSignIn:
+		h.flash.EraseSignIn()
+		return h.save()
+	case devicestate.ForgetRegistrar:
+		h.ram.candidates = nil
+	case devicestate.DropCredentials:
+		h.ram.credentials = Credentials{Number: h.ram.credentials.Number}
+	case devicestate.DropTicket:
+		h.ram.ticket = nil
+		if h.ram.web != nil {
+			h.ram.web.close()
+			h.ram.web = nil
+		}
+	case devicestate.Deregister:
+		ctx, cancel := context.WithTimeout(context.Background(), signOffTime)
+		defer cancel()
+		if err := h.deregister(ctx); err != nil {
+			h.note("signing off: %v", err)
+		}
+	case devicestate.CloseConnection:
+		if h.ram.sip != nil {
+			h.ram.sip.close()
+			h.ram.sip = nil
+		}
+	case devicestate.LoseMemory:
+		h.closeConnections()
+		h.ram = memory{credentials: h.ram.credentials, visited: map[devicestate.State]bool{}}
+	case devicestate.Report:
+		h.reported = true
+	default:
+		return fmt.Errorf("effect %q is not known", effect)
+	}
+	return nil
+}
+
+func (h *Handset) save() error {
+	h.flash.Version = devicestate.FlashVersion
+	if err := h.store.Save(h.flash); err != nil {
+		return fmt.Errorf("flash: %w", err)
+	}
+	return nil
+}
+
+func (h *Handset) storeChain() error {
+	if len(h.ram.chain) == 0 {
+		return nil
+	}
+	h.flash.Chain = nil
+	for _, c := range h.ram.chain {
+		h.flash.Chain = append(h.flash.Chain, c.Raw)
+	}
+	return h.save()
+}
+
+func (h *Handset) storeCertificate() error {
+	key, err := x509.MarshalPKCS8PrivateKey(h.ram.key)
+	if err != nil {
+		return fmt.Errorf("private key: %w", err)
+	}
+	h.flash.Certificate, h.flash.Key, h.flash.CertificateRefused = h.ram.certificate, key, false
+	return h.save()
+}
+
+// openVisit begins the record of a stay and shows the glass.
+func (h *Handset) openVisit() {
+	glass, _ := h.profile.TextFor(h.machine.State, h.machine.Code)
+	h.skipped, h.failure = false, keepFailure(h.machine.State, h.failure)
+	h.out.Visits = append(h.out.Visits, Visit{State: h.machine.State, Entered: time.Now(), Glass: glass})
+	h.observe(timeline.Observation{
+		Kind: timeline.Transition, Text: string(h.machine.State), Code: string(h.machine.Code),
+		Fields: []timeline.Field{{Name: "glass", Value: glass.Text}, {Name: "provenance", Value: string(glass.Provenance)}},
+	})
+}
+
+// keepFailure drops the last failure when the boot has got past it.
+func keepFailure(s devicestate.State, f *Failure) *Failure {
+	if s == devicestate.Failed || s == devicestate.SignIn {
+		return f
+	}
+	return nil
+}
+
+func (h *Handset) closeVisit(event devicestate.Event, after devicestate.Machine) {
+	n := len(h.out.Visits)
+	if n == 0 || after.State == h.machine.State {
+		return
+	}
+	visit := &h.out.Visits[n-1]
+	visit.Duration = time.Since(visit.Entered)
+	switch {
+	case h.reported || failedEvents[event]:
+		visit.Outcome = "failed"
+	case h.skipped:
+		visit.Outcome = "skipped"
+	default:
+		visit.Outcome = "ok"
+	}
+}
+
+var failedEvents = map[devicestate.Event]bool{
+	devicestate.CandidatesExhausted: true, devicestate.EnrollTicketRefused: true, devicestate.ImageRejected: true,
+	devicestate.ClockUnset: true, devicestate.ProvisioningRefused: true, devicestate.VlanSilent: true,
+}
+
+func (h *Handset) rebooting() (devicestate.Event, *Failure) {
+	if name := h.flash.Profile; name != "" && name != h.profile.Name {
+		profile, err := loadProfile(name)
+		if err != nil {
+			h.note("the image in flash does not load, the old one is kept: %v", err)
+			h.flash.Profile = h.profile.Name
+		} else {
+			h.profile = profile
+		}
+	}
+	h.clockSynced = h.flash.ClockKept
+	return devicestate.Restarted, nil
+}

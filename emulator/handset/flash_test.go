@@ -1,0 +1,85 @@
+package handset
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/phone-edition/lpe/devicestate"
+)
+
+func TestFlashDir(t *testing.T) {
+	dir := FlashDir(filepath.Join(t.TempDir(), "phone"))
+	empty, err := dir.Load()
+	if err != nil || !cmp.Equal(empty, devicestate.Flash{}) {
+		t.Fatalf("a new flash is %+v, %v", empty, err)
+	}
+	want := devicestate.Flash{
+		Version: devicestate.FlashVersion, Registrar: "fe.litwareinc.com", SIPAddress: "sip:kenmyer@litwareinc.com",
+		Chain: [][]byte{{1, 2}}, Certificate: []byte{3}, Key: devicestate.Key{4, 5}, EPID: "0123456789", PINForm: "p1",
+	}
+	if err := dir.Save(want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := dir.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	files, err := os.ReadDir(string(dir))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	info, err := files[0].Info()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %04o, want 0600", info.Mode().Perm())
+	}
+}
+
+func TestDamagedFlashIsAnError(t *testing.T) {
+	for name, text := range map[string]string{
+		"cut off":         `{"version":1,"registrar":"fe`,
+		"another version": `{"version":99}`,
+		"too large":       strings.Repeat(" ", maxFlashSize+1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, flashName), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := FlashDir(dir).Load(); err == nil {
+				t.Error("loaded")
+			}
+		})
+	}
+}
+
+func TestFailedSaveLeavesTheOldFlash(t *testing.T) {
+	dir := FlashDir(t.TempDir())
+	old := devicestate.Flash{Version: devicestate.FlashVersion, Registrar: "old"}
+	if err := dir.Save(old); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(string(dir), flashName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(string(dir), flashName), 0o700); err != nil {
+		t.Fatal(err) // a directory cannot be replaced by a file
+	}
+	if err := dir.Save(old); err == nil {
+		t.Fatal("saved over a directory")
+	}
+	files, err := os.ReadDir(string(dir))
+	if err != nil || len(files) != 1 {
+		t.Errorf("a half-written file stayed: %v, %v", files, err)
+	}
+}

@@ -1,0 +1,379 @@
+// Package handset drives one Lync Phone Edition handset over a [ethernet.Station]: it performs the effects that
+// package devicestate names, one file a stage, and turns what it sees on the wire into events.
+package handset
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/secret"
+	"github.com/phone-edition/lpe/emulator/timeline"
+)
+
+// Credentials are what the user enters on the phone.
+type Credentials struct {
+	Number string       // phone number or extension as dialled
+	PIN    secret.Value //
+	// ExpectedSIP is compared with the SIP address that the pool tells; it does not change the wire. Empty: not compared.
+	ExpectedSIP string
+}
+
+// Target replaces discovery. The zero Target means that the handset discovers.
+type Target struct {
+	FQDN string // registrar
+	Port uint16 // 0 means 5061
+	URI  string // certificate provisioning, "" means: ask the registrar, then the default path
+}
+
+// Config says what a handset is made of.
+type Config struct {
+	Station     ethernet.Station
+	Profile     *configs.Profile
+	Flash       FlashStore
+	Credentials Credentials
+	Target      Target
+	Timeline    *timeline.Timeline // nil: nobody watches
+
+	// KeyLog receives the TLS secrets of the outer connections in NSS key log format. nil: nobody can decrypt.
+	KeyLog io.Writer
+	// NewKey makes the key of the client certificate, nil means rsa.GenerateKey.
+	NewKey func(bits int) (*rsa.PrivateKey, error)
+}
+
+// Warning is something wrong that did not stop the boot.
+type Warning struct {
+	Code devicestate.Code
+	Text string
+}
+
+// Visit is one stay in a state.
+type Visit struct {
+	State    devicestate.State
+	Entered  time.Time // the cable's clock
+	Duration time.Duration
+	Outcome  string // ok, skipped or failed
+	Glass    configs.GlassText
+}
+
+// Outcome is what a handset knows of itself.
+type Outcome struct {
+	Machine        devicestate.Machine
+	Waiting        devicestate.State // the state it was in when it was last asked to stop
+	Failure        *Failure          // what was reported, or last seen in Waiting
+	Reported       bool              // Failure was reported to the user; otherwise the handset would go on
+	Warnings       []Warning
+	Visits         []Visit
+	Registrar      string
+	CertificateURL string
+	URLSource      string // option43, target, sts-uri, default-path or flash
+	SIPAddress     string
+	LineURI        string
+	EPID           string
+	Certificate    *x509.Certificate
+	Profile        *configs.Profile
+}
+
+// Handset is one handset. Run drives it in the caller's goroutine; Do may be called from others.
+type Handset struct {
+	cfg     Config
+	profile *configs.Profile
+	station ethernet.Station
+	flash   devicestate.Flash
+	store   FlashStore
+	machine devicestate.Machine
+
+	clockOffset time.Duration
+	clockSynced bool // in this boot or kept over a warm one
+	ram         memory
+	out         Outcome
+	skipped     bool // the running stage had nothing to do
+	failure     *Failure
+	reported    bool
+
+	mu        sync.Mutex
+	pending   []devicestate.Event
+	interrupt context.CancelFunc
+}
+
+// memory is lost with power.
+type memory struct {
+	policy      *voicePolicy
+	lease       *lease
+	candidates  []candidate
+	certURL     string
+	ticket      *heldTicket
+	key         *rsa.PrivateKey
+	certificate []byte
+	web         *webSession
+	identity    identity
+	sip         *registration
+	image       *offeredImage
+	noCarrier   bool
+	retried     bool
+	credentials Credentials
+	chainNeeded bool
+	chain       []*x509.Certificate
+	visited     map[devicestate.State]bool
+}
+
+// New makes a handset that is powered off. The flash store is read at power on.
+func New(cfg Config) (*Handset, error) {
+	if cfg.Station == nil || cfg.Profile == nil {
+		return nil, errors.New("a handset needs a station and a profile")
+	}
+	if cfg.Flash == nil {
+		cfg.Flash = &MemoryFlash{}
+	}
+	if cfg.NewKey == nil {
+		cfg.NewKey = func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) }
+	}
+	return &Handset{cfg: cfg, profile: cfg.Profile, station: cfg.Station, store: cfg.Flash}, nil
+}
+
+// Do hands an event of the user's to the handset: PowerOff, Reboot, SignOut or Retry. It interrupts the stage that runs.
+func (h *Handset) Do(e devicestate.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pending = append(h.pending, e)
+	if h.interrupt != nil {
+		h.interrupt()
+	}
+}
+
+// PowerOn switches the handset on: flash is read and the boot begins with the next Run. cold sets the clock to the
+// profile's cold date.
+func (h *Handset) PowerOn() error {
+	flash, err := h.store.Load()
+	if err != nil {
+		return fmt.Errorf("flash: %w", err)
+	}
+	h.flash = flash
+	if flash.ClockKept {
+		h.clockOffset, h.clockSynced = flash.ClockOffset, true
+	} else {
+		h.clockOffset, h.clockSynced = time.Until(h.profile.ColdDate), false
+	}
+	h.ram = memory{credentials: h.cfg.Credentials, visited: map[devicestate.State]bool{}}
+	if h.flash.Number != "" && h.cfg.Credentials.Number != "" && h.flash.Number != h.cfg.Credentials.Number {
+		h.note("another number is dialled than the one signed in: Switch User")
+		h.flash.EraseSignIn()
+	}
+	return h.step(devicestate.Happening{Event: devicestate.PowerOn, Memory: h.memory()})
+}
+
+func (h *Handset) memory() devicestate.Memory {
+	m := h.flash.Memory()
+	m.Credentials = !h.ram.credentials.PIN.IsZero()
+	return m
+}
+
+// Run drives the handset until stop returns true after a transition, or ctx ends. It returns what is known by then;
+// the error is that of flash or of the machine, never a boot that failed.
+func (h *Handset) Run(ctx context.Context, stop func(devicestate.Machine) bool) (Outcome, error) {
+	for {
+		if ctx.Err() != nil {
+			return h.outcome(), nil
+		}
+		happening, ok := h.next(ctx)
+		if !ok {
+			continue
+		}
+		if err := h.step(happening); err != nil {
+			return h.outcome(), err
+		}
+		if stop != nil && (stop(h.machine) || h.reported) {
+			return h.outcome(), nil
+		}
+	}
+}
+
+// next returns the user's event if there is one, else runs the stage of the present state.
+func (h *Handset) next(ctx context.Context) (devicestate.Happening, bool) {
+	stageCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	h.mu.Lock()
+	if len(h.pending) > 0 {
+		event := h.pending[0]
+		h.pending = h.pending[1:]
+		h.mu.Unlock()
+		return devicestate.Happening{Event: event}, true
+	}
+	h.interrupt = cancel
+	h.mu.Unlock()
+	defer func() {
+		h.mu.Lock()
+		h.interrupt = nil
+		h.mu.Unlock()
+	}()
+
+	event, failure := h.stage(stageCtx)
+	if stageCtx.Err() != nil {
+		return devicestate.Happening{}, false
+	}
+	happening := devicestate.Happening{Event: event}
+	if failure != nil {
+		h.seen(failure)
+		happening.Code = failure.Code
+	}
+	if event == devicestate.Restarted {
+		happening.Memory = h.memory()
+	}
+	return happening, true
+}
+
+func (h *Handset) stage(ctx context.Context) (devicestate.Event, *Failure) {
+	switch h.machine.State {
+	case devicestate.LinkDetect:
+		return h.linkDetect(ctx)
+	case devicestate.VlanDiscover:
+		return h.vlanDiscover(ctx)
+	case devicestate.AddressAcquire:
+		return h.addressAcquire(ctx)
+	case devicestate.UpdateLookup:
+		return h.updateLookup(ctx)
+	case devicestate.TimeSync:
+		return h.timeSync(ctx)
+	case devicestate.PoolDiscover:
+		return h.poolDiscover(ctx)
+	case devicestate.SignIn:
+		return h.signIn(ctx)
+	case devicestate.RootChain:
+		return h.rootChain(ctx)
+	case devicestate.WebTicket:
+		return h.webTicket(ctx)
+	case devicestate.Enroll:
+		return h.enroll(ctx)
+	case devicestate.Register:
+		return h.register(ctx)
+	case devicestate.Provision:
+		return h.provision(ctx)
+	case devicestate.UpdateCheck:
+		return h.updateCheck(ctx)
+	case devicestate.Updating:
+		return h.updating(ctx)
+	case devicestate.Rebooting:
+		return h.rebooting()
+	case devicestate.Ready:
+		return h.ready(ctx)
+	}
+	<-ctx.Done() // PoweredOff and Failed wait for the user
+	return "", nil
+}
+
+// step moves the machine and performs the effects.
+func (h *Handset) step(happening devicestate.Happening) error {
+	before := h.machine
+	after, effects, err := devicestate.Step(before, happening)
+	if err != nil {
+		h.observe(timeline.Observation{Kind: timeline.Note, Text: err.Error()})
+		return err
+	}
+	h.reported = false
+	for _, effect := range effects {
+		if err := h.perform(effect); err != nil {
+			return fmt.Errorf("%s: %w", effect, err)
+		}
+	}
+	h.closeVisit(happening.Event, after)
+	h.machine = after
+	if after.State != before.State {
+		h.openVisit()
+	}
+	return nil
+}
+
+// now is the handset's clock.
+func (h *Handset) now() time.Time { return time.Now().Add(h.clockOffset) }
+
+// seen keeps a failure as the last one of the stage that runs.
+func (h *Handset) seen(f *Failure) {
+	if h.failure == f {
+		return
+	}
+	h.failure = f
+	h.observe(timeline.Observation{Kind: timeline.Diagnosis, Code: string(f.Code), Peer: f.Peer, Text: f.Detail()})
+}
+
+func (h *Handset) warn(f *Failure) {
+	for _, w := range h.out.Warnings {
+		if w.Code == f.Code {
+			return
+		}
+	}
+	h.out.Warnings = append(h.out.Warnings, Warning{f.Code, f.Detail()})
+	h.observe(timeline.Observation{Kind: timeline.Diagnosis, Code: string(f.Code), Peer: f.Peer, Text: "warning: " + f.Detail()})
+}
+
+func (h *Handset) note(format string, args ...any) {
+	h.observe(timeline.Observation{Kind: timeline.Note, Text: fmt.Sprintf(format, args...)})
+}
+
+func (h *Handset) observe(o timeline.Observation) {
+	o.State = h.machine.State
+	h.cfg.Timeline.Add(o)
+}
+
+func (h *Handset) sent(protocol, peer, text string) {
+	h.observe(timeline.Observation{Kind: timeline.Sent, Protocol: protocol, Peer: peer, Text: text})
+}
+
+func (h *Handset) received(protocol, peer, text string) {
+	h.observe(timeline.Observation{Kind: timeline.Received, Protocol: protocol, Peer: peer, Text: text})
+}
+
+func (h *Handset) dropped(protocol, peer, text string) {
+	h.observe(timeline.Observation{Kind: timeline.Dropped, Protocol: protocol, Peer: peer, Text: text})
+}
+
+func (h *Handset) stageName() devicestate.Stage { return h.machine.State.Stage() }
+
+// Outcome tells what the handset knows. It must not be called while Run runs.
+func (h *Handset) Outcome() Outcome { return h.outcome() }
+
+func (h *Handset) outcome() Outcome {
+	out := h.out
+	out.Machine, out.Waiting, out.Profile = h.machine, h.machine.State, h.profile
+	out.Failure, out.Reported = h.failure, h.reported
+	out.EPID, out.SIPAddress = h.flash.EPID, h.flash.SIPAddress
+	if cert, err := x509.ParseCertificate(h.flash.Certificate); err == nil {
+		out.Certificate = cert
+	}
+	out.Visits = append([]Visit(nil), h.out.Visits...)
+	if n := len(out.Visits); n > 0 && out.Visits[n-1].Duration == 0 {
+		out.Visits[n-1].Duration = time.Since(out.Visits[n-1].Entered)
+	}
+	out.Warnings = append([]Warning(nil), h.out.Warnings...)
+	return out
+}
+
+// Shutdown signs the endpoint off properly, bounded by ctx, and gives up the connections. The station stays.
+func (h *Handset) Shutdown(ctx context.Context) error {
+	err := h.deregister(ctx)
+	h.closeConnections()
+	return err
+}
+
+func (h *Handset) closeConnections() {
+	if h.ram.sip != nil {
+		h.ram.sip.close()
+		h.ram.sip = nil
+	}
+	if h.ram.web != nil {
+		h.ram.web.close()
+		h.ram.web = nil
+	}
+}
+
+// mac returns the MAC address as the inventory prints it: upper case, hyphens (handset.md §1.2).
+func (h *Handset) mac() net.HardwareAddr { return h.station.MAC() }

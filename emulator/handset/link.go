@@ -1,0 +1,120 @@
+package handset
+
+import (
+	"context"
+	"encoding/binary"
+	"net"
+	"time"
+
+	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/protocol/lldp"
+)
+
+// voicePolicy is what the switch told by LLDP-MED, or the DHCP server by sub-option 10.
+type voicePolicy struct {
+	vlan     uint16
+	priority uint8
+}
+
+// linkDetect waits for carrier, then asks the switch for a voice policy by LLDP-MED. The handset speaks first: a
+// network connectivity device starts its MED TLVs only after it has heard an endpoint (TIA-1057, discovery.md §1.1).
+func (h *Handset) linkDetect(ctx context.Context) (devicestate.Event, *Failure) {
+	if !h.station.Carrier() {
+		if !h.ram.noCarrier {
+			h.ram.noCarrier = true
+			return devicestate.CarrierMissing, fail(devicestate.StageLink, "no-carrier", "", "the port has no link", nil)
+		}
+		select {
+		case <-ctx.Done():
+			return "", nil
+		case <-h.station.CarrierChanged():
+			return h.linkDetect(ctx)
+		}
+	}
+	h.ram.noCarrier = false
+	frames, err := h.station.Frames(lldp.EtherType)
+	if err != nil {
+		return devicestate.PolicyAbsent, fail(devicestate.StageLink, "internal", "", "LLDP frames cannot be received", err)
+	}
+	defer frames.Close()
+
+	pdu, err := lldp.Endpoint{
+		MAC: h.station.MAC(), SystemName: h.hostName(), Manufacturer: h.profile.Vendor, Model: h.profile.Model,
+		Firmware: h.profile.Firmware, TTL: h.profile.LLDPTTL, ChassisSubtype: h.profile.LLDPChassis,
+	}.PDU().Append(nil)
+	if err != nil {
+		return devicestate.PolicyAbsent, fail(devicestate.StageLink, "internal", "", "the LLDPDU cannot be built", err)
+	}
+	frame := ethernetFrame(lldp.Multicast, h.station.MAC(), lldp.EtherType, pdu)
+
+	deadline := time.Now().Add(h.profile.LLDPWait)
+	for n := 0; ; n++ {
+		next := deadline
+		if n < h.profile.LLDPCount {
+			if err := h.station.SendFrame(frame); err != nil {
+				h.note("LLDP frame not sent: %v", err)
+			}
+			h.sent("lldp", "", "LLDP-MED endpoint class III, voice policy unknown")
+			next = earlier(deadline, time.Now().Add(h.profile.LLDPInterval))
+		}
+		if event := h.awaitPolicy(ctx, frames, next); event != "" || ctx.Err() != nil {
+			return event, nil
+		}
+		if !time.Now().Before(deadline) {
+			h.note("no voice policy by LLDP-MED within %v", h.profile.LLDPWait)
+			return devicestate.PolicyAbsent, nil
+		}
+	}
+}
+
+func (h *Handset) awaitPolicy(ctx context.Context, frames ethernet.FrameReceiver, until time.Time) devicestate.Event {
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	for {
+		frame, err := frames.Receive(ctx)
+		if err != nil {
+			return ""
+		}
+		pdu, err := lldp.Parse(frame[ethernetHeader:])
+		if err != nil {
+			h.dropped("lldp", "", err.Error())
+			continue
+		}
+		policy, ok := pdu.VoicePolicy()
+		if !ok {
+			h.received("lldp", pdu.SystemName(), "LLDPDU without voice policy")
+			continue
+		}
+		h.station.SetDSCP(policy.DSCP)
+		if !policy.Tagged || policy.VLAN == 0 {
+			h.received("lldp", pdu.SystemName(), "voice policy untagged")
+			return devicestate.PolicyUntagged
+		}
+		h.received("lldp", pdu.SystemName(), "voice policy tagged")
+		h.note("voice VLAN %d, priority %d, DSCP %d", policy.VLAN, policy.Priority, policy.DSCP)
+		h.ram.policy = &voicePolicy{policy.VLAN, policy.Priority}
+		return devicestate.PolicyTagged
+	}
+}
+
+func (h *Handset) tagFrames() {
+	if p := h.ram.policy; p != nil {
+		h.station.SetTag(ethernet.Tag{VLAN: p.vlan, Priority: p.priority})
+	}
+}
+
+const ethernetHeader = 14
+
+func ethernetFrame(dst, src net.HardwareAddr, etherType uint16, payload []byte) []byte {
+	frame := make([]byte, 0, ethernetHeader+len(payload))
+	frame = append(append(frame, dst...), src...)
+	return append(binary.BigEndian.AppendUint16(frame, etherType), payload...)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,323 @@
+package handset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/protocol/provisioning"
+	"github.com/phone-edition/lpe/protocol/sipmessage"
+)
+
+const (
+	eventProvisioning = "vnd-microsoft-provisioning-v2"
+	eventContacts     = "vnd-microsoft-roaming-contacts"
+	eventSelf         = "vnd-microsoft-roaming-self"
+	publishTries      = 2 // the second with the versions that a 409 told
+)
+
+// subscription is a dialog that is un-subscribed at sign-off.
+type subscription struct {
+	event, callID, fromTag, to, target string
+	cseq                               int
+}
+
+// provision subscribes and publishes in the order of sip.md §5.1. A refusal is noted and the boot goes on.
+func (h *Handset) provision(ctx context.Context) (devicestate.Event, *Failure) {
+	r := h.ram.sip
+	steps := []func(context.Context) error{r.subscribeProvisioning, r.subscribeContacts, r.subscribeSelfAndPublish}
+	event := devicestate.Provisioned
+	for _, step := range steps {
+		err := step(ctx)
+		if ctx.Err() != nil {
+			return "", nil
+		}
+		if errors.Is(err, errLost) || errors.Is(err, errBadSignature) {
+			return devicestate.ConnectionLost, requestFailure(r.peer, err)
+		}
+		if err != nil {
+			h.warn(provisionFailure(r.peer, err))
+			event = devicestate.ProvisioningRefused
+		}
+		if r.event != "" {
+			return r.takeEvent()
+		}
+	}
+	return event, nil
+}
+
+func (r *registration) takeEvent() (devicestate.Event, *Failure) {
+	event, failure := r.event, r.failure
+	r.event, r.failure = "", nil
+	if event == devicestate.Deactivated {
+		failure = nil
+	}
+	return event, failure
+}
+
+// refusal is a final response that is no 200.
+type refusal struct{ m *sipmessage.Message }
+
+func (e *refusal) Error() string { return describe(e.m) }
+
+func provisionFailure(peer string, err error) *Failure {
+	stage := devicestate.StageProvision
+	var refused *refusal
+	switch {
+	case errors.As(err, &refused):
+		kind := "sip-error"
+		switch refused.m.Status {
+		case 403, 405, 406:
+			kind = strconv.Itoa(refused.m.Status)
+		}
+		return fail(stage, kind, peer, "the pool refuses: "+refused.Error(), nil)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fail(stage, "timeout", peer, "no answer", nil)
+	}
+	return fail(stage, "garbage", peer, "the answer cannot be used", err)
+}
+
+// subscribe sends a SUBSCRIBE of its own dialog and returns the 200 (headers of sip.md §8.9).
+func (r *registration) subscribe(ctx context.Context, event, accept, contentType string, body []byte, expires string) (*sipmessage.Message, error) {
+	d := &subscription{event: event, callID: randomHex(16), fromTag: randomHex(5), to: "<" + r.sip + ">", target: r.sip, cseq: 1}
+	m := r.message("SUBSCRIBE", r.sip, d.fromTag, d.to, d.callID, d.cseq)
+	m.Add("Contact", "<"+r.gruu+">")
+	m.Add("User-Agent", r.h.profile.UserAgent)
+	m.Add("Event", event)
+	m.Add("Accept", accept)
+	m.Add("Supported", "com.microsoft.autoextend")
+	m.Add("Supported", "ms-benotify")
+	m.Add("Proxy-Require", "ms-benotify")
+	m.Add("Supported", "ms-piggyback-first-notify")
+	if expires != "" {
+		m.Add("Expires", expires)
+	}
+	r.finish(m, contentType, body)
+	answer, err := r.request(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Status != 200 {
+		return nil, &refusal{answer}
+	}
+	if text := answer.Get("Expires"); text != "0" && text != "" {
+		d.to = answer.Get("To")
+		if contact, err := sipmessage.ParseAddress(answer.Get("Contact")); err == nil && contact.URI != "" {
+			d.target = contact.URI
+		}
+		r.subscriptions = append(r.subscriptions, d)
+	}
+	return answer, nil
+}
+
+// finish adds the body's headers and the signature.
+func (r *registration) finish(m *sipmessage.Message, contentType string, body []byte) {
+	if len(body) > 0 {
+		m.Add("Content-Type", contentType)
+	}
+	m.Add("Content-Length", strconv.Itoa(len(body)))
+	m.Body = body
+	r.sa.sign(m, false)
+}
+
+func (r *registration) subscribeProvisioning(ctx context.Context) error {
+	body, err := provisioning.GroupRequest{Groups: r.h.profile.ProvisionGroups}.Append(nil)
+	if err != nil {
+		return err
+	}
+	answer, err := r.subscribe(ctx, eventProvisioning, provisioning.TypeProvisioning, provisioning.TypeProvisioning, body, "0")
+	if err != nil {
+		return err
+	}
+	groups, err := provisioning.ParseGroups(answer.Body)
+	if err != nil {
+		return err
+	}
+	config, err := groups.Configuration()
+	if err != nil {
+		return err
+	}
+	h := r.h
+	h.note("provisioning: phone lock %v after %v, unlock PIN of %d digits, security mode %s", config.EnforcePINLock,
+		config.PhoneTimeout, config.MinPINLength, config.SecurityMode)
+	if config.UpdatesEnabled && config.UpdatesInternalURL != "" && config.UpdatesInternalURL != h.flash.UpdateURL {
+		h.flash.UpdateURL = config.UpdatesInternalURL
+		return h.save()
+	}
+	return nil
+}
+
+func (r *registration) subscribeContacts(ctx context.Context) error {
+	answer, err := r.subscribe(ctx, eventContacts, provisioning.TypeContacts, "", nil, "")
+	if err != nil {
+		return err
+	}
+	contacts, err := provisioning.ParseContacts(answer.Body)
+	if err != nil {
+		return err
+	}
+	r.h.note("contact list %d", contacts.DeltaNum)
+	return nil
+}
+
+func (r *registration) subscribeSelfAndPublish(ctx context.Context) error {
+	body, err := provisioning.SelfRequest{}.Append(nil)
+	if err != nil {
+		return err
+	}
+	answer, err := r.subscribe(ctx, eventSelf, provisioning.TypeSelf, provisioning.TypeSelf, body, "")
+	if err != nil {
+		return err
+	}
+	self, err := provisioning.ParseSelf(answer.Body)
+	if err != nil {
+		return err
+	}
+	if line := self.LineURI(); line != "" {
+		r.h.out.LineURI = line
+	}
+	return r.publish(ctx, self)
+}
+
+// publish publishes device and state with the versions that roaming-self gave (sip.md §5.3.1; what the hardware
+// publishes is unknown, the texts with voice only are inferred).
+func (r *registration) publish(ctx context.Context, self provisioning.Self) error {
+	publications := provisioning.PhonePublications(r.sip, r.instance(), r.h.hostName(), self)
+	for try := 1; ; try++ {
+		body, err := publications.Append(nil)
+		if err != nil {
+			return err
+		}
+		m := r.message("SERVICE", r.sip, randomHex(5), "<"+r.sip+">", randomHex(16), 1)
+		m.Add("Contact", "<"+r.gruu+">")
+		m.Add("User-Agent", r.h.profile.UserAgent)
+		r.finish(m, provisioning.TypePublish, body)
+		answer, err := r.request(ctx, m)
+		if err != nil {
+			return err
+		}
+		if answer.Status == 200 {
+			return nil
+		}
+		if answer.Status != 409 || try == publishTries {
+			return &refusal{answer}
+		}
+		fault, err := provisioning.ParseFault(answer.Body)
+		if err != nil {
+			return err
+		}
+		if err := publications.Correct(fault); err != nil {
+			return err
+		}
+	}
+}
+
+// deregister un-subscribes, sends REGISTER with Expires 0 and awaits its 200 (sip.md §5.4).
+func (h *Handset) deregister(ctx context.Context) error {
+	r := h.ram.sip
+	if r == nil || r.sa == nil || r.signedOff {
+		return nil
+	}
+	r.signedOff = true
+	for _, d := range r.subscriptions {
+		if err := r.unsubscribe(ctx, d); err != nil {
+			return fmt.Errorf("un-SUBSCRIBE %s: %w", d.event, err)
+		}
+	}
+	r.subscriptions = nil
+	m := r.registerMessage("0")
+	r.sa.sign(m, false)
+	answer, err := r.request(ctx, m)
+	if err != nil {
+		return fmt.Errorf("REGISTER with Expires 0: %w", err)
+	}
+	if answer.Status != 200 {
+		return fmt.Errorf("REGISTER with Expires 0: %w", &refusal{answer})
+	}
+	return nil
+}
+
+func (r *registration) unsubscribe(ctx context.Context, d *subscription) error {
+	d.cseq++
+	m := r.message("SUBSCRIBE", d.target, d.fromTag, d.to, d.callID, d.cseq)
+	m.Add("Contact", "<"+r.gruu+">")
+	m.Add("User-Agent", r.h.profile.UserAgent)
+	m.Add("Event", d.event)
+	m.Add("Expires", "0")
+	r.finish(m, "", nil)
+	answer, err := r.request(ctx, m)
+	if err != nil {
+		return err
+	}
+	if answer.Status != 200 {
+		r.h.note("un-SUBSCRIBE %s: %s", d.event, describe(answer))
+	}
+	return nil
+}
+
+// ready keeps the registration alive and takes what the pool sends (sip.md §5.4).
+func (h *Handset) ready(ctx context.Context) (devicestate.Event, *Failure) {
+	r := h.ram.sip
+	for {
+		if r.event != "" {
+			return r.takeEvent()
+		}
+		due := earlier(earlier(r.refreshDue, r.keepAliveDue), r.updateDue)
+		waitCtx, cancel := context.WithDeadline(ctx, due)
+		m, err := r.receive(waitCtx)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return "", nil
+		case err == nil && m.IsRequest():
+			r.answer(m)
+			continue
+		case err == nil:
+			h.dropped("sip", r.peer, "a response to no request: "+describe(m))
+			continue
+		case !errors.Is(err, context.DeadlineExceeded):
+			return devicestate.ConnectionLost, fail(devicestate.StageReady, "connection-lost", r.peer, "the registrar closed the connection", err)
+		}
+		now := time.Now()
+		switch {
+		case !now.Before(r.updateDue):
+			return devicestate.UpdateDue, nil
+		case !now.Before(r.refreshDue):
+			if failure := r.refresh(ctx); failure != nil && ctx.Err() == nil {
+				return devicestate.ConnectionLost, failure
+			}
+		case !now.Before(r.keepAliveDue):
+			h.sent("sip", r.peer, "keep-alive")
+			r.keepAliveDue = now.Add(r.keepAlive)
+			if err := r.conn.KeepAlive(); err != nil {
+				return devicestate.ConnectionLost, fail(devicestate.StageReady, "connection-lost", r.peer, "keep-alive", err)
+			}
+		}
+	}
+}
+
+// refresh repeats the REGISTER, signed, in one round trip.
+func (r *registration) refresh(ctx context.Context) *Failure {
+	m := r.registerMessage("")
+	r.sa.sign(m, false)
+	answer, failure := r.exchangeRegister(ctx, m)
+	if failure == nil && answer.Status != 200 {
+		failure = sipFailure(r.peer, answer)
+	}
+	if failure != nil {
+		failure.Code = devicestate.NewCode(devicestate.StageReady, "connection-lost")
+		failure.Seen = "refreshing the registration: " + failure.Seen
+		return failure
+	}
+	if err := r.accept(answer); err != nil {
+		return fail(devicestate.StageReady, "connection-lost", r.peer, "refreshing the registration", err)
+	}
+	if state := answer.Get("presence-state"); strings.Contains(state, `"added"`) || strings.Contains(state, `"fixed"`) {
+		r.h.note("the registration had been lost: %s", state)
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+package handset
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+
+	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/protocol/soap"
+	"github.com/phone-edition/lpe/protocol/webticket"
+)
+
+const (
+	proofPort   = "CertProvisioningServiceWebTicketProof_SHA1"
+	entropySize = 32
+	// refusedID is the ErrorId of every PIN failure (web-services.md §3.4, PIN use inferred).
+	refusedID = 28020
+)
+
+// identity is what the ticket told.
+type identity struct {
+	sip  string
+	form webticket.Form
+}
+
+// heldTicket is a web ticket with its proof key and the port it is for.
+type heldTicket struct {
+	webticket.Ticket
+	key       []byte
+	enrollURL string
+}
+
+// webTicket reads the metadata of both services and asks for a ticket with number and PIN (web-services.md §0.1 B-D).
+func (h *Handset) webTicket(ctx context.Context) (devicestate.Event, *Failure) {
+	var ports ticketPorts
+	if failure := h.withRetry(ctx, func() (f *Failure) { ports, f = h.findPorts(ctx); return f }); failure != nil {
+		return devicestate.TicketFailed, failure
+	}
+	refused, failure := h.askTicket(ctx, ports)
+	switch {
+	case refused:
+		return devicestate.TicketRefused, failure
+	case failure != nil:
+		return devicestate.TicketFailed, failure
+	}
+	if want := h.ram.credentials.ExpectedSIP; want != "" && !sameSIP(want, h.ram.identity.sip) {
+		return devicestate.TicketOtherUser, fail(devicestate.StageTicket, "other-user", ports.peer,
+			fmt.Sprintf("number and PIN belong to %s, not to %s", h.ram.identity.sip, want), nil)
+	}
+	return devicestate.TicketGranted, nil
+}
+
+type ticketPorts struct{ enroll, pin, peer string }
+
+func (h *Handset) findPorts(ctx context.Context) (ticketPorts, *Failure) {
+	var p ticketPorts
+	r := webRequest{stage: devicestate.StageTicket, doing: "reading the metadata", trust: h.trustNow(false)}
+	meta, failure := h.metadata(ctx, r, h.ram.certURL)
+	if failure != nil {
+		return p, failure
+	}
+	port, ok := meta.Port(proofPort)
+	if !ok || port.Issuer == "" {
+		return p, fail(r.stage, "garbage", h.ram.certURL, "the metadata has no port "+proofPort+" with an issuer", nil)
+	}
+	p.enroll = port.Location
+	if meta, failure = h.metadata(ctx, r, port.Issuer); failure != nil {
+		return p, failure
+	}
+	pin, err := webticket.PINPort(meta)
+	if err != nil {
+		return p, fail(r.stage, "pin-not-offered", port.Issuer, "the web ticket service offers no PIN authentication", err)
+	}
+	p.pin = pin.Location
+	return p, nil
+}
+
+// askTicket sends the PIN in the form that flash remembers, else in the profile's forms, the next only after
+// ErrorId 28020 (design of this project: at most two, the second is final).
+func (h *Handset) askTicket(ctx context.Context, ports ticketPorts) (refused bool, failure *Failure) {
+	forms := h.profile.PINForms
+	if h.flash.PINForm != "" {
+		forms = []string{h.flash.PINForm}
+	}
+	for _, form := range forms {
+		failure = h.withRetry(ctx, func() (f *Failure) {
+			refused, f = h.askTicketIn(ctx, webticket.Form(form), ports)
+			return f
+		})
+		if !refused || ctx.Err() != nil {
+			return refused, failure
+		}
+		h.note("the PIN in form %s is refused", form)
+	}
+	return refused, failure
+}
+
+func (h *Handset) askTicketIn(ctx context.Context, form webticket.Form, ports ticketPorts) (refused bool, failure *Failure) {
+	entropy := make([]byte, entropySize)
+	rand.Read(entropy) // never fails, crypto/rand
+	request := webticket.Request{
+		Number: h.ram.credentials.Number, PIN: h.ram.credentials.PIN.Reveal(), Form: form,
+		Context: newUUID(), AppliesTo: ports.enroll, Entropy: entropy,
+	}
+	body, err := request.Append(nil)
+	if err != nil {
+		return false, fail(devicestate.StageTicket, "garbage", "", "the request cannot be built", err)
+	}
+	r := webRequest{
+		stage: devicestate.StageTicket, doing: "asking for the web ticket", url: ports.pin,
+		action: webticket.Action, body: body, trust: h.trustNow(false),
+	}
+	answer, failure := h.exchange(ctx, r)
+	if failure != nil {
+		return false, failure
+	}
+	if refused, failure := readTicketFault(answer); failure != nil {
+		return refused, failure
+	}
+	if failure := wantStatus(r.stage, answer, r.doing); failure != nil {
+		return false, failure
+	}
+	ticket, err := webticket.ParseResponse(answer.Body)
+	if err != nil {
+		return false, fail(r.stage, "garbage", answer.peer, "the web ticket cannot be read", err)
+	}
+	if ticket.SIPAddress == "" {
+		return false, fail(r.stage, "garbage", answer.peer, "the web ticket names no SIP address", nil)
+	}
+	h.ram.ticket = &heldTicket{ticket, webticket.ProofKey(entropy, ticket.ServerEntropy), ports.enroll}
+	h.ram.identity = identity{ticket.SIPAddress, form}
+	h.note("web ticket for %s until %s", ticket.SIPAddress, ticket.Expires.UTC().Format("2006-01-02T15:04:05Z"))
+	return false, nil
+}
+
+// readTicketFault maps an answer that is a refusal (web-services.md §3.4). Only ErrorId 28020 is refused=true.
+func readTicketFault(answer webAnswer) (refused bool, failure *Failure) {
+	if answer.Status == 200 {
+		return false, nil
+	}
+	if answer.Status == 401 {
+		return false, fail(devicestate.StageTicket, "pin-not-offered", answer.peer, "the PIN port asks for HTTP authentication", nil)
+	}
+	doc, err := soap.Parse(answer.Body)
+	if err != nil {
+		return false, nil
+	}
+	fault, ok := soap.ParseFault(doc)
+	if !ok || fault.ErrorID == 0 {
+		return false, nil
+	}
+	seen := fmt.Sprintf("SOAP fault %s, ErrorId %d, %q", fault.Code.Local, fault.ErrorID, fault.Reason)
+	if fault.ErrorID != refusedID && fault.ErrorID != 28000 {
+		return false, fail(devicestate.StageTicket, "http-500", answer.peer, seen, nil)
+	}
+	return true, fail(devicestate.StageTicket, refusalKind(fault), answer.peer, seen, nil)
+}
+
+func refusalKind(f soap.Fault) string {
+	reason := strings.ToLower(f.Reason)
+	for _, k := range []struct{ word, kind string }{
+		{"lock", "locked"}, {"expired", "expired"}, {"must change", "expired"}, {"disabled", "disabled"},
+		{"sip enabled", "disabled"}, {"not set", "pin-unset"}, {"not been set", "pin-unset"}, {"no pin", "pin-unset"},
+	} {
+		if strings.Contains(reason, k.word) {
+			return k.kind
+		}
+	}
+	return "refused"
+}
+
+func sameSIP(a, b string) bool {
+	return strings.EqualFold(strings.TrimPrefix(strings.ToLower(a), "sip:"), strings.TrimPrefix(strings.ToLower(b), "sip:"))
+}
+
+// newUUID is a random UUID, RFC 9562 §5.4.
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails, crypto/rand
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

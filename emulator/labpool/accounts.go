@@ -1,0 +1,74 @@
+package labpool
+
+import (
+	"strings"
+	"time"
+
+	"github.com/phone-edition/lpe/emulator/labpool/directory"
+)
+
+// otherPIN replaces the dialled user's PIN when a fault makes the entered one wrong.
+const otherPIN = "864209"
+
+// newDirectory fills the directory and puts its faults on the user who is dialled.
+func (p *Pool) newDirectory() (*directory.Directory, error) {
+	lab := p.cfg.Lab
+	cfg := directory.Config{
+		Policy: directory.Policy{
+			MinLength: lab.Policy.MinPasswordLength, MaximumAttempts: lab.Policy.MaximumLogonAttempts,
+			Lifetime: time.Duration(lab.Policy.PINLifetime) * 24 * time.Hour, CommonPatterns: lab.Policy.AllowCommonPatterns,
+		},
+		Now: p.cfg.Now,
+	}
+	dialled := ""
+	for _, u := range lab.Users {
+		cfg.Accounts = append(cfg.Accounts, directory.Account{
+			User: directory.User{SIPAddress: u.SIPAddress, LineURI: u.LineURI, Enabled: u.Enabled},
+			PIN:  u.PIN, Login: u.Login, Password: u.Password, Locked: u.Locked,
+		})
+		if dialled == "" && dials(p.cfg.DialledNumber, u.LineURI) {
+			dialled = u.SIPAddress
+			if p.on("ticket=not-unique") {
+				twin := cfg.Accounts[len(cfg.Accounts)-1]
+				twin.SIPAddress, twin.Login = "sip:twin@"+lab.SIPDomain, ""
+				cfg.Accounts = append(cfg.Accounts, twin)
+			}
+		}
+	}
+	d, err := directory.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range []struct {
+		name  string
+		apply func(string) error
+	}{
+		{"ticket=wrong-pin", func(sip string) error { return d.SetPIN(sip, otherPIN) }},
+		{"ticket=unknown-number", func(sip string) error { return d.SetLineURI(sip, "") }},
+		{"ticket=pin-locked", d.Lock},
+		{"ticket=pin-unset", d.ClearPIN},
+		{"ticket=pin-expired", d.ExpirePIN},
+		{"ticket=user-disabled", d.Disable},
+	} {
+		if dialled == "" || !p.on(f.name) {
+			continue
+		}
+		if err := f.apply(dialled); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func dials(number, lineURI string) bool {
+	number = strings.TrimPrefix(number, "+")
+	full, params, _ := strings.Cut(strings.TrimPrefix(lineURI, "tel:"), ";")
+	return number != "" && (number == strings.TrimPrefix(full, "+") || "ext="+number == params)
+}
+
+// ApplyCableFaults strikes the cable of the named station.
+func (p *Pool) ApplyCableFaults(station string) {
+	if p.on("link=no-carrier") {
+		p.cfg.Cable.SetCarrier(station, false)
+	}
+}

@@ -1,0 +1,94 @@
+// Package labpool assembles a lab on a cable: the access switch, DHCP, DNS and time servers, and the pool's web
+// services, registrars and device updates, each a station of its own with real ports.
+package labpool
+
+import (
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/labpool/authority"
+	"github.com/phone-edition/lpe/emulator/labpool/directory"
+	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/registrar"
+	"github.com/phone-edition/lpe/emulator/timeline"
+)
+
+// Cable is the switch side of an [ethernet.Cable].
+type Cable interface {
+	ethernet.Cable
+	// JoinSwitch gives the station that is the switch itself.
+	JoinSwitch(ethernet.StationConfig) (ethernet.Station, error)
+	// SetCarrier takes the link of a station's port away or gives it back.
+	SetCarrier(station string, up bool)
+}
+
+// Config says which lab is started, and how.
+type Config struct {
+	Lab    *configs.Lab
+	Cable  Cable
+	Faults []string // stage=kind[:parameter]
+	// DialledNumber is the user whom the faults of the directory strike.
+	DialledNumber string
+
+	NewKey func(bits int) (*rsa.PrivateKey, error) // nil: a new key each time
+	KeyLog io.Writer                               // nil: nobody can decrypt
+	Now    func() time.Time                        // nil: time.Now
+}
+
+// Pool is a running lab.
+type Pool struct {
+	Directory  *directory.Directory
+	Authority  *authority.Authority
+	Registrars []*registrar.Server // front ends first, then director and backup
+	Timeline   *timeline.Timeline
+
+	cfg     Config
+	faults  *faults.Set
+	closers []io.Closer // closed in reverse
+	nextMAC byte
+}
+
+// Start brings the lab up. On error nothing is left running.
+func Start(cfg Config) (*Pool, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	p := &Pool{cfg: cfg, Timeline: timeline.New("lab " + cfg.Lab.Name)}
+	if err := p.start(); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// Close ends every server.
+func (p *Pool) Close() error {
+	var errs []error
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		errs = append(errs, p.closers[i].Close())
+	}
+	p.closers = nil
+	return errors.Join(errs...)
+}
+
+func (p *Pool) keep(c io.Closer) { p.closers = append(p.closers, c) }
+
+// join plugs in a station of the lab with an address of the documentation's private use (locally administered MAC).
+func (p *Pool) join(name string, port ethernet.Port) (ethernet.Station, error) {
+	station, err := p.cfg.Cable.Join(ethernet.StationConfig{Name: name, MAC: p.mac(), Port: port, TTL: 128})
+	if err != nil {
+		return nil, fmt.Errorf("station %s: %w", name, err)
+	}
+	p.keep(station)
+	return station, nil
+}
+
+func (p *Pool) mac() net.HardwareAddr {
+	p.nextMAC++
+	return net.HardwareAddr{0x02, 0x4c, 0x41, 0x42, 0, p.nextMAC}
+}

@@ -1,0 +1,325 @@
+package labpool
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"sync"
+
+	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/labpool/authority"
+	"github.com/phone-edition/lpe/emulator/labpool/dhcpserver"
+	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/nameserver"
+	"github.com/phone-edition/lpe/emulator/labpool/registrar"
+	"github.com/phone-edition/lpe/emulator/labpool/switchport"
+	"github.com/phone-edition/lpe/emulator/labpool/timeserver"
+	"github.com/phone-edition/lpe/emulator/labpool/updates"
+	"github.com/phone-edition/lpe/emulator/labpool/webservices"
+	"github.com/phone-edition/lpe/protocol/dhcpoption"
+	"github.com/phone-edition/lpe/protocol/lldp"
+)
+
+const (
+	certProvPath = "/CertProv/CertProvisioningService.svc"
+	updatesName  = "ucupdates-r2"
+)
+
+func (p *Pool) start() error {
+	var list []faults.Fault
+	for _, text := range p.cfg.Faults {
+		fault, err := faults.Parse(text)
+		if err != nil {
+			return err
+		}
+		list = append(list, fault)
+	}
+	p.faults = faults.NewSet(list...)
+	var err error
+	if p.Directory, err = p.newDirectory(); err != nil {
+		return fmt.Errorf("directory: %w", err)
+	}
+	lab := p.cfg.Lab
+	p.Authority, err = authority.New(authority.Config{PKI: lab.PKI, Name: lab.Name, Now: p.cfg.Now, Keys: authority.KeySource(p.cfg.NewKey)})
+	if err != nil {
+		return fmt.Errorf("authority: %w", err)
+	}
+	for _, step := range []func() error{p.startSwitch, p.startNetwork, p.startFrontEnds, p.startOtherRegistrars} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startSwitch starts the LLDP speaker of the access switch.
+func (p *Pool) startSwitch() error {
+	n := p.cfg.Lab.Network
+	station, err := p.cfg.Cable.JoinSwitch(ethernet.StationConfig{Name: "switch", MAC: p.mac()})
+	if err != nil {
+		return fmt.Errorf("switch: %w", err)
+	}
+	p.keep(station)
+	var policy *lldp.NetworkPolicy
+	switch {
+	case p.on("vlan=silent") || p.on("vlan=invalid"): // the switch leaves the VLAN to DHCP
+	case n.LLDPPolicy == "tagged":
+		policy = &lldp.NetworkPolicy{Application: 1, Tagged: true, VLAN: n.VoiceVLAN, Priority: n.Priority, DSCP: n.DSCP}
+	case n.LLDPPolicy == "untagged":
+		policy = &lldp.NetworkPolicy{Application: 1, DSCP: n.DSCP}
+	}
+	server, err := switchport.Start(switchport.Config{
+		Station: station, Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now, PortName: "Gi0/1", SystemName: "lab-switch", Policy: policy,
+	})
+	if err != nil {
+		return err
+	}
+	p.keep(server)
+	return nil
+}
+
+// startNetwork starts DHCP, DNS and time, on the voice VLAN and on the native one if these differ.
+func (p *Pool) startNetwork() error {
+	n := p.cfg.Lab.Network
+	station, err := p.joinAt("network", n.VoiceVLAN, n.Server, n.Subnet)
+	if err != nil {
+		return err
+	}
+	if err := p.startDHCP(station, n.Server, n.Subnet, n.Gateway, n.FirstLease, n.VoiceVLAN != 0); err != nil {
+		return err
+	}
+	names, err := nameserver.Start(p.zone(station))
+	if err != nil {
+		return err
+	}
+	p.keep(names)
+	if n.NTP != "none" {
+		clock, err := timeserver.Start(timeserver.Config{Station: station, Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now})
+		if err != nil {
+			return err
+		}
+		p.keep(clock)
+	}
+	if p.on("address=duplicate") {
+		if _, err := p.joinAt("squatter", n.VoiceVLAN, n.FirstLease, n.Subnet); err != nil {
+			return err
+		}
+	}
+	if n.VoiceVLAN == 0 {
+		return nil
+	}
+	native, err := p.joinAt("native-network", 0, n.NativeServer, n.NativeSubnet)
+	if err != nil {
+		return err
+	}
+	return p.startDHCP(native, n.NativeServer, n.NativeSubnet, n.NativeServer, nth(n.NativeSubnet, 50), false)
+}
+
+func (p *Pool) startDHCP(station ethernet.Station, server netip.Addr, subnet netip.Prefix, gateway, first netip.Addr, voice bool) error {
+	lab := p.cfg.Lab
+	n := lab.Network
+	cfg := dhcpserver.Config{
+		Station: station, Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now,
+		Server: server, Subnet: subnet, Gateway: gateway, First: first, Leases: n.Leases, LeaseTime: n.LeaseTime,
+		DNS: []netip.Addr{server}, Domain: lab.DNSDomain, Voice: voice, Inform: n.DHCPOptions == "enterprise",
+	}
+	if n.VoiceVLAN != 0 && !voice {
+		cfg.VLAN = n.VoiceVLAN
+	}
+	if n.NTP == "option42" {
+		cfg.NTP = []netip.Addr{server}
+	}
+	if n.DHCPOptions == "enterprise" {
+		cfg.Discovery = p.discovery()
+	}
+	dhcp, err := dhcpserver.Start(cfg)
+	if err != nil {
+		return err
+	}
+	p.keep(dhcp)
+	return nil
+}
+
+// discovery is what class MS-UC-Client learns: the registrar to contact first and the certificate provisioning URL.
+func (p *Pool) discovery() dhcpserver.Discovery {
+	if p.on("discovery=no-registrar") {
+		return dhcpserver.Discovery{}
+	}
+	uc := dhcpoption.NewUC(p.cfg.Lab.Web)
+	return dhcpserver.Discovery{UC: &uc, SIPServers: []string{p.entry()}}
+}
+
+// entry is the registrar that handsets are told: the Director if there is one, else the pool.
+func (p *Pool) entry() string {
+	if d := p.cfg.Lab.Director; d != nil {
+		return d.FQDN
+	}
+	return p.cfg.Lab.Pool
+}
+
+// zone is the lab's DNS.
+func (p *Pool) zone(station ethernet.Station) nameserver.Config {
+	lab := p.cfg.Lab
+	front := lab.FrontEnds[0].Address
+	hosts := map[string][]netip.Addr{updatesName + "." + lab.SIPDomain: {front}}
+	for _, host := range lab.FrontEnds {
+		hosts[host.FQDN] = []netip.Addr{host.Address}
+		if lab.Pool != host.FQDN {
+			hosts[lab.Pool] = append(hosts[lab.Pool], host.Address)
+		}
+	}
+	hosts[lab.Web] = []netip.Addr{front}
+	for _, host := range []*configs.Host{lab.Director, lab.Backup} {
+		if host != nil {
+			hosts[host.FQDN] = []netip.Addr{host.Address}
+		}
+	}
+	services := map[string][]nameserver.Service{
+		"_sipinternaltls._tcp." + lab.SIPDomain: {{Port: registrar.DefaultPort, Target: p.entry()}},
+	}
+	if lab.Network.NTP == "srv" {
+		services["_ntp._udp."+lab.SIPDomain] = []nameserver.Service{{Port: 123, Target: "ntp." + lab.SIPDomain}}
+		hosts["ntp."+lab.SIPDomain] = []netip.Addr{lab.Network.Server}
+	}
+	if p.on("discovery=no-registrar") {
+		services = nil
+		delete(hosts, updatesName+"."+lab.SIPDomain)
+	}
+	return nameserver.Config{
+		Station: station, Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now,
+		Zones: []string{lab.SIPDomain}, Hosts: hosts, Services: services, Glue: true, WebName: lab.Web,
+	}
+}
+
+// startFrontEnds starts the pool's machines; the web services and updates are on the first.
+func (p *Pool) startFrontEnds() error {
+	lab := p.cfg.Lab
+	for i, host := range lab.FrontEnds {
+		station, err := p.joinAt(host.FQDN, lab.Network.VoiceVLAN, host.Address, lab.Network.Subnet)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			if err := p.startWeb(station); err != nil {
+				return err
+			}
+		}
+		if lab.Registrar.EnableDHCPServer && lab.Network.DHCPOptions == "registrar" {
+			responder, err := dhcpserver.StartResponder(dhcpserver.ResponderConfig{
+				Station: station, Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now, Server: host.Address,
+				Domain: lab.DNSDomain, Discovery: p.discovery(),
+			})
+			if err != nil {
+				return err
+			}
+			p.keep(responder)
+		}
+		if err := p.startRegistrar(station, host, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Pool) startWeb(station ethernet.Station) error {
+	lab := p.cfg.Lab
+	var handler http.Handler
+	if lab.Updates.Enabled {
+		service, err := updates.New(updates.Config{
+			Lab: lab, Host: lab.Web, Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now,
+		})
+		if err != nil {
+			return fmt.Errorf("updates: %w", err)
+		}
+		handler = service
+	}
+	names := []string{lab.Web, lab.Pool, updatesName + "." + lab.SIPDomain, lab.FrontEnds[0].FQDN}
+	web, err := webservices.Start(webservices.Config{
+		Station: station, Lab: lab, Host: lab.Web, Directory: p.Directory, Authority: p.Authority,
+		Certificate: p.certificate("web", names), Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Updates: handler,
+	})
+	if err != nil {
+		return err
+	}
+	p.keep(web)
+	return nil
+}
+
+// startOtherRegistrars starts Director and backup.
+func (p *Pool) startOtherRegistrars() error {
+	lab := p.cfg.Lab
+	if d := lab.Director; d != nil {
+		station, err := p.joinAt(d.FQDN, lab.Network.VoiceVLAN, d.Address, lab.Network.Subnet)
+		if err != nil {
+			return err
+		}
+		home := []string{lab.FrontEnds[0].FQDN}
+		if lab.Backup != nil {
+			home = append(home, lab.Backup.FQDN)
+		}
+		if err := p.startRegistrar(station, *d, home); err != nil {
+			return err
+		}
+	}
+	if b := lab.Backup; b != nil {
+		station, err := p.joinAt(b.FQDN, lab.Network.VoiceVLAN, b.Address, lab.Network.Subnet)
+		if err != nil {
+			return err
+		}
+		return p.startRegistrar(station, *b, nil)
+	}
+	return nil
+}
+
+func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home []string) error {
+	server, err := registrar.Start(registrar.Config{
+		Station: station, Host: host.FQDN, Home: home, Lab: p.cfg.Lab,
+		Certificate: p.certificate("register", []string{host.FQDN, p.cfg.Lab.Pool}),
+		STSURI:      "https://" + p.cfg.Lab.Web + ":443" + certProvPath, Directory: p.Directory, Authority: p.Authority,
+		Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog,
+	})
+	if err != nil {
+		return err
+	}
+	p.Registrars = append(p.Registrars, server)
+	p.keep(server)
+	return nil
+}
+
+// certificate makes the server certificate when it is first asked for, as the faults of the stage want it.
+func (p *Pool) certificate(stage string, names []string) func() (tls.Certificate, error) {
+	return sync.OnceValues(func() (tls.Certificate, error) {
+		return p.Authority.Server(names, authority.ServerOptions{
+			Wildcard: p.on(stage + "=wildcard-certificate"), Expired: p.on(stage + "=certificate-expired"),
+			NotYetValid: p.on(stage + "=certificate-not-yet-valid"), WrongName: p.on(stage + "=certificate-wrong-name"),
+			Untrusted: p.on(stage + "=untrusted-chain"),
+		})
+	})
+}
+
+// on reports whether a fault without times is set.
+func (p *Pool) on(name string) bool {
+	_, ok := p.faults.On(name)
+	return ok
+}
+
+func (p *Pool) joinAt(name string, vlan uint16, address netip.Addr, subnet netip.Prefix) (ethernet.Station, error) {
+	station, err := p.join(name, ethernet.Port{Access: vlan})
+	if err != nil {
+		return nil, err
+	}
+	if err := station.SetAddress(netip.PrefixFrom(address, subnet.Bits()), netip.Addr{}); err != nil {
+		return nil, fmt.Errorf("station %s: %w", name, err)
+	}
+	return station, nil
+}
+
+func nth(subnet netip.Prefix, n int) netip.Addr {
+	addr := subnet.Masked().Addr()
+	for range n {
+		addr = addr.Next()
+	}
+	return addr
+}

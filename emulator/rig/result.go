@@ -1,0 +1,112 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/handset"
+	"github.com/phone-edition/lpe/emulator/report"
+)
+
+// result makes the report of an outcome. runErr is one of flash or of the program, not of the boot.
+func (r *Run) result(ctx context.Context, out handset.Outcome, runErr error) report.Result {
+	res := report.Result{
+		TargetURI: out.CertificateURL, TargetURISource: out.URLSource, TargetFQDN: out.Registrar,
+		Result: report.Failure, Latency: report.Latency(latency(out)), State: out.Waiting,
+		User: report.User{SIPAddress: out.SIPAddress, LineURI: out.LineURI},
+		Handset: report.Handset{
+			Profile: out.Profile.Name, Firmware: out.Profile.Firmware, UserAgent: out.Profile.UserAgent, EPID: out.EPID,
+			MAC: strings.ToUpper(strings.ReplaceAll(r.mac.String(), ":", "-")),
+		},
+	}
+	for _, w := range out.Warnings {
+		res.Warnings = append(res.Warnings, report.Warning{Code: string(w.Code), Text: w.Text})
+	}
+	for _, v := range out.Visits {
+		res.States = append(res.States, report.State{
+			State: v.State, Entered: report.Time{Time: v.Entered}, Duration: report.Seconds(v.Duration), Outcome: v.Outcome, Glass: v.Glass,
+		})
+	}
+	if c := out.Certificate; c != nil {
+		res.Certificate = &report.Certificate{
+			Subject: c.Subject.String(), Issuer: c.Issuer.String(), NotBefore: c.NotBefore, NotAfter: c.NotAfter,
+		}
+	}
+	if out.Machine.State == devicestate.Ready && runErr == nil {
+		res.Result = report.Success
+		return res
+	}
+	code, seen := failureOf(ctx, out, runErr)
+	res.Code = string(code)
+	stage, _, _ := strings.Cut(res.Code, ".")
+	res.Stage = devicestate.Stage(stage)
+	res.Error, res.Diagnosis = report.Diagnose(code, seen)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && !out.Reported {
+		res.Diagnosis += " " + goesOn(out)
+	}
+	return res
+}
+
+// failureOf names the code: what was reported, else the last failure seen in the state it waits in, else that state's
+// time-out.
+func failureOf(ctx context.Context, out handset.Outcome, runErr error) (devicestate.Code, string) {
+	var refusal *devicestate.Refusal
+	switch {
+	case errors.As(runErr, &refusal) && out.Failure != nil:
+		return out.Failure.Code, out.Failure.Detail() + " (this version does not recover from it)"
+	case runErr != nil:
+		return "lpe.internal", runErr.Error()
+	case errors.Is(ctx.Err(), context.Canceled):
+		return "boot.interrupted", "interrupted in state " + string(out.Waiting)
+	case out.Failure != nil:
+		return out.Failure.Code, out.Failure.Detail()
+	}
+	return devicestate.NewCode(out.Waiting.Stage(), "timeout"), ""
+}
+
+// goesOn says what the hardware would do where the boot was ended.
+func goesOn(out handset.Outcome) string {
+	p := out.Profile
+	last := func(list []time.Duration) time.Duration { return list[len(list)-1] }
+	switch out.Waiting {
+	case devicestate.LinkDetect:
+		return "The handset goes on waiting for link, without end."
+	case devicestate.AddressAcquire:
+		return fmt.Sprintf("The handset goes on asking without end, at last every %v.", last(p.LeaseTimeouts))
+	case devicestate.VlanDiscover:
+		return fmt.Sprintf("The handset waits %v in all, then goes on without a VLAN.", sum(p.VLANTimeouts))
+	case devicestate.PoolDiscover:
+		return fmt.Sprintf("The handset waits %v for an answer to INFORM.", sum(p.InformTimeouts))
+	case devicestate.SignIn:
+		return "The handset waits for number and PIN, without end."
+	}
+	return fmt.Sprintf("The handset waits %v for each answer and tries once more after %v.", p.AnswerTimeout, p.RetryAfter)
+}
+
+func sum(list []time.Duration) (total time.Duration) {
+	for _, d := range list {
+		total += d
+	}
+	return total
+}
+
+// latency runs from PowerOn to Ready or to the failure.
+func latency(out handset.Outcome) time.Duration {
+	if len(out.Visits) == 0 {
+		return 0
+	}
+	first, last := out.Visits[0], out.Visits[len(out.Visits)-1]
+	for _, v := range out.Visits {
+		if v.State == devicestate.Ready {
+			return v.Entered.Sub(first.Entered)
+		}
+	}
+	if last.State == devicestate.Failed {
+		return last.Entered.Sub(first.Entered)
+	}
+	return last.Entered.Add(last.Duration).Sub(first.Entered)
+}

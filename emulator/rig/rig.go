@@ -1,0 +1,155 @@
+// Package rig assembles one run: a cable, a lab pool, a handset and their observers, and makes a result of it.
+package rig
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/handset"
+	"github.com/phone-edition/lpe/emulator/labpool"
+	"github.com/phone-edition/lpe/emulator/report"
+	"github.com/phone-edition/lpe/emulator/timeline"
+	"github.com/phone-edition/lpe/emulator/trace"
+)
+
+// signOffTime bounds the sign-off at the end of a run, on Ctrl-C too.
+const signOffTime = 3 * time.Second
+
+// Options say what a run is made of. The zero value of a field means its default.
+type Options struct {
+	Lab         *configs.Lab
+	Profile     *configs.Profile
+	MAC         net.HardwareAddr
+	Flash       handset.FlashStore
+	Credentials handset.Credentials
+	Target      handset.Target
+	Faults      []string // stage=kind[:parameter]
+	Timeout     time.Duration
+
+	Capture        string // pcapng file
+	CaptureSecrets bool
+	Observers      []func(timeline.Observation) // of the handset
+
+	// Pipe joins handset and pool by a [ethernet.Pipe] instead of a Segment: no IP stack, fit for virtual time.
+	Pipe bool
+	// HandsetKey and PoolKey make RSA keys, nil means a new key each time.
+	HandsetKey, PoolKey func(bits int) (*rsa.PrivateKey, error)
+}
+
+// ComputerError means that the computer lacks something.
+type ComputerError struct{ Err error }
+
+func (e *ComputerError) Error() string { return e.Err.Error() }
+func (e *ComputerError) Unwrap() error { return e.Err }
+
+// Run is one assembled run.
+type Run struct {
+	Pool     *labpool.Pool
+	Handset  *handset.Handset
+	Timeline *timeline.Timeline // the handset's
+
+	options Options
+	cable   labpool.Cable
+	capture *trace.Writer
+	mac     net.HardwareAddr
+}
+
+// Start builds everything and powers the handset on.
+func Start(o Options) (*Run, error) {
+	r := &Run{options: o, Timeline: timeline.New("handset")}
+	for _, observe := range o.Observers {
+		r.Timeline.Observe(observe)
+	}
+	if err := r.assemble(); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+func (r *Run) assemble() error {
+	o := r.options
+	r.mac = o.MAC
+	if r.mac == nil {
+		var err error
+		if r.mac, err = macFor(o.Profile, o.Lab, o.Credentials.Number); err != nil {
+			return err
+		}
+	}
+	if err := r.openCapture(r.mac); err != nil {
+		return &ComputerError{err}
+	}
+	if o.Pipe {
+		r.cable = ethernet.NewPipe(r.cableOptions())
+	} else {
+		r.cable = ethernet.NewSegment(r.cableOptions())
+	}
+	keyLog := r.keyLog()
+	pool, err := labpool.Start(labpool.Config{
+		Lab: o.Lab, Cable: r.cable, Faults: o.Faults, DialledNumber: o.Credentials.Number, NewKey: o.PoolKey, KeyLog: keyLog,
+	})
+	if err != nil {
+		return fmt.Errorf("lab %s: %w", o.Lab.Name, err)
+	}
+	r.Pool = pool
+	station, err := r.cable.Join(ethernet.StationConfig{
+		Name: handsetName, MAC: r.mac, TTL: o.Profile.IPTTL, Port: ethernet.Port{Voice: o.Lab.Network.VoiceVLAN},
+	})
+	if err != nil {
+		return err
+	}
+	r.Handset, err = handset.New(handset.Config{
+		Station: station, Profile: o.Profile, Flash: o.Flash, Credentials: o.Credentials, Target: o.Target,
+		Timeline: r.Timeline, KeyLog: keyLog, NewKey: o.HandsetKey,
+	})
+	if err != nil {
+		return err
+	}
+	pool.ApplyCableFaults(handsetName)
+	return nil
+}
+
+const handsetName = "handset"
+
+// Boot powers the handset on and drives it until Ready, a reported failure or the timeout.
+func (r *Run) Boot(ctx context.Context) report.Result {
+	if r.options.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.options.Timeout)
+		defer cancel()
+	}
+	if err := r.Handset.PowerOn(); err != nil {
+		return r.result(ctx, r.Handset.Outcome(), err)
+	}
+	out, err := r.Handset.Run(ctx, func(m devicestate.Machine) bool { return m.State == devicestate.Ready })
+	return r.result(ctx, out, err)
+}
+
+// Stay keeps a handset that is Ready signed in until ctx ends or it is not Ready any more.
+func (r *Run) Stay(ctx context.Context) report.Result {
+	out, err := r.Handset.Run(ctx, func(m devicestate.Machine) bool { return m.State == devicestate.Failed })
+	return r.result(ctx, out, err)
+}
+
+// Close signs the endpoint off, within 3 s, and frees everything.
+func (r *Run) Close() error {
+	var errs []error
+	if r.Handset != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), signOffTime)
+		defer cancel()
+		errs = append(errs, r.Handset.Shutdown(ctx))
+	}
+	if r.Pool != nil {
+		errs = append(errs, r.Pool.Close())
+	}
+	if r.cable != nil {
+		errs = append(errs, r.cable.Close())
+	}
+	return errors.Join(append(errs, r.capture.Close())...)
+}

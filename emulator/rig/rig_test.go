@@ -1,0 +1,261 @@
+package rig_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/handset"
+	"github.com/phone-edition/lpe/emulator/report"
+	"github.com/phone-edition/lpe/emulator/rig"
+	"github.com/phone-edition/lpe/emulator/secret"
+	"github.com/phone-edition/lpe/emulator/timeline"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// keyring hands out RSA keys made once for the whole test, because making one costs more than a boot.
+type keyring struct {
+	mu   sync.Mutex
+	keys map[int][]*rsa.PrivateKey
+}
+
+var prepared = keyring{keys: map[int][]*rsa.PrivateKey{}}
+
+// source returns a key source whose n-th call gives the n-th key of that size.
+func (k *keyring) source() func(int) (*rsa.PrivateKey, error) {
+	used := map[int]int{}
+	return func(bits int) (*rsa.PrivateKey, error) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		n := used[bits]
+		used[bits]++
+		for len(k.keys[bits]) <= n {
+			key, err := rsa.GenerateKey(rand.Reader, bits)
+			if err != nil {
+				return nil, err
+			}
+			k.keys[bits] = append(k.keys[bits], key)
+		}
+		return k.keys[bits][n], nil
+	}
+}
+
+// setting is a run in preparation.
+type setting struct {
+	rig.Options
+	t        *testing.T
+	observed []timeline.Observation
+	mu       sync.Mutex
+}
+
+func newSetting(t *testing.T, lab, profile string) *setting {
+	t.Helper()
+	s := &setting{t: t}
+	var err error
+	if s.Lab, err = configs.LoadLab(lab); err != nil {
+		t.Fatal(err)
+	}
+	if s.Profile, err = configs.LoadProfile(profile); err != nil {
+		t.Fatal(err)
+	}
+	s.Credentials = rig.FirstUser(s.Lab)
+	s.Timeout = 45 * time.Second
+	source := prepared.source()
+	s.HandsetKey, s.PoolKey = source, source
+	s.Observers = append(s.Observers, func(o timeline.Observation) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.observed = append(s.observed, o)
+	})
+	return s
+}
+
+func (s *setting) start() *rig.Run {
+	s.t.Helper()
+	run, err := rig.Start(s.Options)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return run
+}
+
+// boot runs one boot and closes everything.
+func (s *setting) boot() report.Result {
+	s.t.Helper()
+	run := s.start()
+	result := run.Boot(context.Background())
+	if err := run.Close(); err != nil {
+		s.t.Errorf("closing: %v", err)
+	}
+	return result
+}
+
+func (s *setting) log() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b strings.Builder
+	for _, o := range s.observed {
+		fmt.Fprintf(&b, "%s %-14s %-10s %-5s %s %s\n", o.At.Format("15:04:05.000"), o.State, o.Kind, o.Protocol, o.Peer, o.Text)
+	}
+	return b.String()
+}
+
+func (s *setting) wantSuccess(result report.Result) {
+	s.t.Helper()
+	if result.Result != report.Success {
+		s.t.Fatalf("%s %s: %s\n%s", result.Result, result.Code, result.Diagnosis, s.log())
+	}
+}
+
+// virtual runs f in virtual time on a Pipe.
+func virtual(t *testing.T, lab, profile string, f func(*setting)) {
+	t.Helper()
+	warm := prepared.source()
+	for range 6 { // outside the bubble: making keys takes no virtual time but much real time
+		if _, err := warm(2048); err != nil {
+			t.Fatal(err)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2013, 5, 1, 9, 0, 0, 0, time.UTC))) // the bubble begins in 2000
+		s := newSetting(t, lab, profile)
+		s.Pipe = true
+		f(s)
+	})
+}
+
+func TestLabsBootOnASegment(t *testing.T) {
+	for _, lab := range configs.Labs() {
+		t.Run(lab, func(t *testing.T) {
+			s := newSetting(t, lab, rig.DefaultProfile)
+			s.wantSuccess(s.boot())
+		})
+	}
+}
+
+func TestEveryPINProfileBoots(t *testing.T) {
+	for _, name := range configs.Profiles() {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, "litware", name, func(s *setting) {
+				if !s.Profile.PIN {
+					return
+				}
+				s.wantSuccess(s.boot())
+			})
+		})
+	}
+}
+
+// TestFaults boots the handset once with each fault of faults.yaml, in virtual time, and expects its listed code.
+func TestFaults(t *testing.T) {
+	list, err := configs.Faults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) < 40 {
+		t.Errorf("%d faults, want 40 at least", len(list))
+	}
+	for _, fault := range list {
+		t.Run(fault.Name, func(t *testing.T) {
+			lab := fault.Lab
+			if lab == "" {
+				lab = "litware"
+			}
+			virtual(t, lab, rig.DefaultProfile, func(s *setting) {
+				s.Faults = []string{fault.Name}
+				began := time.Now()
+				result := s.boot()
+				if took := time.Since(began); took > 50*time.Second {
+					t.Errorf("took %v", took)
+				}
+				if result.Code != fault.Code {
+					t.Fatalf("code %q, want %q: %s\n%s", result.Code, fault.Code, result.Diagnosis, s.log())
+				}
+				wantResult := report.Success
+				if fault.Code != "" {
+					wantResult = report.Failure
+				}
+				if result.Result != wantResult {
+					t.Errorf("result %s, want %s", result.Result, wantResult)
+				}
+				if fault.Warning != "" && !hasWarning(result, fault.Warning) {
+					t.Errorf("no warning %s in %v\n%s", fault.Warning, result.Warnings, s.log())
+				}
+			})
+		})
+	}
+}
+
+func hasWarning(result report.Result, code string) bool {
+	for _, w := range result.Warnings {
+		if w.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+func TestWrongPINIsCountedOnce(t *testing.T) {
+	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+		s.Credentials = handset.Credentials{Number: "1219", PIN: secret.New("9999")}
+		run := s.start()
+		result := run.Boot(context.Background())
+		if result.Code != "ticket.refused" {
+			t.Errorf("code %q\n%s", result.Code, s.log())
+		}
+		if got := run.Pool.Directory.Attempts("sip:kenmyer@litwareinc.com"); got != 1 {
+			t.Errorf("%d attempts counted, want 1", got)
+		}
+		if err := run.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestEachFormOfTheNumberIsTheSameHandset(t *testing.T) {
+	epids := map[string]bool{}
+	for _, number := range []string{"12065551219", "+12065551219", "1219"} {
+		virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+			s.Credentials.Number = number
+			result := s.boot()
+			s.wantSuccess(result)
+			if result.User.SIPAddress != "sip:kenmyer@litwareinc.com" {
+				t.Errorf("%s signs in %s", number, result.User.SIPAddress)
+			}
+			epids[result.Handset.EPID] = true
+		})
+	}
+	if len(epids) != 1 {
+		t.Errorf("three forms of one number are endpoints %v", epids)
+	}
+}
+
+func TestNoSecretIsObserved(t *testing.T) {
+	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+		s.Credentials.PIN = secret.New("0712")
+		run := s.start()
+		var pool []timeline.Observation
+		run.Pool.Timeline.Observe(func(o timeline.Observation) { pool = append(pool, o) })
+		result := run.Boot(context.Background())
+		if err := run.Close(); err != nil {
+			t.Error(err)
+		}
+		s.wantSuccess(result)
+		text := s.log() + fmt.Sprintf("%+v %+v", pool, result)
+		for _, secret := range []string{"0712", "Litware-2013", "<saml:", "BinarySecret", "PRIVATE", "SamlSecurityToken"} {
+			if i := strings.Index(text, secret); i >= 0 {
+				t.Errorf("%q in ...%s...", secret, text[max(0, i-80):min(len(text), i+80)])
+			}
+		}
+	})
+}
