@@ -1,0 +1,244 @@
+package registrar
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// State says what has become of an endpoint.
+type State string
+
+// The states of an endpoint.
+const (
+	Registered State = "registered"
+	SignedOff  State = "signed-off" // by its own REGISTER with Expires 0
+	Removed    State = "removed"    // by the pool: signed out, or too many endpoints of one user
+	Expired    State = "expired"
+)
+
+// Registration is one endpoint of a user as the front end knows it.
+type Registration struct {
+	SIP       string // sip:user@domain
+	EPID      string
+	UserAgent string
+	Contact   string // URI
+	Expires   time.Time
+	State     State
+}
+
+// endpoint is a registration with the way to it.
+type endpoint struct {
+	Registration
+	callID   string
+	instance string // UUID, lower case
+	gruu     string
+	conn     *connection
+}
+
+// granted is what the registrar grants, from the lab's registrar configuration.
+type granted struct {
+	standard, least, most time.Duration
+	endpoints             int // of one user
+}
+
+// maxEnded bounds the ended registrations of one user that are remembered.
+const maxEnded = 16
+
+// endpoints are the registrations and publications of every user.
+type endpoints struct {
+	now    func() time.Time
+	grants granted
+
+	mu      sync.Mutex
+	users   map[string]*presence
+	changed chan struct{} // closed at the next change
+}
+
+// presence is what the pool holds for one user.
+type presence struct {
+	live         []*endpoint // the one registered first comes first
+	ended        []Registration
+	publications map[publicationKey]publication
+}
+
+func (e *endpoints) init(cfg Config) {
+	r := cfg.Lab.Registrar
+	seconds := func(n, standard int) time.Duration { return time.Duration(cmp.Or(n, standard)) * time.Second }
+	e.now = cfg.Now
+	e.grants = granted{
+		standard:  seconds(r.DefaultEndpointExpiration, 600),
+		least:     seconds(r.MinEndpointExpiration, 300),
+		most:      seconds(r.MaxEndpointExpiration, 900),
+		endpoints: cmp.Or(r.MaxEndpointsPerUser, 8),
+	}
+	e.users = map[string]*presence{}
+	e.changed = make(chan struct{})
+}
+
+// grant is the time granted to an endpoint that asks for the given one; 0 means that it did not ask.
+func (g granted) grant(asked time.Duration) time.Duration {
+	if asked == 0 {
+		return g.standard
+	}
+	return min(max(asked, g.least), g.most)
+}
+
+// user returns what is held for a user, without what has expired. e.mu is held.
+func (e *endpoints) user(sip string) *presence {
+	key := strings.ToLower(sip)
+	p := e.users[key]
+	if p == nil {
+		p = &presence{publications: map[publicationKey]publication{}}
+		e.users[key] = p
+	}
+	now := e.now()
+	for _, one := range slices.Clone(p.live) {
+		if !now.Before(one.Expires) {
+			p.end(one, Expired)
+		}
+	}
+	return p
+}
+
+// end moves an endpoint to the ended ones; what it published until its end is gone.
+func (p *presence) end(one *endpoint, state State) {
+	p.live = slices.DeleteFunc(p.live, func(o *endpoint) bool { return o == one })
+	for key, published := range p.publications {
+		if published.expireType == "endpoint" && published.epid == one.EPID {
+			delete(p.publications, key)
+		}
+	}
+	one.State = state
+	p.ended = append(p.ended, one.Registration)
+	if len(p.ended) > maxEnded {
+		p.ended = slices.Delete(p.ended, 0, len(p.ended)-maxEnded)
+	}
+}
+
+func (p *presence) find(epid string) *endpoint {
+	for _, one := range p.live {
+		if one.EPID == epid {
+			return one
+		}
+	}
+	return nil
+}
+
+func (e *endpoints) signal() {
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+// bind registers an endpoint in place of its older registration. refreshed says that it is the same one going on;
+// evicted are those that made room.
+func (e *endpoints) bind(one *endpoint) (refreshed bool, evicted []*endpoint, all []*endpoint) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := e.user(one.SIP)
+	one.State = Registered
+	if before := p.find(one.EPID); before != nil {
+		refreshed = before.callID == one.callID
+		p.live[slices.Index(p.live, before)] = one
+	} else {
+		for len(p.live) >= e.grants.endpoints {
+			evicted = append(evicted, p.live[0])
+			p.end(p.live[0], Removed)
+		}
+		p.live = append(p.live, one)
+	}
+	e.signal()
+	return refreshed, evicted, slices.Clone(p.live)
+}
+
+// unbind ends a registration and reports whether there was one.
+func (e *endpoints) unbind(sip, epid string, state State) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := e.user(sip)
+	one := p.find(epid)
+	if one == nil {
+		return false
+	}
+	p.end(one, state)
+	e.signal()
+	return true
+}
+
+// of lists the live endpoints of a user.
+func (e *endpoints) of(sip string) []*endpoint {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.user(sip).live)
+}
+
+// Registrations lists the endpoints of all users, the live ones and the last that ended, sorted by SIP address.
+func (s *Server) Registrations() []Registration {
+	e := &s.endpoints
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out []Registration
+	for sip := range e.users {
+		p := e.user(sip)
+		out = append(out, p.ended...)
+		for _, one := range p.live {
+			out = append(out, one.Registration)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Registration) int { return cmp.Compare(a.SIP, b.SIP) })
+	return out
+}
+
+// AwaitState waits until an endpoint of a user has the given state; without an epid any endpoint will do. Its latest
+// registration counts.
+func (s *Server) AwaitState(ctx context.Context, sip, epid string, want State) (Registration, error) {
+	e := &s.endpoints
+	for {
+		found, changed, next := e.look(sip, epid, want)
+		if found.State == want {
+			return found, nil
+		}
+		var expiry <-chan time.Time
+		if next > 0 {
+			timer := time.NewTimer(next)
+			defer timer.Stop()
+			expiry = timer.C
+		}
+		select {
+		case <-changed:
+		case <-expiry:
+		case <-ctx.Done():
+			return found, fmt.Errorf("%s %s is not %s: %w", sip, epid, want, ctx.Err())
+		}
+	}
+}
+
+// look finds the registration in the state, else the latest one, and how long until the first live one expires.
+func (e *endpoints) look(sip, epid string, want State) (found Registration, changed <-chan struct{}, next time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := e.user(sip)
+	latest := map[string]Registration{}
+	for _, one := range p.ended {
+		latest[one.EPID] = one
+	}
+	for _, one := range p.live {
+		latest[one.EPID] = one.Registration
+		if left := one.Expires.Sub(e.now()); next == 0 || left < next {
+			next = left
+		}
+	}
+	for id, one := range latest {
+		if epid != "" && id != epid {
+			continue
+		}
+		if found.State != want {
+			found = one
+		}
+	}
+	return found, e.changed, next
+}

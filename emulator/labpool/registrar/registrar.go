@@ -1,0 +1,206 @@
+// Package registrar is one front end of the lab: a SIP registrar over TLS that authenticates handsets with TLS-DSK as
+// [MS-SIPAE] describes it, binds their endpoints as [MS-SIPREGE] describes it, and answers what a signed-in handset
+// subscribes to and publishes. A front end with homes is a Director: it authenticates and redirects.
+package registrar
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/labpool/authority"
+	"github.com/phone-edition/lpe/emulator/labpool/directory"
+	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/timeline"
+)
+
+// DefaultPort is SIP over TLS inside a pool.
+const DefaultPort = 5061
+
+// Config is what a front end needs.
+type Config struct {
+	Station ethernet.Station
+	Port    uint16 // 0: DefaultPort
+	Host    string // FQDN of this machine: targetname, and the source of diagnostics
+	Home    []string
+	// Home are the front ends that a Director sends every endpoint to, the primary first; empty: endpoints are at home here.
+
+	Lab *configs.Lab
+	// Certificate is what the port presents, asked once a connection. The TLS handshake inside SIP presents the same.
+	Certificate func() (tls.Certificate, error)
+	STSURI      string // URL of certificate provisioning
+	Directory   *directory.Directory
+	Authority   *authority.Authority
+	Faults      *faults.Set
+	Timeline    *timeline.Timeline
+	Now         func() time.Time // the pool's clock, nil: time.Now
+	KeyLog      io.Writer        // secrets of the outer TLS, nil: nobody can decrypt
+}
+
+// Server is a running front end.
+type Server struct {
+	cfg     Config
+	outer   *tls.Config
+	inner   *tls.Config
+	serving sync.WaitGroup // accept loop and connections
+
+	mu          sync.Mutex
+	closed      bool
+	listener    net.Listener
+	nextID      uint32
+	connections map[*connection]struct{}
+	redirected  map[string]bool // endpoints that the fault register=redirect is over for
+
+	endpoints endpoints
+}
+
+// Start listens on the station. Under the fault register=refused it does not, until [Server.Listen] is called.
+func Start(cfg Config) (*Server, error) {
+	cfg.Port = cmp.Or(cfg.Port, DefaultPort)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	s := &Server{cfg: cfg, connections: map[*connection]struct{}{}, redirected: map[string]bool{}, nextID: firstConnectionID}
+	s.endpoints.init(cfg)
+	var err error
+	if s.outer, s.inner, err = tlsConfigs(cfg); err != nil {
+		return nil, fmt.Errorf("registrar %s: %w", cfg.Host, err)
+	}
+	if slices.Contains(cfg.Faults.Names(), faultRefused) {
+		s.note(timeline.Note, "", "fault "+faultRefused+": port %d is closed", cfg.Port)
+		return s, nil
+	}
+	if err := s.Listen(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Listen opens the port. It does nothing if the port is open.
+func (s *Server) Listen() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return fmt.Errorf("registrar %s: %w", s.cfg.Host, net.ErrClosed)
+	}
+	if s.listener != nil {
+		return nil
+	}
+	listener, err := s.cfg.Station.ListenTCP(s.cfg.Port)
+	if err != nil {
+		return fmt.Errorf("registrar %s: %w", s.cfg.Host, err)
+	}
+	s.listener = listener
+	s.serving.Add(1)
+	go s.accept(listener)
+	return nil
+}
+
+// Refuse closes the port, so that connecting is refused; the connections that there are stay.
+func (s *Server) Refuse() error {
+	s.mu.Lock()
+	listener := s.listener
+	s.listener = nil
+	s.mu.Unlock()
+	if listener == nil {
+		return nil
+	}
+	return listener.Close()
+}
+
+// Close ends the front end and its connections.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	open := make([]*connection, 0, len(s.connections))
+	for c := range s.connections {
+		open = append(open, c)
+	}
+	s.mu.Unlock()
+	err := s.Refuse()
+	for _, c := range open {
+		c.hangUp()
+	}
+	s.serving.Wait()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (s *Server) accept(listener net.Listener) {
+	defer s.serving.Done()
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				s.note(timeline.Note, "", "port %d closed: %v", s.cfg.Port, err)
+			}
+			return
+		}
+		c := s.newConnection(conn)
+		if c == nil {
+			conn.Close()
+			continue
+		}
+		go func() {
+			defer s.serving.Done()
+			c.serve()
+		}()
+	}
+}
+
+// newConnection counts the connection in, unless the server is closing.
+func (s *Server) newConnection(conn net.Conn) *connection {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.nextID++
+	c := &connection{
+		s: s, raw: conn, id: fmt.Sprintf("%X", s.nextID), peer: conn.RemoteAddr().String(),
+		work: make(chan func()), done: make(chan struct{}),
+		associations: map[string]*association{}, dialogs: map[string]*dialog{}, waiting: map[string]chan<- int{},
+	}
+	s.connections[c] = struct{}{}
+	s.serving.Add(1)
+	return c
+}
+
+func (s *Server) forget(c *connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.connections, c)
+}
+
+// DropAssociations forgets every security association, as after a restart of the front end; registrations and
+// connections stay. It waits until no connection uses one any more.
+func (s *Server) DropAssociations(ctx context.Context) error {
+	s.mu.Lock()
+	open := make([]*connection, 0, len(s.connections))
+	for c := range s.connections {
+		open = append(open, c)
+	}
+	s.mu.Unlock()
+	for _, c := range open {
+		err := c.do(ctx, c.forgetAssociations)
+		if err != nil && !errors.Is(err, net.ErrClosed) {
+			return fmt.Errorf("dropping associations: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Server) note(kind timeline.Kind, peer, format string, args ...any) {
+	s.cfg.Timeline.Add(timeline.Observation{Kind: kind, Protocol: "sip", Peer: peer, Text: s.cfg.Host + ": " + fmt.Sprintf(format, args...)})
+}
