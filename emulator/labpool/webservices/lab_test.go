@@ -45,27 +45,27 @@ var (
 	phoneAddress = netip.MustParsePrefix("10.20.0.20/24")
 )
 
-// prepared hands out the same few keys in turn: keys are slow to make.
+// prepared are the keys of one lab; each room takes them in turn, because keys are slow to make.
 var prepared = struct {
 	sync.Mutex
 	keys map[int][]*rsa.PrivateKey
-	next int
 }{keys: map[int][]*rsa.PrivateKey{}}
 
-func prepareKey(bits int) (*rsa.PrivateKey, error) {
-	const most = 3
-	prepared.Lock()
-	defer prepared.Unlock()
-	if len(prepared.keys[bits]) < most {
-		key, err := rsa.GenerateKey(rand.Reader, bits)
-		if err != nil {
-			return nil, err
+func preparedKeys() authority.KeySource {
+	taken := map[int]int{}
+	return func(bits int) (*rsa.PrivateKey, error) {
+		prepared.Lock()
+		defer prepared.Unlock()
+		if taken[bits] == len(prepared.keys[bits]) {
+			key, err := rsa.GenerateKey(rand.Reader, bits)
+			if err != nil {
+				return nil, err
+			}
+			prepared.keys[bits] = append(prepared.keys[bits], key)
 		}
-		prepared.keys[bits] = append(prepared.keys[bits], key)
-		return key, nil
+		taken[bits]++
+		return prepared.keys[bits][taken[bits]-1], nil
 	}
-	prepared.next++
-	return prepared.keys[bits][prepared.next%most], nil
 }
 
 var handsetKey = sync.OnceValue(func() *rsa.PrivateKey {
@@ -168,7 +168,7 @@ func (r *room) join(cable ethernet.Cable, name string, last byte, address netip.
 func (r *room) makeAuthority(cfg *Config) {
 	r.t.Helper()
 	var err error
-	r.authority, err = authority.New(authority.Config{PKI: r.lab.PKI, Name: "litware", Now: r.now, Keys: prepareKey})
+	r.authority, err = authority.New(authority.Config{PKI: r.lab.PKI, Name: "litware", Now: r.now, Keys: preparedKeys()})
 	if err != nil {
 		r.t.Fatal(err)
 	}
