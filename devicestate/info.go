@@ -34,7 +34,7 @@ var infos = map[State]StateInfo{
 	},
 	VlanDiscover: {
 		Does:   "takes an untagged lease and looks for the VLAN in option 43, sub-option 10",
-		Codes:  codes(StageVlan, "invalid timeout"),
+		Codes:  codes(StageVlan, "invalid nak garbage timeout"),
 		Timer:  "vlan.timeouts",
 		Source: "discovery.md §1.2",
 	},
