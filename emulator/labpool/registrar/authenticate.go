@@ -31,6 +31,9 @@ func identify(m *sipmessage.Message) (identity, error) {
 		return identity{}, err
 	}
 	id := identity{aor: from.URI, epid: from.Epid()}
+	if m.Get("Contact") == "" {
+		return id, nil
+	}
 	contact, err := sipmessage.ParseAddress(m.Get("Contact"))
 	if err != nil {
 		return id, err

@@ -1,6 +1,7 @@
 package registrar
 
 import (
+	"net"
 	"strings"
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
@@ -34,7 +35,7 @@ var statusFaults = []struct {
 	name string
 	way  way
 }{
-	{"register=403", way{status: 403, reason: "Forbidden", diag: diagRemoteAccess, text: "User is not enabled for remote access"}},
+	{"register=403", way{status: 403, reason: "Forbidden", diag: diagUserDisabled, text: disabledReason}},
 	{"register=404", way{status: 404, reason: "Not Found", diag: diagUnknownUser, text: "User does not exist"}},
 	{"register=480", way{status: 480, reason: "Temporarily Unavailable", diag: diagUnavailable, text: unavailableReason}},
 	{"register=503", way{status: 503, reason: "Service Unavailable", diag: diagUnavailable, text: unavailableReason}},
@@ -57,7 +58,7 @@ func (c *connection) struckOnArrival(m *sipmessage.Message) bool {
 		c.note(timeline.Dropped, "%s: fault %s", describe(m), faultTimeout)
 	case c.s.struck(faultReset):
 		c.note(timeline.Dropped, "%s: fault %s", describe(m), faultReset)
-		c.reset()
+		reset(c.raw)
 	case c.s.struck(faultGarbage):
 		c.note(timeline.Dropped, "%s: fault %s", describe(m), faultGarbage)
 		c.write(notSIP)
@@ -74,11 +75,11 @@ func (c *connection) write(text string) {
 }
 
 // reset ends the connection by a TCP reset, or by closing it where the cable knows no reset.
-func (c *connection) reset() {
-	if r, ok := c.raw.(ethernet.Resetter); ok && r.Reset() == nil {
+func reset(conn net.Conn) {
+	if r, ok := conn.(ethernet.Resetter); ok && r.Reset() == nil {
 		return
 	}
-	c.raw.Close()
+	conn.Close()
 }
 
 // struckByRegister answers a signed REGISTER as an active fault says.

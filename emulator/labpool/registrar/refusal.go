@@ -15,7 +15,6 @@ const (
 	diagRouting       = 1007
 	diagExtension     = 2057
 	diagUnavailable   = 4000
-	diagRemoteAccess  = 4003
 	diagWrongUser     = 4004
 	diagEndpoint      = 4010
 	diagNoEpid        = 4011
