@@ -3,7 +3,6 @@ package labpool
 import (
 	"crypto/tls"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"sync"
 
@@ -164,6 +163,9 @@ func (p *Pool) zone(station ethernet.Station) nameserver.Config {
 	lab := p.cfg.Lab
 	front := lab.FrontEnds[0].Address
 	hosts := map[string][]netip.Addr{updatesName + "." + lab.SIPDomain: {front}}
+	if p.on("update=refused") { // a computer that has no web services
+		hosts[updatesName+"."+lab.SIPDomain] = []netip.Addr{lab.Network.Server}
+	}
 	for _, host := range lab.FrontEnds {
 		hosts[host.FQDN] = []netip.Addr{host.Address}
 		if lab.Pool != host.FQDN {
@@ -225,16 +227,9 @@ func (p *Pool) startFrontEnds() error {
 
 func (p *Pool) startWeb(station ethernet.Station) error {
 	lab := p.cfg.Lab
-	var handler http.Handler
-	if lab.Updates.Enabled {
-		service, err := updates.New(updates.Config{
-			Lab: lab, Host: lab.Web, Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now,
-		})
-		if err != nil {
-			return fmt.Errorf("updates: %w", err)
-		}
-		handler = service
-	}
+	handler := updates.New(updates.Config{
+		Lab: lab, Host: lab.Web, Authority: p.Authority, Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now,
+	})
 	names := []string{lab.Web, lab.Pool, updatesName + "." + lab.SIPDomain, lab.FrontEnds[0].FQDN}
 	web, err := webservices.Start(webservices.Config{
 		Station: station, Lab: lab, Host: lab.Web, Directory: p.Directory, Authority: p.Authority,

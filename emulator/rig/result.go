@@ -71,12 +71,11 @@ func failureOf(ctx context.Context, out handset.Outcome, runErr error) (devicest
 // goesOn says what the hardware would do where the boot was ended.
 func goesOn(out handset.Outcome) string {
 	p := out.Profile
-	last := func(list []time.Duration) time.Duration { return list[len(list)-1] }
 	switch out.Waiting {
 	case devicestate.LinkDetect:
 		return "The handset goes on waiting for link, without end."
 	case devicestate.AddressAcquire:
-		return fmt.Sprintf("The handset goes on asking without end, at last every %v.", last(p.LeaseTimeouts))
+		return fmt.Sprintf("The handset goes on asking without end, in rounds of %v.", sum(p.LeaseTimeouts))
 	case devicestate.VlanDiscover:
 		return fmt.Sprintf("The handset waits %v in all, then goes on without a VLAN.", sum(p.VLANTimeouts))
 	case devicestate.PoolDiscover:

@@ -37,8 +37,8 @@ type Options struct {
 	CaptureSecrets bool
 	Observers      []func(timeline.Observation) // of the handset
 
-	// Pipe joins handset and pool by a [ethernet.Pipe] instead of a Segment: no IP stack, fit for virtual time.
-	Pipe bool
+	// Cable joins handset and pool; nil means a [ethernet.Segment] of the run's own. The run closes it.
+	Cable labpool.Cable
 	// HandsetKey and PoolKey make RSA keys, nil means a new key each time.
 	HandsetKey, PoolKey func(bits int) (*rsa.PrivateKey, error)
 }
@@ -85,9 +85,7 @@ func (r *Run) assemble() error {
 	if err := r.openCapture(r.mac); err != nil {
 		return &ComputerError{err}
 	}
-	if o.Pipe {
-		r.cable = ethernet.NewPipe(r.cableOptions())
-	} else {
+	if r.cable = o.Cable; r.cable == nil {
 		r.cable = ethernet.NewSegment(r.cableOptions())
 	}
 	keyLog := r.keyLog()

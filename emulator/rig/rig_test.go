@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/rig"
@@ -129,7 +130,7 @@ func virtual(t *testing.T, lab, profile string, f func(*setting)) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(time.Date(2013, 5, 1, 9, 0, 0, 0, time.UTC))) // the bubble begins in 2000
 		s := newSetting(t, lab, profile)
-		s.Pipe = true
+		s.Cable = ethernet.NewPipe(ethernet.Options{})
 		f(s)
 	})
 }
@@ -145,13 +146,15 @@ func TestLabsBootOnASegment(t *testing.T) {
 
 func TestEveryPINProfileBoots(t *testing.T) {
 	for _, name := range configs.Profiles() {
+		profile, err := configs.LoadProfile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !profile.PIN {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
-			virtual(t, "litware", name, func(s *setting) {
-				if !s.Profile.PIN {
-					return
-				}
-				s.wantSuccess(s.boot())
-			})
+			virtual(t, "litware", name, func(s *setting) { s.wantSuccess(s.boot()) })
 		})
 	}
 }

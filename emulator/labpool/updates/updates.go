@@ -42,7 +42,6 @@ const (
 // Versions that the faults offer.
 const (
 	newestVersion  = "4.0.7577.4512"
-	beforeNewest   = "4.0.7577.4463"
 	unknownVersion = "9.9.9999.9"
 )
 
@@ -214,9 +213,6 @@ func (s *Service) offer(r deviceupdate.Request) string {
 	}
 	if _, on := s.cfg.Faults.On(faultImage); on {
 		version = newestVersion
-		if runs(r, version) {
-			version = beforeNewest
-		}
 	}
 	if runs(r, version) {
 		return ""

@@ -1,0 +1,274 @@
+//go:build bench && unix
+
+package outside
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/handset"
+	"github.com/phone-edition/lpe/emulator/labpool"
+	"github.com/phone-edition/lpe/emulator/rig"
+	"github.com/phone-edition/lpe/emulator/secret"
+	"github.com/phone-edition/lpe/emulator/timeline"
+)
+
+const (
+	benchBoots   = 40
+	idleHandsets = 500
+	atOnce       = 20 // boots at a time
+)
+
+// world is a lab with a user for each handset.
+type world struct {
+	lab     *configs.Lab
+	profile *configs.Profile
+	cable   labpool.Cable
+	pool    *labpool.Pool
+	keys    []*rsa.PrivateKey
+
+	tls atomic.Int64 // handshakes of the outer connections, as the key log counts them
+	sip atomic.Int64 // SIP messages
+}
+
+func newWorld(t *testing.T, cable labpool.Cable, handsets int, keys []*rsa.PrivateKey) *world {
+	t.Helper()
+	w := &world{cable: cable, keys: keys}
+	var err error
+	if w.lab, err = configs.LoadLab("litware"); err != nil {
+		t.Fatal(err)
+	}
+	if w.profile, err = configs.LoadProfile(rig.DefaultProfile); err != nil {
+		t.Fatal(err)
+	}
+	w.lab.Network.Subnet, w.lab.Network.Leases = netip.MustParsePrefix("10.20.0.0/20"), 2000
+	w.lab.Policy.AllowCommonPatterns = true
+	w.lab.Users = nil
+	for i := range handsets {
+		w.lab.Users = append(w.lab.Users, configs.User{
+			Name: fmt.Sprint("user", i), SIPAddress: fmt.Sprintf("sip:user%d@litwareinc.com", i), Enabled: true,
+			LineURI: fmt.Sprintf("tel:+1206555%04d;ext=%04d", i, i), PIN: fmt.Sprintf("7%04d", i),
+		})
+	}
+	if w.pool, err = labpool.Start(labpool.Config{Lab: w.lab, Cable: cable}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.pool.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := cable.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+func (w *world) Write(line []byte) (int, error) {
+	w.tls.Add(1)
+	return len(line), nil
+}
+
+// boot boots handset i until it is Ready.
+func (w *world) boot(t *testing.T, i int, newKey func(int) (*rsa.PrivateKey, error)) *handset.Handset {
+	t.Helper()
+	station, err := w.cable.Join(ethernet.StationConfig{
+		Name: fmt.Sprint("handset", i), MAC: net.HardwareAddr{0, 4, 0xf2, 0, byte(i >> 8), byte(i)}, TTL: w.profile.IPTTL,
+	})
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	watch := timeline.New("handset")
+	watch.Observe(func(o timeline.Observation) {
+		if o.Protocol == "sip" {
+			w.sip.Add(1)
+		}
+	})
+	h, err := handset.New(handset.Config{
+		Station: station, Profile: w.profile, Timeline: watch, KeyLog: w, NewKey: newKey,
+		Credentials: handset.Credentials{Number: fmt.Sprintf("%04d", i), PIN: secret.New(fmt.Sprintf("7%04d", i))},
+	})
+	if err == nil {
+		err = h.PowerOn()
+	}
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	out, err := h.Run(ctx, func(m devicestate.Machine) bool { return m.State == devicestate.Ready })
+	if err != nil || out.Machine.State != devicestate.Ready {
+		t.Errorf("handset %d ended in %s: %v %v", i, out.Machine.State, out.Failure, err)
+	}
+	return h
+}
+
+// boots boots n handsets, some at a time.
+func (w *world) boots(t *testing.T, n int, newKey func(i int) func(int) (*rsa.PrivateKey, error)) []*handset.Handset {
+	t.Helper()
+	out := make([]*handset.Handset, n)
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for i := range n {
+		slots <- struct{}{}
+		wg.Go(func() {
+			out[i] = w.boot(t, i, newKey(i))
+			<-slots
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+func (w *world) prepared(i int) func(int) (*rsa.PrivateKey, error) {
+	return func(int) (*rsa.PrivateKey, error) { return w.keys[i%len(w.keys)], nil }
+}
+
+func fresh(int) func(int) (*rsa.PrivateKey, error) {
+	return func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) }
+}
+
+func shutdown(handsets []*handset.Handset) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for _, h := range handsets {
+		if h != nil {
+			_ = h.Shutdown(ctx) // what matters was measured before
+		}
+	}
+}
+
+func makeKeys(t *testing.T, n int) []*rsa.PrivateKey {
+	t.Helper()
+	keys := make([]*rsa.PrivateKey, n)
+	for i := range keys {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[i] = key
+	}
+	return keys
+}
+
+// cpu is the processor time of this process so far.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// spent runs work and returns its processor time and allocations, divided by n.
+func spent(n int, work func()) (time.Duration, float64) {
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	began := cpu()
+	work()
+	took := cpu() - began
+	runtime.ReadMemStats(&after)
+	return took / time.Duration(n), float64(after.Mallocs-before.Mallocs) / float64(n)
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// TestBench prints one figure a line as name: value.
+func TestBench(t *testing.T) {
+	keys := makeKeys(t, 8)
+	var perBoot operations
+	measure := func(cable labpool.Cable, newKey func(*world) func(int) func(int) (*rsa.PrivateKey, error)) (time.Duration, float64) {
+		w := newWorld(t, cable, benchBoots+1, keys)
+		warm := w.boot(t, benchBoots, w.prepared(0))
+		w.tls.Store(0)
+		w.sip.Store(0)
+		var handsets []*handset.Handset
+		took, allocs := spent(benchBoots, func() { handsets = w.boots(t, benchBoots, newKey(w)) })
+		perBoot = operations{outerTLS: int(w.tls.Load()) / benchBoots, sip: int(w.sip.Load()) / benchBoots}
+		shutdown(append(handsets, warm))
+		return took, allocs
+	}
+	prepared := func(w *world) func(int) func(int) (*rsa.PrivateKey, error) { return w.prepared }
+	anew := func(*world) func(int) func(int) (*rsa.PrivateKey, error) { return fresh }
+
+	pipe, allocs := measure(ethernet.NewPipe(ethernet.Options{}), prepared)
+	onPipe := perBoot
+	floor := onPipe.bare(t, keys, false)
+	segment, _ := measure(ethernet.NewSegment(ethernet.Options{}), prepared)
+	withKeygen, _ := measure(ethernet.NewPipe(ethernet.Options{}), anew)
+	floorKeygen := onPipe.bare(t, keys, true)
+
+	fmt.Printf("boot.operations: %s\n", onPipe)
+	fmt.Printf("boot.cpu_ms: %.2f\n", ms(pipe))
+	fmt.Printf("boot.floor_ms: %.2f\n", ms(floor))
+	fmt.Printf("boot.cpu_over_floor: %.2f\n", float64(pipe)/float64(floor))
+	fmt.Printf("boot.cpu_over_floor_segment: %.2f\n", float64(segment)/float64(floor))
+	fmt.Printf("cable.cpu_ms: %.2f\n", ms(cableCPU(t)))
+	fmt.Printf("boot.cpu_over_floor_with_keygen: %.2f\n", float64(withKeygen)/float64(floorKeygen))
+	fmt.Printf("boot.wall_ms: %.0f\n", ms(bootWall(t)))
+	fmt.Printf("boot.allocs: %.0f\n", allocs)
+	fmt.Printf("idle.bytes_per_handset: %d\n", idleBytes(t, keys))
+}
+
+// bootWall is the wall time of one boot of the program's default lab, the pool's start left out.
+func bootWall(t *testing.T) time.Duration {
+	lab, err := configs.LoadLab("litware")
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile, err := configs.LoadProfile(rig.DefaultProfile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := rig.Start(rig.Options{Lab: lab, Profile: profile, Credentials: rig.FirstUser(lab), Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	result := run.Boot(context.Background())
+	took := time.Since(began)
+	if err := run.Close(); err != nil || result.Code != "" {
+		t.Fatalf("%s %v", result.Code, err)
+	}
+	return took
+}
+
+// idleBytes is what a registered idle handset and the pool's side of it hold.
+func idleBytes(t *testing.T, keys []*rsa.PrivateKey) int64 {
+	w := newWorld(t, ethernet.NewSegment(ethernet.Options{}), idleHandsets, keys)
+	before := inUse()
+	handsets := w.boots(t, idleHandsets, w.prepared)
+	after := inUse()
+	shutdown(handsets)
+	return (after - before) / idleHandsets
+}
+
+func inUse() int64 {
+	runtime.GC()
+	debug.FreeOSMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse + m.StackInuse)
+}
+
+func (o operations) String() string {
+	return strings.TrimSpace(fmt.Sprintf("%d outer TLS handshakes (1 with client certificate), 1 TLS-DSK handshake, %d SIP messages signed or verified", o.outerTLS, o.sip))
+}
