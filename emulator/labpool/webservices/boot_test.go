@@ -169,6 +169,12 @@ func TestMetadataFollowsTheSwitches(t *testing.T) {
 	}
 }
 
+// The claim of the user's own SIP address is accepted, in any case.
+func TestTheRightClaim(t *testing.T) {
+	r := open(t)
+	r.mustSend(r.pin(rst("1219", "0712", func(q *webticket.Request) { q.SIPAddress = "sip:KenMyer@litwareinc.com" })))
+}
+
 // A certificate that was enrolled gets the next ticket without a PIN.
 func TestThePublishedCertificateGetsATicket(t *testing.T) {
 	r := open(t)

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
-	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -195,24 +194,5 @@ func TestFaultWrongKey(t *testing.T) {
 	}
 	if certificate.PublicKey.(*rsa.PublicKey).Equal(&handsetKey().PublicKey) {
 		t.Error("the certificate is for the handset's key")
-	}
-}
-
-func TestFaultsOfTheCertificate(t *testing.T) {
-	for fault, want := range map[string]string{
-		"web=wildcard-certificate":      "",
-		"web=certificate-expired":       "certificate has expired or is not yet valid",
-		"web=certificate-not-yet-valid": "certificate has expired or is not yet valid",
-		"web=certificate-wrong-name":    "certificate is valid for",
-		"web=untrusted-chain":           "certificate signed by unknown authority",
-	} {
-		r := open(t, withFaults(fault))
-		_, err := r.try(r.client, get(webURL("/CertProv/CertProvisioningService.svc/mex")))
-		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("%s: %v", fault, err)
-		}
-		if _, err := r.try(r.client, get(chainURL()+"/mex")); err != nil {
-			t.Errorf("%s: port 80: %v", fault, err)
-		}
 	}
 }

@@ -173,7 +173,7 @@ func (r *room) makeAuthority(cfg *Config) {
 		r.t.Fatal(err)
 	}
 	cfg.Authority = r.authority
-	certificate, err := r.authority.Server([]string{cfg.Host}, CertificateOptions(cfg.Faults))
+	certificate, err := r.authority.Server([]string{cfg.Host}, authority.ServerOptions{})
 	if err != nil {
 		r.t.Fatal(err)
 	}

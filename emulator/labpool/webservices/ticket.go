@@ -99,7 +99,7 @@ func (s *Server) windowsTicket(x *exchange) (response, *refusal) {
 		return response{}, s.askForLogin(checkLogin.refuse("no credentials"))
 	}
 	x.who = shorten(login)
-	user, ok := s.cfg.Directory.Login(login, password)
+	user, ok := s.login(login, password)
 	if !ok {
 		return response{}, s.askForLogin(checkPassword.refuse("login or password is wrong"))
 	}
@@ -117,6 +117,18 @@ func (s *Server) windowsTicket(x *exchange) (response, *refusal) {
 		return response{}, checkLoginClaim.refuse("the claim names another user")
 	}
 	return s.issue(x, r, user.SIPAddress)
+}
+
+// login finds the user of login and password. A login without a domain is in the lab's domain, as under IIS's
+// defaultLogonDomain: pidgin-sipe leaves the domain out of Basic (sip-sec-basic.c).
+func (s *Server) login(login, password string) (directory.User, bool) {
+	for _, u := range s.cfg.Lab.Users {
+		if _, account, ok := strings.Cut(u.Login, `\`); ok && strings.EqualFold(account, login) {
+			login = u.Login
+			break
+		}
+	}
+	return s.cfg.Directory.Login(login, password)
 }
 
 func (s *Server) askForLogin(r *refusal) *refusal {

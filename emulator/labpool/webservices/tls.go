@@ -3,9 +3,6 @@ package webservices
 import (
 	"crypto/tls"
 	"fmt"
-
-	"github.com/phone-edition/lpe/emulator/labpool/authority"
-	"github.com/phone-edition/lpe/emulator/labpool/faults"
 )
 
 // suites are offered by the lab whatever a handset's age: RSA key exchange for Lync Phone Edition (web-services.md
@@ -49,16 +46,4 @@ func serverTLS(cfg Config) (*tls.Config, error) {
 			return &certificate, err
 		},
 	}, nil
-}
-
-// CertificateOptions are what the active faults of web do to the certificate of port 443.
-func CertificateOptions(active *faults.Set) authority.ServerOptions {
-	on := func(kind string) bool { _, ok := active.On("web=" + kind); return ok }
-	return authority.ServerOptions{
-		Wildcard:    on("wildcard-certificate"),
-		Expired:     on("certificate-expired"),
-		NotYetValid: on("certificate-not-yet-valid"),
-		WrongName:   on("certificate-wrong-name"),
-		Untrusted:   on("untrusted-chain"),
-	}
 }

@@ -216,7 +216,7 @@ func TestPidginSipeEnrols(t *testing.T) {
 	if challenge.status != http.StatusUnauthorized || strings.Join(challenge.header.Values("WWW-Authenticate"), ",") != `Basic realm="lab"` {
 		t.Fatalf("%s, %v", challenge.said(), challenge.header)
 	}
-	m.login, m.password = `LITWARE\kenmyer`, "Litware-2013"
+	m.login, m.password = "kenmyer", "Litware-2013" // of the account LITWARE\kenmyer
 	body := string(r.mustSend(m).body)
 
 	assertion, _ := sipeElement(t, body, "Assertion")
