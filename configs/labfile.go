@@ -52,6 +52,7 @@ func ParseLab(name string, data []byte) (*Lab, error) {
 	top := f.section("", f.root)
 	lab.readNames(top)
 	lab.readNetwork(top.sub("network"))
+	lab.checkHosts(top)
 	lab.readTrust(top)
 	lab.readSwitches(top)
 	lab.readUsers(top)
@@ -114,25 +115,11 @@ func (l *Lab) readNetwork(s *section) {
 // checkNetwork compares the addresses of the lab with each other.
 func (l *Lab) checkNetwork(s *section) {
 	n := l.Network
-	inSubnet := func(key string, a netip.Addr) {
-		if a.IsValid() && n.Subnet.IsValid() && !n.Subnet.Contains(a) {
-			s.report(key, "%v is not in the subnet %v", a, n.Subnet)
-		}
-	}
-	inSubnet("gateway", n.Gateway)
-	inSubnet("server", n.Server)
-	inSubnet("first_lease", n.FirstLease)
-	used := map[netip.Addr]string{n.Server: "the server"}
-	for _, host := range l.hosts() {
-		inSubnet("subnet", host.Address)
-		if who, taken := used[host.Address]; taken && host.Address.IsValid() {
-			s.report("subnet", "%v is the address of %s and of %s", host.Address, who, host.FQDN)
-		}
-		used[host.Address] = host.FQDN
-	}
+	l.needInSubnet(s, "gateway", n.Gateway)
+	l.needInSubnet(s, "server", n.Server)
+	l.needInSubnet(s, "first_lease", n.FirstLease)
 	if n.FirstLease.IsValid() && n.Subnet.IsValid() {
-		used[n.Gateway] = "the gateway"
-		l.checkLeases(s, used)
+		l.checkLeases(s)
 	}
 	switch {
 	case n.VoiceVLAN == 0 && (n.NativeSubnet.IsValid() || n.NativeServer.IsValid()):
@@ -148,9 +135,40 @@ func (l *Lab) checkNetwork(s *section) {
 	}
 }
 
+func (l *Lab) needInSubnet(s *section, key string, a netip.Addr) {
+	if subnet := l.Network.Subnet; a.IsValid() && subnet.IsValid() && !subnet.Contains(a) {
+		s.report(key, "%v is not in the subnet %v", a, subnet)
+	}
+}
+
+// checkHosts reports a server that is not in the subnet, or that has the address of another one.
+func (l *Lab) checkHosts(top *section) {
+	used := map[netip.Addr]string{l.Network.Server: "the server of the network"}
+	check := func(key string, host Host) {
+		l.needInSubnet(top, key, host.Address)
+		if who, taken := used[host.Address]; taken && host.Address.IsValid() {
+			top.report(key, "%v is the address of %s and of %s", host.Address, who, host.FQDN)
+		}
+		used[host.Address] = host.FQDN
+	}
+	for _, host := range l.FrontEnds {
+		check("front_ends", host)
+	}
+	if l.Director != nil {
+		check("director", *l.Director)
+	}
+	if l.Backup != nil {
+		check("backup", *l.Backup)
+	}
+}
+
 // checkLeases reports a lease that is not in the subnet, or that is the address of a server.
-func (l *Lab) checkLeases(s *section, used map[netip.Addr]string) {
+func (l *Lab) checkLeases(s *section) {
 	n := l.Network
+	used := map[netip.Addr]string{n.Server: "the server", n.Gateway: "the gateway"}
+	for _, host := range l.hosts() {
+		used[host.Address] = host.FQDN
+	}
 	a := n.FirstLease
 	for range n.Leases {
 		if !n.Subnet.Contains(a) || !n.Subnet.Contains(a.Next()) {

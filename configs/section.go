@@ -135,8 +135,12 @@ func (s *section) textOf(key string, node ast.Node) string {
 		return ""
 	}
 	text, ok := textValue(node)
-	if !ok {
-		s.report(key, "expected a text, found %s; put it in quotes", kindOf(node))
+	switch {
+	case ok:
+	case isScalar(node):
+		s.report(key, "expected a text, YAML reads it as %s; put it in quotes", kindOf(node))
+	default:
+		s.report(key, "expected a text, found %s", kindOf(node))
 	}
 	return text
 }

@@ -18,6 +18,7 @@ import (
 const (
 	maxFileSize = 256 << 10 // bytes
 	maxDepth    = 64        // mappings and lists inside each other
+	maxKeys     = 5000      // the parser's time grows with the square of the keys in a mapping
 )
 
 // yamlFile is a file being read. Problems are collected, so that one run shows them all.
@@ -80,11 +81,18 @@ func (f *yamlFile) checkTokens(tokens token.Tokens) {
 		token.AnchorType: "anchors", token.AliasType: "aliases", token.MergeKeyType: "merge keys",
 		token.TagType: "tags", token.DirectiveType: "directives", token.MappingKeyType: "complex keys",
 	}
-	flow := 0
+	flow, keys := 0, 0
 	var columns []int
 	for i, t := range tokens {
 		if what, ok := refused[t.Type]; ok {
 			f.report(t.Position.Line, "%s are not used in these files", what)
+			return
+		}
+		if t.Type == token.MappingValueType {
+			keys++
+		}
+		if keys > maxKeys {
+			f.report(t.Position.Line, "the file has more than %d keys", maxKeys)
 			return
 		}
 		start := t
