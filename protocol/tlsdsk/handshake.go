@@ -22,66 +22,67 @@ var (
 )
 
 // Handshake is one side of the TLS handshake that is carried in gssapi-data: crypto/tls driven in memory, a flight a
-// call. No application data is ever exchanged; only the keys matter.
+// call. No application data is ever exchanged; only the keys matter. Its methods are for one goroutine.
 type Handshake struct {
-	conn    *tls.Conn
-	pipe    *memoryConn
-	server  bool
-	started bool
-	done    bool
-	err     error
-	result  chan error
-	cancel  context.CancelFunc
-	log     keyLog
+	conn   *tls.Conn
+	pipe   *memoryConn
+	server bool
+	result chan error // of the running crypto/tls handshake; nil before it runs and after its result was taken
+	done   bool
+	err    error
+	log    keyLog
 
-	serverHello []byte // plaintext records until the server random is known
-	random      []byte
+	firstFlight []byte // of the server, until the random is known
+	random      []byte // of the server
 }
 
-// NewClient prepares the handset's side. cfg is cloned.
-func NewClient(cfg *tls.Config) *Handshake { return prepare(cfg, false) }
+// NewClient prepares the handset's side. cfg is cloned. TLS 1.3 is never negotiated: it has no key derivation.
+func NewClient(cfg *tls.Config) *Handshake {
+	h := &Handshake{pipe: newMemoryConn()}
+	h.conn = tls.Client(h.pipe, h.prepare(cfg))
+	return h
+}
 
-// NewServer prepares the registrar's side. cfg is cloned; its flights carry adjacent handshake messages in one record,
-// as Schannel sends them and clients rely on (sip.md §1.4).
-func NewServer(cfg *tls.Config) *Handshake { return prepare(cfg, true) }
+// NewServer prepares the registrar's side. cfg is cloned, as for NewClient. Its flights carry adjacent handshake
+// messages in one record, as Schannel sends them and clients rely on (sip.md §1.4).
+func NewServer(cfg *tls.Config) *Handshake {
+	h := &Handshake{pipe: newMemoryConn(), server: true}
+	h.conn = tls.Server(h.pipe, h.prepare(cfg))
+	return h
+}
 
-func prepare(cfg *tls.Config, server bool) *Handshake {
-	h := &Handshake{pipe: newMemoryConn(), server: server, result: make(chan error, 1)}
+func (h *Handshake) prepare(cfg *tls.Config) *tls.Config {
 	cfg = cfg.Clone()
 	cfg.KeyLogWriter = &h.log
 	cfg.SessionTicketsDisabled = true
 	cfg.ClientSessionCache = nil
-	if server {
-		h.conn = tls.Server(h.pipe, cfg)
-	} else {
-		h.conn = tls.Client(h.pipe, cfg)
+	if cfg.MaxVersion == 0 || cfg.MaxVersion > tls.VersionTLS12 {
+		cfg.MaxVersion = tls.VersionTLS12
 	}
-	return h
+	return cfg
 }
 
-// Next gives the peer's flight and returns the own one. The client's first call has no flight. done is true once the
-// handshake is complete; out may still have to be sent then.
+// Next gives the peer's flight and returns the own one, which may be empty. The client's first call has no flight.
+// done is true once the handshake is complete; the server's out still has to be sent then. After an error, and after
+// done, the handshake takes nothing more. Each flight is bounded by MaxFlight.
 func (h *Handshake) Next(ctx context.Context, in []byte) (out []byte, done bool, err error) {
 	if h.err != nil || h.done {
 		return nil, h.done, h.err
 	}
 	if len(in) > MaxFlight {
-		return nil, false, h.fail(ErrFlightTooLarge)
+		return nil, false, h.fail(fmt.Errorf("%w: it has %d", ErrFlightTooLarge, len(in)))
 	}
 	if !h.server {
 		h.watch(in)
 	}
 	h.pipe.feed(in)
-	if !h.started {
-		h.started = true
-		run, cancel := context.WithCancel(context.Background())
-		h.cancel = cancel
-		go func() { h.result <- h.conn.HandshakeContext(run) }()
+	if h.result == nil {
+		h.result = make(chan error, 1)
+		go func(result chan<- error) { result <- h.conn.Handshake() }(h.result)
 	}
 	select {
 	case err = <-h.result:
-		h.cancel()
-		h.cancel = nil
+		h.result = nil
 		h.done = err == nil
 	case <-h.pipe.starved:
 	case <-ctx.Done():
@@ -90,35 +91,43 @@ func (h *Handshake) Next(ctx context.Context, in []byte) (out []byte, done bool,
 	if err != nil {
 		return nil, false, h.fail(fmt.Errorf("TLS-DSK handshake: %w", err))
 	}
-	out = h.pipe.take()
-	if h.server {
-		if out, err = mergeRecords(out); err != nil {
-			return nil, false, h.fail(err)
-		}
-		h.watch(out)
-	}
-	if len(out) > MaxFlight {
-		return nil, false, h.fail(ErrFlightTooLarge)
+	if out, err = h.ownFlight(); err != nil {
+		return nil, false, h.fail(err)
 	}
 	return out, h.done, nil
 }
 
+func (h *Handshake) ownFlight() ([]byte, error) {
+	out := h.pipe.take()
+	if h.server {
+		var err error
+		if out, err = mergeRecords(out); err != nil {
+			return nil, err
+		}
+		h.watch(out)
+	}
+	if len(out) > MaxFlight {
+		return nil, fmt.Errorf("%w: the own one has %d", ErrFlightTooLarge, len(out))
+	}
+	return out, nil
+}
+
 func (h *Handshake) fail(err error) error {
-	h.err = err
+	h.done, h.err = false, err
 	h.stop()
 	return err
 }
 
+// stop ends the goroutine of a handshake that runs.
 func (h *Handshake) stop() {
 	h.pipe.Close()
-	if h.cancel != nil {
-		h.cancel()
+	if h.result != nil {
 		<-h.result
-		h.cancel = nil
+		h.result = nil
 	}
 }
 
-// Close ends the handshake, wherever it is, and its goroutine.
+// Close ends the handshake, wherever it is, and its goroutine. The keys of a complete handshake stay readable.
 func (h *Handshake) Close() {
 	if h.err == nil && !h.done {
 		h.err = ErrClosed
@@ -133,25 +142,23 @@ const (
 	maxRecordPayload = 1 << 14
 )
 
-// watch looks for the server random in the flights of the server: bytes 11 to 42 of its first record.
+// watch takes the server random: bytes 11 to 42 of the server's first record, after record header (5), message header
+// (4) and version (2).
 func (h *Handshake) watch(flight []byte) {
 	if h.random != nil {
 		return
 	}
-	h.serverHello = append(h.serverHello, flight...)
-	b := h.serverHello
+	h.firstFlight = append(h.firstFlight, flight...)
+	b := h.firstFlight
 	if len(b) >= 43 && b[0] == typeHandshake && b[recordHeader] == typeServerHello {
 		h.random = bytes.Clone(b[11:43])
-		h.serverHello = nil
+		h.firstFlight = nil
 	}
 }
 
 // Keys derives the signing keys of a complete handshake.
 func (h *Handshake) Keys() (Keys, error) {
-	if !h.done {
-		return Keys{}, ErrNotDone
-	}
-	clientRandom, master, err := h.log.secret()
+	clientRandom, master, err := h.Secret()
 	if err != nil {
 		return Keys{}, err
 	}
@@ -161,16 +168,30 @@ func (h *Handshake) Keys() (Keys, error) {
 	return DeriveKeys(h.Version(), h.CipherSuite(), master, clientRandom, h.random)
 }
 
-// PeerCertificates are what the peer presented.
-func (h *Handshake) PeerCertificates() []*x509.Certificate {
-	return h.conn.ConnectionState().PeerCertificates
+// Secret is what a TLS key log holds of a complete handshake: CLIENT_RANDOM, client random, master secret.
+func (h *Handshake) Secret() (clientRandom, master []byte, err error) {
+	if !h.done {
+		return nil, nil, ErrNotDone
+	}
+	return h.log.secret()
 }
 
-// Version is the negotiated TLS version.
-func (h *Handshake) Version() uint16 { return h.conn.ConnectionState().Version }
+// PeerCertificates are what the peer presented, nil before the handshake is done.
+func (h *Handshake) PeerCertificates() []*x509.Certificate { return h.state().PeerCertificates }
 
-// CipherSuite is the negotiated suite.
-func (h *Handshake) CipherSuite() uint16 { return h.conn.ConnectionState().CipherSuite }
+// Version is the negotiated TLS version, 0 before the handshake is done.
+func (h *Handshake) Version() uint16 { return h.state().Version }
+
+// CipherSuite is the negotiated suite, 0 before the handshake is done.
+func (h *Handshake) CipherSuite() uint16 { return h.state().CipherSuite }
+
+// state must not ask crypto/tls while its handshake runs: it would wait for it.
+func (h *Handshake) state() tls.ConnectionState {
+	if !h.done {
+		return tls.ConnectionState{}
+	}
+	return h.conn.ConnectionState()
+}
 
 // keyLog takes the one line that crypto/tls writes for a handshake up to TLS 1.2.
 type keyLog struct{ text strings.Builder }

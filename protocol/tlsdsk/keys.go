@@ -14,6 +14,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"io"
 )
 
 // Keys are the two signing keys of a security association, 32 bytes each, and the hash of its MACs.
@@ -23,9 +24,12 @@ type Keys struct {
 	Hash   crypto.Hash
 }
 
+// Format masks the keys, whatever the verb.
+func (k Keys) Format(s fmt.State, _ rune) { io.WriteString(s, "***") }
+
 const (
 	label     = "client EAP encryption"
-	blockSize = 128 // RFC 5216 §2.3; the keys are bytes 64 to 95 and 96 to 127, [MS-SIPAE] 3.2.5.1
+	blockSize = 128 // bytes, RFC 5216 §2.3; the keys are 64 to 95 and 96 to 127 (pidgin-sipe, citing [MS-SIPAE] 3.2.5.1)
 )
 
 // DeriveKeys makes the keys of a handshake: PRF(master, "client EAP encryption", client random || server random) with

@@ -3,7 +3,6 @@ package tlsdsk
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -149,72 +148,4 @@ func AuthorizationSigned(p Params) string {
 // AuthenticationInfo is the value that signs a message of the pool.
 func AuthenticationInfo(p Params) string {
 	return build(pair{"qop", p.QOP, false}, pair{"opaque", p.Opaque, false}, pair{"srand", p.SRand, false}, pair{"snum", p.SNum, false}, pair{"rspauth", p.RSPAuth, false}, pair{"targetname", p.TargetName, false}, pair{"realm", p.Realm, false}, pair{"version", p.Version, true})
-}
-
-// Fields are the parts of the signature input (sip.md §3.1). Status is empty in requests.
-type Fields struct {
-	Protocol, Rand, Num, Realm, TargetName, CallID, CSeqNum, CSeqMethod string
-	FromURI, FromTag, ToURI, ToTag, PAISip, PAITel, Expires, Status     string
-}
-
-// Input is the text that is signed: every value in angle brackets. Version 2 has neither To URI nor asserted identities.
-func Input(version int, f Fields) string {
-	values := []string{f.Protocol, f.Rand, f.Num, f.Realm, f.TargetName, f.CallID, f.CSeqNum, f.CSeqMethod, f.FromURI, f.FromTag}
-	if version > 2 {
-		values = append(values, f.ToURI, f.ToTag, f.PAISip, f.PAITel)
-	} else {
-		values = append(values, f.ToTag)
-	}
-	values = append(values, f.Expires)
-	if f.Status != "" {
-		values = append(values, f.Status)
-	}
-	return "<" + strings.Join(values, "><") + ">"
-}
-
-// Window refuses repeated message numbers: the last 256 below the highest are told apart (sip.md §1.6).
-type Window struct {
-	started bool
-	highest uint32
-	seen    [windowSize / 64]uint64
-}
-
-const windowSize = 256
-
-// Accept reports whether n is new. The first number seen begins the window; 0 is never accepted.
-func (w *Window) Accept(n uint32) bool {
-	switch {
-	case n == 0:
-		return false
-	case !w.started:
-		w.started, w.highest = true, n
-	case n > w.highest:
-		for gap := w.highest + 1; gap != n && gap-w.highest <= windowSize; gap++ {
-			w.mark(gap, false)
-		}
-		w.highest = n
-	case w.highest-n >= windowSize || w.marked(n):
-		return false
-	}
-	w.mark(n, true)
-	return true
-}
-
-func (w *Window) mark(n uint32, on bool) {
-	word, bit := n%windowSize/64, uint64(1)<<(n%64)
-	w.seen[word] &^= bit
-	if on {
-		w.seen[word] |= bit
-	}
-}
-
-func (w *Window) marked(n uint32) bool { return w.seen[n%windowSize/64]&(1<<(n%64)) != 0 }
-
-// ParseNumber reads cnum or snum: decimal without padding.
-func ParseNumber(text string) (uint32, error) {
-	n, err := strconv.ParseUint(text, 10, 32)
-	if err != nil || strconv.FormatUint(n, 10) != text {
-		return 0, fmt.Errorf("%w: number %.12q", ErrParams, text)
-	}
-	return uint32(n), nil
 }
