@@ -1,14 +1,17 @@
 // Package sipstack carries SIP messages over one connection, for the handset and for the lab's registrar alike. It is
-// the only importer of sipgo, which reads the stream and cuts it into messages; transactions, retries and order are
-// the caller's.
+// the only importer of sipgo.
+//
+// sipgo reads the connection, cuts the stream into messages and writes; transactions, retries and order are the
+// caller's. A message is never rebuilt from sipgo's types: what arrives is parsed by sipmessage from the bytes that
+// sipgo delimited, so every header keeps its text, and what is sent is written as it was composed. sipgo's lazily
+// parsing accessors, which write, are never called.
 package sipstack
 
 import (
-	"context"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -19,88 +22,94 @@ import (
 )
 
 const (
-	queueLength    = 16
-	readBufferSize = 4096
+	queueLength = 16               // messages that wait for their reader; then the connection is not read
+	writeTime   = 10 * time.Second // bounds a write to a peer that does not read
 )
-
-// sipgo keeps these for the whole process.
-var _ = func() struct{} {
-	sip.SetDefaultLogger(slog.New(slog.DiscardHandler))
-	sip.TransportBufferReadSize = readBufferSize
-	return struct{}{}
-}()
 
 // Options say what the connection is.
 type Options struct {
 	Transport string // tls (also when empty) or tcp
 }
 
-// Conn sends and receives messages on one connection, in order.
+// Conn sends and receives messages on one connection, in order. Its methods may be used by several goroutines.
 type Conn struct {
 	conn     net.Conn
-	layer    *sip.TransportLayer
+	out      sip.Connection
 	messages chan *sipmessage.Message
-	closing  chan struct{}
+	closing  chan struct{} // the connection ends
+	gone     chan struct{} // sipgo's reader has ended
+	attached chan struct{} // before it sipgo's reader waits
 
-	mu   sync.RWMutex // held for reading while a message is handed over, so that messages is closed by nobody else
-	once sync.Once
+	raw []byte // unparsed bytes from the start of a message on; sipgo's reader alone uses it
 
-	errMu sync.Mutex
-	err   error
+	mu  sync.Mutex
+	err error // set before closing is closed
 }
 
 // ErrEnded is wrapped by Err when the peer closed the connection.
 var ErrEnded = errors.New("the peer closed the SIP connection")
 
-// Attach takes over a connection whose handshakes are done.
+// Attach takes over a connection whose handshakes are done; Close ends it. A connection that ended meanwhile is taken
+// too, its Messages are closed.
 func Attach(conn net.Conn, o Options) (*Conn, error) {
-	if conn.LocalAddr() == nil || conn.RemoteAddr() == nil {
-		return nil, fmt.Errorf("sip connection: %w", net.ErrClosed) // ended before it began
+	c := &Conn{
+		conn: conn, messages: make(chan *sipmessage.Message, queueLength),
+		closing: make(chan struct{}), gone: make(chan struct{}), attached: make(chan struct{}),
 	}
-	c := &Conn{conn: conn, messages: make(chan *sipmessage.Message, queueLength), closing: make(chan struct{})}
-	parser := sip.NewParser(sip.WithHeadersParsers(lengthOnly()))
-	parser.MaxMessageLength = sipmessage.MaxSize
-	c.layer = sip.NewTransportLayer(nil, parser, nil, sip.WithTransportLayerLogger(slog.New(parseErrors{c})))
-	c.layer.OnMessage(c.received)
-	serve := c.layer.ServeTLS
+	layer := newLayer(c)
+	layer.OnMessage(c.received)
+	network, serve := "tls", layer.ServeTLS
 	if o.Transport == "tcp" {
-		serve = c.layer.ServeTCP
+		network, serve = "tcp", layer.ServeTCP
 	}
 	// The listener gives this one connection, for which sipgo starts its reader, and then ends.
-	if err := serve(&oneShot{conn: &tapped{c}, addr: conn.LocalAddr()}); !errors.Is(err, io.EOF) {
-		return nil, errors.Join(fmt.Errorf("sip connection: %w", err), conn.Close())
+	if err := serve(&oneShot{conn: &tapped{c}}); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("SIP connection: %w", err)
 	}
+	out, err := layer.GetConnection(network, remote.String())
+	if err != nil {
+		close(c.attached)
+		return nil, errors.Join(fmt.Errorf("SIP connection: %w", err), c.Close())
+	}
+	c.out = out
+	close(c.attached)
 	return c, nil
 }
 
-// lengthOnly keeps name and text of every header as they are on the wire; only Content-Length is understood, to cut
-// the stream. Typed accessors of sipgo, which parse lazily and write, are never used.
-func lengthOnly() map[string]sip.HeaderParser {
-	all := sip.DefaultHeadersParser()
-	return map[string]sip.HeaderParser{"content-length": all["content-length"], "l": all["l"]}
-}
-
-// Send writes m as it is.
+// Send writes m as it is. After an error the connection is closed: a part of m may have been written.
 func (c *Conn) Send(m *sipmessage.Message) error {
 	b, err := m.Append(nil)
 	if err != nil {
 		return err
 	}
-	return c.write(b)
+	if err := c.out.WriteMsg(composed{text: b}); err != nil {
+		return c.broken(err)
+	}
+	return nil
 }
 
 // KeepAlive writes CR LF CR LF, the keep-alive between messages (sip.md §5.4).
-func (c *Conn) KeepAlive() error { return c.write([]byte("\r\n\r\n")) }
-
-// writeTime bounds a write to a peer that does not read.
-const writeTime = 10 * time.Second
-
-func (c *Conn) write(b []byte) error {
-	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
-		return err
+func (c *Conn) KeepAlive() error {
+	if _, err := c.write([]byte("\r\n\r\n")); err != nil {
+		return c.broken(err)
 	}
-	_, err := c.conn.Write(b)
-	return err
+	return nil
+}
+
+func (c *Conn) write(b []byte) (int, error) {
+	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+		return 0, err
+	}
+	return c.conn.Write(b)
+}
+
+func (c *Conn) broken(err error) error {
+	if ended := c.Err(); ended != nil {
+		return ended
+	}
+	err = fmt.Errorf("writing to the SIP connection: %w", err)
+	c.end(err)
+	return errors.Join(err, c.conn.Close())
 }
 
 // Messages gives what arrives, in order. It is closed when the connection has ended; Err says why.
@@ -109,47 +118,41 @@ func (c *Conn) Messages() <-chan *sipmessage.Message { return c.messages }
 // Done is closed when the connection ends.
 func (c *Conn) Done() <-chan struct{} { return c.closing }
 
-// Err says why the connection ended: net.ErrClosed after Close, ErrEnded, or what could not be read.
+// Err says why the connection ended: net.ErrClosed after Close, ErrEnded, or what could not be read or written. It is
+// nil before.
 func (c *Conn) Err() error {
-	c.errMu.Lock()
-	defer c.errMu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.err
 }
 
-// Close ends the connection.
+// Close ends the connection and waits for its reader.
 func (c *Conn) Close() error {
 	c.end(net.ErrClosed)
-	return c.conn.Close()
+	err := c.conn.Close()
+	<-c.gone
+	return err
 }
 
-func (c *Conn) fail(err error) {
-	c.errMu.Lock()
-	defer c.errMu.Unlock()
+// end notes the first reason.
+func (c *Conn) end(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.err == nil {
 		c.err = err
+		close(c.closing)
 	}
 }
 
-func (c *Conn) end(err error) {
-	c.once.Do(func() {
-		c.fail(err)
-		close(c.closing)
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		close(c.messages)
-	})
-}
-
-// received runs in sipgo's reader, message by message.
+// received runs in sipgo's reader, message by message. sipgo has found where the message ends; its text is cut out of
+// the bytes as they came.
 func (c *Conn) received(msg sip.Message) {
-	m, err := convert(msg)
+	m, err := c.cut(len(msg.Body()))
 	if err != nil {
-		c.fail(err)
-		c.conn.Close()
+		c.end(err)
+		c.conn.Close() // the reader's next read fails
 		return
 	}
-	c.mu.RLock()
-	defer c.mu.RUnlock()
 	select {
 	case <-c.closing:
 		return
@@ -161,88 +164,24 @@ func (c *Conn) received(msg sip.Message) {
 	}
 }
 
-func convert(msg sip.Message) (*sipmessage.Message, error) {
-	m := &sipmessage.Message{Body: msg.Body()}
-	var headers []sip.Header
-	switch msg := msg.(type) {
-	case *sip.Request:
-		m.Method, m.RequestURI = string(msg.Method), msg.Recipient.String()
-		headers = msg.Headers()
-	case *sip.Response:
-		m.Status, m.Reason = msg.StatusCode, msg.Reason
-		headers = msg.Headers()
-	default:
-		return nil, fmt.Errorf("%w: %T", sipmessage.ErrMalformed, msg)
+var endOfHead = []byte("\r\n\r\n")
+
+func (c *Conn) cut(bodyLength int) (*sipmessage.Message, error) {
+	head := bytes.Index(c.raw, endOfHead)
+	end := head + len(endOfHead) + bodyLength
+	if head < 0 || end > len(c.raw) {
+		return nil, fmt.Errorf("%w: its length is not that of its text", sipmessage.ErrMalformed)
 	}
-	m.Headers = make([]sipmessage.Header, 0, len(headers))
-	for _, h := range headers {
-		name, value := h.Name(), h.Value()
-		if len(name)+2+len(value) > sipmessage.MaxHeaderLine {
-			return nil, fmt.Errorf("%w: header %.40s has %d bytes", sipmessage.ErrTooLarge, name, len(value))
-		}
-		m.Headers = append(m.Headers, sipmessage.Header{Name: name, Value: value})
+	m, err := sipmessage.Parse(c.raw[:end])
+	c.raw = betweenMessages(c.raw[end:])
+	return m, err
+}
+
+// betweenMessages drops the empty lines before a message; keep-alives are such lines.
+func betweenMessages(b []byte) []byte {
+	b = bytes.TrimLeft(b, "\r\n")
+	if len(b) == 0 {
+		return nil // an idle connection holds no memory for it
 	}
-	return m, nil
-}
-
-// tapped is the connection as sipgo sees it: sipgo closes it when reading fails.
-type tapped struct{ c *Conn }
-
-func (t *tapped) Read(b []byte) (int, error) {
-	n, err := t.c.conn.Read(b)
-	if err != nil {
-		t.c.fail(fmt.Errorf("%w: %w", ErrEnded, err))
-	}
-	return n, err
-}
-
-func (t *tapped) Close() error {
-	t.c.end(ErrEnded)
-	return t.c.conn.Close()
-}
-
-func (t *tapped) Write(b []byte) (int, error)         { return t.c.conn.Write(b) }
-func (t *tapped) LocalAddr() net.Addr                 { return t.c.conn.LocalAddr() }
-func (t *tapped) RemoteAddr() net.Addr                { return t.c.conn.RemoteAddr() }
-func (t *tapped) SetDeadline(at time.Time) error      { return t.c.conn.SetDeadline(at) }
-func (t *tapped) SetReadDeadline(at time.Time) error  { return t.c.conn.SetReadDeadline(at) }
-func (t *tapped) SetWriteDeadline(at time.Time) error { return t.c.conn.SetWriteDeadline(at) }
-
-// oneShot is a listener with a single connection.
-type oneShot struct {
-	conn net.Conn
-	addr net.Addr
-}
-
-func (l *oneShot) Accept() (net.Conn, error) {
-	conn := l.conn
-	if conn == nil {
-		return nil, io.EOF
-	}
-	l.conn = nil
-	return conn, nil
-}
-
-func (l *oneShot) Close() error   { return nil }
-func (l *oneShot) Addr() net.Addr { return l.addr }
-
-// parseErrors is the logger of one connection's layer: sipgo tells a message that it cannot read only there. The
-// message itself, which the record holds too, is dropped.
-type parseErrors struct{ c *Conn }
-
-func (p parseErrors) Enabled(_ context.Context, level slog.Level) bool {
-	return level >= slog.LevelError
-}
-func (p parseErrors) WithAttrs([]slog.Attr) slog.Handler { return p }
-func (p parseErrors) WithGroup(string) slog.Handler      { return p }
-
-func (p parseErrors) Handle(_ context.Context, r slog.Record) error {
-	r.Attrs(func(a slog.Attr) bool {
-		if err, ok := a.Value.Any().(error); ok && a.Key == "error" {
-			p.c.fail(fmt.Errorf("%w: %w", sipmessage.ErrMalformed, err))
-			return false
-		}
-		return true
-	})
-	return nil
+	return b
 }

@@ -31,29 +31,55 @@ func (a Address) Tag() string { v, _ := a.Param("tag"); return v }
 // Epid returns the epid parameter, [MS-SIPRE] 3.2.
 func (a Address) Epid() string { v, _ := a.Param("epid"); return v }
 
-// ParseAddress reads one name-addr or addr-spec with its header parameters.
+// ParseAddress reads the first name-addr or addr-spec of a header with its header parameters.
 func ParseAddress(value string) (Address, error) {
+	return parseAddress(splitOutside(value, ',')[0])
+}
+
+// ParseAddresses reads a header that may list several, such as Contact.
+func ParseAddresses(value string) ([]Address, error) {
+	var out []Address
+	for _, one := range splitOutside(value, ',') {
+		a, err := parseAddress(one)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+func parseAddress(value string) (Address, error) {
 	var a Address
 	rest := strings.TrimSpace(value)
 	if strings.HasPrefix(rest, `"`) {
-		end := strings.Index(rest[1:], `"`)
+		end := closingQuote(rest)
 		if end < 0 {
-			return a, fmt.Errorf("%w: display name is not closed", ErrMalformed)
+			return a, fmt.Errorf("%w: the display name of %.40q is not closed", ErrMalformed, value)
 		}
-		a.Display, rest = rest[1:end+1], strings.TrimSpace(rest[end+2:])
+		a.Display, rest = unquote(rest[:end+1]), strings.TrimSpace(rest[end+1:])
+		if !strings.HasPrefix(rest, "<") {
+			return a, fmt.Errorf("%w: no < after the display name of %.40q", ErrMalformed, value)
+		}
 	}
-	if open := strings.IndexByte(rest, '<'); open >= 0 {
+	if open := strings.IndexByte(rest, '<'); open >= 0 && !strings.Contains(rest[:open], ";") {
 		end := strings.IndexByte(rest, '>')
 		if end < open {
-			return a, fmt.Errorf("%w: address is not closed", ErrMalformed)
+			return a, fmt.Errorf("%w: the address %.40q is not closed", ErrMalformed, value)
 		}
 		if a.Display == "" {
 			a.Display = strings.TrimSpace(rest[:open])
 		}
-		a.URI, rest = rest[open+1:end], rest[end+1:]
+		a.URI, rest = rest[open+1:end], strings.TrimSpace(rest[end+1:])
+		if rest != "" && rest[0] != ';' {
+			return a, fmt.Errorf("%w: %.20q after the address", ErrMalformed, rest)
+		}
 	} else {
 		a.URI, rest, _ = strings.Cut(rest, ";")
-		rest = ";" + rest
+		a.URI = strings.TrimSpace(a.URI)
+	}
+	if a.URI == "" {
+		return a, fmt.Errorf("%w: %.40q has no address", ErrMalformed, value)
 	}
 	a.Params = parseParams(rest)
 	return a, nil
@@ -61,26 +87,33 @@ func ParseAddress(value string) (Address, error) {
 
 func parseParams(text string) []Param {
 	var out []Param
-	for _, part := range splitQuoted(text, ';') {
+	for _, part := range splitOutside(text, ';') {
 		part = strings.TrimSpace(part)
 		if part == "" {
 			continue
 		}
 		name, value, _ := strings.Cut(part, "=")
-		out = append(out, Param{strings.TrimSpace(name), strings.Trim(strings.TrimSpace(value), `"`)})
+		out = append(out, Param{strings.TrimSpace(name), unquote(strings.TrimSpace(value))})
 	}
 	return out
 }
 
-// splitQuoted splits at sep outside double quotes.
-func splitQuoted(text string, sep byte) []string {
+// splitOutside splits at sep outside double quotes and angle brackets.
+func splitOutside(text string, sep byte) []string {
 	var out []string
-	quoted, start := false, 0
-	for i := range len(text) {
-		switch {
-		case text[i] == '"':
+	quoted, inside, start := false, false, 0
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
 			quoted = !quoted
-		case text[i] == sep && !quoted:
+		case quoted:
+		case c == '<':
+			inside = true
+		case c == '>':
+			inside = false
+		case c == sep && !inside:
 			out = append(out, text[start:i])
 			start = i + 1
 		}
@@ -88,39 +121,35 @@ func splitQuoted(text string, sep byte) []string {
 	return append(out, text[start:])
 }
 
-// SignatureFields are the parts of a message that enter a signature ([MS-SIPAE] 3.2.5.2).
-type SignatureFields struct {
-	CallID, CSeqNum, CSeqMethod, FromURI, FromTag, ToURI, ToTag, PAISip, PAITel, Expires, Status string
-}
-
-// Fields returns them, spelled as in the message.
-func Fields(m *Message) SignatureFields {
-	f := SignatureFields{CallID: m.CallID(), Expires: m.Get("Expires")}
-	f.CSeqNum, f.CSeqMethod = m.CSeq()
-	if a, err := ParseAddress(m.Get("From")); err == nil {
-		f.FromURI, f.FromTag = a.URI, a.Tag()
-	}
-	if a, err := ParseAddress(m.Get("To")); err == nil {
-		f.ToURI, f.ToTag = a.URI, a.Tag()
-	}
-	asserted := m.Values("P-Asserted-Identity")
-	if len(asserted) == 0 {
-		asserted = m.Values("P-Preferred-Identity")
-	}
-	for _, value := range asserted {
-		for _, one := range splitQuoted(value, ',') {
-			a, err := ParseAddress(one)
-			switch {
-			case err != nil:
-			case f.PAISip == "" && strings.HasPrefix(strings.ToLower(a.URI), "sip:"):
-				f.PAISip = a.URI
-			case f.PAITel == "" && strings.HasPrefix(strings.ToLower(a.URI), "tel:"):
-				f.PAITel = a.URI
-			}
+// closingQuote is the place of the quote that ends the quoted string text begins with, -1 if none does.
+func closingQuote(text string) int {
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
 		}
 	}
-	if !m.IsRequest() {
-		f.Status = fmt.Sprint(m.Status)
+	return -1
+}
+
+// unquote returns the text of a quoted string (RFC 3261 25.1), or text itself if it is none.
+func unquote(text string) string {
+	if len(text) < 2 || text[0] != '"' || closingQuote(text) != len(text)-1 {
+		return text
 	}
-	return f
+	var b strings.Builder
+	for i := 1; i < len(text)-1; i++ {
+		if text[i] == '\\' {
+			i++
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String()
+}
+
+// quote writes a quoted string.
+func quote(text string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }

@@ -1,12 +1,12 @@
 package sipmessage
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
 
-// Diagnostics is an ms-diagnostics header: id;reason="text";source="fqdn" ([MS-OCER]).
+// Diagnostics is the value of ms-diagnostics, and of ms-diagnostics-public which has no internal data:
+// id;reason="text";source="fqdn" ([MS-OCER], sip.md §4.6).
 type Diagnostics struct {
 	ID             int
 	Reason, Source string
@@ -16,11 +16,11 @@ type Diagnostics struct {
 // ParseDiagnostics reads the header's value; ok is false if it has no number.
 func ParseDiagnostics(value string) (d Diagnostics, ok bool) {
 	text, rest, _ := strings.Cut(value, ";")
-	id, err := strconv.Atoi(strings.TrimSpace(text))
+	id, err := strconv.ParseUint(strings.TrimSpace(text), 10, 31)
 	if err != nil {
 		return d, false
 	}
-	d.ID = id
+	d.ID = int(id)
 	for _, p := range parseParams(rest) {
 		switch strings.ToLower(p.Name) {
 		case "reason":
@@ -38,35 +38,13 @@ func ParseDiagnostics(value string) (d Diagnostics, ok bool) {
 func (d Diagnostics) String() string {
 	text := strconv.Itoa(d.ID)
 	if d.Reason != "" {
-		text += fmt.Sprintf(";reason=%q", d.Reason)
+		text += ";reason=" + quote(d.Reason)
 	}
 	if d.Source != "" {
-		text += fmt.Sprintf(";source=%q", d.Source)
+		text += ";source=" + quote(d.Source)
 	}
 	for _, p := range d.Params {
-		text += fmt.Sprintf(";%s=%q", p.Name, p.Value)
+		text += ";" + p.Name + "=" + quote(p.Value)
 	}
 	return text
-}
-
-// Response builds the response to req with From, To, Call-ID, CSeq and Via of it, then the extra headers. toTag is
-// added to To unless that has a tag or toTag is empty. The caller adds Content-Length if extra has none.
-func Response(req *Message, status int, reason, toTag string, extra ...Header) *Message {
-	m := &Message{Status: status, Reason: reason}
-	m.Add("From", req.Get("From"))
-	to := req.Get("To")
-	if a, err := ParseAddress(to); err == nil && a.Tag() == "" && toTag != "" {
-		to += ";tag=" + toTag
-	}
-	m.Add("To", to)
-	m.Add("Call-ID", req.CallID())
-	m.Add("CSeq", req.Get("CSeq"))
-	for _, via := range req.Values("Via") {
-		m.Add("Via", via)
-	}
-	m.Headers = append(m.Headers, extra...)
-	if m.Get("Content-Length") == "" {
-		m.Add("Content-Length", "0")
-	}
-	return m
 }

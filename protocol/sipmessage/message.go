@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// Bounds of a message.
+// Bounds of a message, in bytes.
 const (
-	MaxSize       = 64 << 10
-	MaxHeaderLine = 40 << 10
+	MaxSize       = 64 << 10 // all of it
+	MaxHeaderLine = 40 << 10 // one header, name and value, and the start line; a TLS-DSK flight of 24 KiB is 32 KiB there
 )
 
 // Errors of Parse and Append.
@@ -22,7 +22,7 @@ var (
 	ErrMalformed = errors.New("not a SIP message")
 )
 
-// Header is one header line, name and value as on the wire.
+// Header is one header line, name and value as on the wire, without the blanks around the value.
 type Header struct{ Name, Value string }
 
 // Message is a request (Method is set) or a response (Status is set). Headers keep order, case and spelling.
@@ -43,9 +43,7 @@ var compact = map[string]string{
 	"k": "supported", "o": "event", "u": "allow-events", "e": "content-encoding", "s": "subject",
 }
 
-func sameName(a, b string) bool {
-	return long(a) == long(b)
-}
+func sameName(a, b string) bool { return strings.EqualFold(a, b) || long(a) == long(b) }
 
 func long(name string) string {
 	name = strings.ToLower(name)
@@ -93,26 +91,32 @@ func (m *Message) Set(name, value string) {
 // CallID returns the Call-ID.
 func (m *Message) CallID() string { return m.Get("Call-ID") }
 
-// CSeq returns number and method of the CSeq header, as text.
+// CSeq returns number and method of the CSeq header, as text; both enter the signature.
 func (m *Message) CSeq() (num, method string) {
-	num, method, _ = strings.Cut(strings.TrimSpace(m.Get("CSeq")), " ")
-	return num, strings.TrimSpace(method)
+	fields := strings.Fields(m.Get("CSeq"))
+	if len(fields) != 2 {
+		return "", ""
+	}
+	return fields[0], fields[1]
 }
 
-// Append writes the message.
+// Expires returns the Expires header in seconds; ok is false if there is none or it is no number.
+func (m *Message) Expires() (seconds uint32, ok bool) {
+	n, err := strconv.ParseUint(m.Get("Expires"), 10, 32)
+	return uint32(n), err == nil
+}
+
+// Append writes the message. Nothing is added: Content-Length is as given.
 func (m *Message) Append(b []byte) ([]byte, error) {
 	start := len(b)
-	if m.IsRequest() {
-		b = fmt.Appendf(b, "%s %s SIP/2.0\r\n", m.Method, m.RequestURI)
-	} else {
-		b = fmt.Appendf(b, "SIP/2.0 %d %s\r\n", m.Status, m.Reason)
+	line, err := m.startLine()
+	if err != nil {
+		return nil, err
 	}
+	b = append(append(b, line...), "\r\n"...)
 	for _, h := range m.Headers {
-		if strings.ContainsAny(h.Name+h.Value, "\r\n") || h.Name == "" {
-			return nil, fmt.Errorf("%w: header %q holds a line break or no name", ErrMalformed, h.Name)
-		}
-		if len(h.Name)+2+len(h.Value) > MaxHeaderLine {
-			return nil, fmt.Errorf("%w: header %s has %d bytes, at most %d", ErrTooLarge, h.Name, len(h.Value), MaxHeaderLine)
+		if err := h.check(); err != nil {
+			return nil, err
 		}
 		b = append(append(append(append(b, h.Name...), ": "...), h.Value...), "\r\n"...)
 	}
@@ -123,7 +127,40 @@ func (m *Message) Append(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// Parse reads one whole message. Content-Length, if there is one, must be the body's.
+func (m *Message) startLine() (string, error) {
+	if !m.IsRequest() {
+		if m.Status < 100 || m.Status > 699 || strings.ContainsAny(m.Reason, "\r\n") {
+			return "", fmt.Errorf("%w: status %d %.40q", ErrMalformed, m.Status, m.Reason)
+		}
+		return version + " " + strconv.Itoa(m.Status) + " " + m.Reason, nil
+	}
+	if strings.ContainsAny(m.Method+m.RequestURI, " \t\r\n") || m.RequestURI == "" || m.Method == version {
+		return "", fmt.Errorf("%w: request %.40q for %.40q", ErrMalformed, m.Method, m.RequestURI)
+	}
+	return m.Method + " " + m.RequestURI + " " + version, nil
+}
+
+func (h Header) check() error {
+	if h.Name == "" || strings.ContainsAny(h.Name, ": \t\r\n") {
+		return fmt.Errorf("%w: header name %.40q", ErrMalformed, h.Name)
+	}
+	if unfolded := foldedLine.Replace(h.Value); strings.ContainsAny(unfolded, "\r\n") || strings.TrimSpace(h.Value) != h.Value {
+		return fmt.Errorf("%w: header %.40s has blanks around its value or a line break in it", ErrMalformed, h.Name)
+	}
+	if n := len(h.Name) + len(": ") + len(h.Value); n > MaxHeaderLine {
+		return fmt.Errorf("%w: header %.40s has a line of %d bytes, at most %d", ErrTooLarge, h.Name, n, MaxHeaderLine)
+	}
+	return nil
+}
+
+const version = "SIP/2.0"
+
+// foldedLine takes the line breaks out that continue a header line (RFC 3261 7.3.1).
+var foldedLine = strings.NewReplacer("\r\n ", " ", "\r\n\t", "\t")
+
+// Parse reads one whole message. Content-Length, if there is one, must be the body's and stand once. Append gives the
+// same bytes if each header has one blank after its colon and no other blanks around its value; a folded value keeps
+// its line breaks.
 func Parse(b []byte) (*Message, error) {
 	if len(b) > MaxSize {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxSize)
@@ -132,49 +169,85 @@ func Parse(b []byte) (*Message, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: no empty line after the headers", ErrMalformed)
 	}
-	lines := strings.Split(string(head), "\r\n")
+	start, rest, more := strings.Cut(string(head), "\r\n")
 	m := &Message{}
-	if err := m.parseStart(lines[0]); err != nil {
+	if err := m.parseStart(start); err != nil {
 		return nil, err
 	}
-	for _, line := range lines[1:] {
-		if len(line) > MaxHeaderLine {
-			return nil, fmt.Errorf("%w: a header line has %d bytes, at most %d", ErrTooLarge, len(line), MaxHeaderLine)
+	for more {
+		var line string
+		line, rest, more = cutLine(rest)
+		h, err := parseHeader(line)
+		if err != nil {
+			return nil, err
 		}
-		name, value, ok := strings.Cut(line, ":")
-		if !ok || name == "" || strings.ContainsAny(name, " \t") {
-			return nil, fmt.Errorf("%w: header line %.40q", ErrMalformed, line)
-		}
-		m.Add(name, strings.TrimSpace(value))
+		m.Headers = append(m.Headers, h)
 	}
 	if len(body) > 0 {
 		m.Body = bytes.Clone(body)
 	}
-	if text := m.Get("Content-Length"); text != "" {
-		if n, err := strconv.Atoi(text); err != nil || n != len(body) {
-			return nil, fmt.Errorf("%w: Content-Length %q, the body has %d bytes", ErrMalformed, text, len(body))
-		}
+	if err := m.checkLength(); err != nil {
+		return nil, err
 	}
 	return m, nil
 }
 
-func (m *Message) parseStart(line string) error {
-	if len(line) > MaxHeaderLine {
-		return fmt.Errorf("%w: start line of %d bytes", ErrTooLarge, len(line))
-	}
-	if rest, ok := strings.CutPrefix(line, "SIP/2.0 "); ok {
-		code, reason, _ := strings.Cut(rest, " ")
-		status, err := strconv.Atoi(code)
-		if err != nil || status < 100 || status > 699 || len(code) != 3 {
-			return fmt.Errorf("%w: status line %.40q", ErrMalformed, line)
+// cutLine returns the first header line with the lines that continue it.
+func cutLine(text string) (line, rest string, more bool) {
+	for i := 0; ; {
+		n := strings.Index(text[i:], "\r\n")
+		if n < 0 {
+			return text, "", false
 		}
-		m.Status, m.Reason = status, reason
+		i += n
+		if next := text[i+2:]; next == "" || (next[0] != ' ' && next[0] != '\t') {
+			return text[:i], next, true
+		}
+		i += 2
+	}
+}
+
+func parseHeader(line string) (Header, error) {
+	if len(line) > MaxHeaderLine {
+		return Header{}, fmt.Errorf("%w: a header line has %d bytes, at most %d", ErrTooLarge, len(line), MaxHeaderLine)
+	}
+	name, value, ok := strings.Cut(line, ":")
+	if !ok {
+		return Header{}, fmt.Errorf("%w: header line %.40q has no colon", ErrMalformed, line)
+	}
+	h := Header{strings.TrimRight(name, " \t"), strings.TrimSpace(value)}
+	return h, h.check()
+}
+
+func (m *Message) checkLength() error {
+	lengths := m.Values("Content-Length")
+	if len(lengths) == 0 {
 		return nil
 	}
-	parts := strings.Split(line, " ")
-	if len(parts) != 3 || parts[2] != "SIP/2.0" || parts[0] == "" || parts[1] == "" {
-		return fmt.Errorf("%w: start line %.40q", ErrMalformed, line)
+	if n, err := strconv.ParseUint(lengths[0], 10, 32); err != nil || n != uint64(len(m.Body)) || len(lengths) > 1 {
+		return fmt.Errorf("%w: Content-Length %.40q, the body has %d bytes", ErrMalformed, lengths, len(m.Body))
 	}
-	m.Method, m.RequestURI = parts[0], parts[1]
 	return nil
+}
+
+func (m *Message) parseStart(line string) error {
+	if len(line) > MaxHeaderLine {
+		return fmt.Errorf("%w: the start line has %d bytes, at most %d", ErrTooLarge, len(line), MaxHeaderLine)
+	}
+	if rest, ok := strings.CutPrefix(line, version+" "); ok {
+		code, reason, ok := strings.Cut(rest, " ")
+		status, err := strconv.ParseUint(code, 10, 16)
+		if !ok || err != nil || len(code) != 3 {
+			return fmt.Errorf("%w: status line %.40q", ErrMalformed, line)
+		}
+		m.Status, m.Reason = int(status), reason
+	} else {
+		parts := strings.Split(line, " ")
+		if len(parts) != 3 || parts[2] != version || parts[0] == "" {
+			return fmt.Errorf("%w: start line %.40q", ErrMalformed, line)
+		}
+		m.Method, m.RequestURI = parts[0], parts[1]
+	}
+	_, err := m.startLine()
+	return err
 }
