@@ -179,6 +179,8 @@ func (st *station) Probe(ctx context.Context, addr netip.Addr, over time.Duratio
 			return &AddressInUse{Address: addr, Holder: net.HardwareAddr(mac[:])}
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-st.gone:
+			return ErrClosed
 		case <-timer.C:
 		}
 	}

@@ -187,6 +187,9 @@ func (u *datagramSocket) RemoteAddr() net.Addr {
 }
 
 func (u *datagramSocket) error(op string, err error) error {
+	if err == nil {
+		return nil
+	}
 	return opError(op, "udp", u.LocalAddr(), u.RemoteAddr(), err)
 }
 
@@ -226,10 +229,8 @@ func (u *datagramSocket) WriteTo(b []byte, addr net.Addr) (int, error) {
 }
 
 func (u *datagramSocket) send(b []byte, to netip.AddrPort) (int, error) {
-	select {
-	case <-u.queue.closed:
+	if done(u.queue.closed) {
 		return 0, net.ErrClosed
-	default:
 	}
 	if u.writeDeadline.reached() {
 		return 0, os.ErrDeadlineExceeded
@@ -281,13 +282,13 @@ func (u *datagramSocket) SetDeadline(t time.Time) error {
 
 func (u *datagramSocket) SetReadDeadline(t time.Time) error { return u.setDeadline(&u.readDeadline, t) }
 
-func (u *datagramSocket) SetWriteDeadline(t time.Time) error { return u.setDeadline(&u.writeDeadline, t) }
+func (u *datagramSocket) SetWriteDeadline(t time.Time) error {
+	return u.setDeadline(&u.writeDeadline, t)
+}
 
 func (u *datagramSocket) setDeadline(d *deadline, t time.Time) error {
-	select {
-	case <-u.queue.closed:
+	if done(u.queue.closed) {
 		return u.error("set", net.ErrClosed)
-	default:
 	}
 	d.set(t)
 	return nil

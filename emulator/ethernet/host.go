@@ -19,6 +19,7 @@ type station struct {
 	on      *accessSwitch
 	port    *port
 	carrier chan struct{}
+	gone    chan struct{} // closed by Close
 	ip      ipLayer
 	arp     arp
 
@@ -79,7 +80,7 @@ func newStation(s *accessSwitch, c StationConfig) (*station, error) {
 		return nil, fmt.Errorf("station %s: MAC address %s has %d bytes, 6 expected", c.Name, c.MAC, len(c.MAC))
 	}
 	st := &station{
-		name: c.Name, mac: macAddress(c.MAC), ttl: c.TTL, on: s, carrier: make(chan struct{}, 1),
+		name: c.Name, mac: macAddress(c.MAC), ttl: c.TTL, on: s, carrier: make(chan struct{}, 1), gone: make(chan struct{}),
 	}
 	if st.mac.group() {
 		return nil, fmt.Errorf("station %s: %s is a group address", c.Name, c.MAC)
@@ -238,6 +239,7 @@ func (st *station) Close() error {
 		return nil
 	}
 	st.closed = true
+	close(st.gone)
 	frames, raw := st.frames, st.raw
 	st.frames, st.raw = nil, nil
 	st.mu.Unlock()

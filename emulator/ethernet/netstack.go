@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
@@ -47,16 +48,24 @@ func newNetstack(st *station) (ipLayer, error) {
 	n := &netstack{station: st, closed: make(chan struct{})}
 	n.link.station = st
 	n.stack = newStack()
-	ttl := tcpip.DefaultTTLOption(st.ttl)
-	if err := n.stack.SetNetworkProtocolOption(ipv4.ProtocolNumber, &ttl); err != nil {
+	if err := n.configure(); err != nil {
 		n.stack.Destroy()
-		return nil, errors.New("time to live: " + err.String())
-	}
-	if err := n.stack.CreateNIC(nic, &n.link); err != nil {
-		n.stack.Destroy()
-		return nil, errors.New("network interface: " + err.String())
+		return nil, errors.New("IP stack: " + err.String())
 	}
 	return n, nil
+}
+
+func (n *netstack) configure() tcpip.Error {
+	ttl := tcpip.DefaultTTLOption(n.station.ttl)
+	if err := n.stack.SetNetworkProtocolOption(ipv4.ProtocolNumber, &ttl); err != nil {
+		return err
+	}
+	// Connections that ended hold 5 KB each for so long, and are reset on the wire when the station is unplugged.
+	var timeWait tcpip.TCPTimeWaitTimeoutOption
+	if err := n.stack.SetTransportProtocolOption(tcp.ProtocolNumber, &timeWait); err != nil {
+		return err
+	}
+	return n.stack.CreateNIC(nic, &n.link)
 }
 
 var stackMaking sync.Mutex
@@ -143,7 +152,33 @@ func (n *netstack) close() {
 	}
 	n.ended = true
 	close(n.closed)
+	for range farewells {
+		if !n.ending() {
+			break
+		}
+		time.Sleep(farewell)
+	}
 	n.stack.Destroy()
+}
+
+// A station that is unplugged waits this long for its peers to end, too, the connections that it closed;
+// they would be reset otherwise.
+const (
+	farewells = 20
+	farewell  = 100 * time.Microsecond
+)
+
+// ending reports whether a connection that was closed waits for its peer.
+func (n *netstack) ending() bool {
+	for _, e := range n.stack.RegisteredEndpoints() {
+		if c, ok := e.(*tcp.Endpoint); ok {
+			switch c.EndpointState() {
+			case tcp.StateFinWait1, tcp.StateFinWait2, tcp.StateClosing, tcp.StateLastAck:
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (n *netstack) endpoint(protocol tcpip.TransportProtocolNumber) (*socket, error) {
@@ -176,14 +211,14 @@ func (n *netstack) connect(ctx context.Context, to netip.AddrPort) (*socket, err
 	if err != nil {
 		return nil, err
 	}
-	entry, done := waiter.NewChannelEntry(waiter.WritableEvents | waiter.EventHUp | waiter.EventErr)
+	entry, finished := waiter.NewChannelEntry(waiter.WritableEvents | waiter.EventHUp | waiter.EventErr)
 	s.wq.EventRegister(&entry)
 	defer s.wq.EventUnregister(&entry)
 	terr := s.ep.Connect(fullAddress(to))
 	local, _ := s.ep.GetLocalAddress() // gone after a quick reset
 	if _, started := terr.(*tcpip.ErrConnectStarted); started {
 		select {
-		case <-done:
+		case <-finished:
 			terr = s.ep.LastError()
 		case <-ctx.Done():
 			s.ep.Abort()
@@ -299,12 +334,10 @@ func (n *netstack) listen(port uint16) (*stackListener, error) {
 }
 
 func (n *netstack) fail(err tcpip.Error) error {
-	select {
-	case <-n.closed:
+	if done(n.closed) {
 		return net.ErrClosed
-	default:
-		return socketError(err)
 	}
+	return socketError(err)
 }
 
 func fullAddress(a netip.AddrPort) tcpip.FullAddress {

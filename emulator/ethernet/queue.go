@@ -57,12 +57,11 @@ func (q *queue[T]) take() (item T, ok bool) {
 // nothing any more.
 func (q *queue[T]) pop(cancel <-chan struct{}) (item T, result popResult) {
 	for {
-		select {
-		case <-q.closed:
+		switch {
+		case done(q.closed):
 			return item, popClosed
-		case <-cancel:
+		case done(cancel):
 			return item, popCancelled
-		default:
 		}
 		if item, ok := q.take(); ok {
 			return item, popItem
@@ -100,6 +99,16 @@ func (q *queue[T]) drops() uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.dropped
+}
+
+// done reports whether c is closed.
+func done(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // signal puts a token into a channel of capacity one.

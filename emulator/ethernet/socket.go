@@ -80,13 +80,8 @@ func (s *socket) error(op string, err error) error {
 
 // usable says why an operation must not start or go on.
 func (s *socket) usable(d *deadline) error {
-	if s.closed.Load() {
+	if s.closed.Load() || done(s.owner.closed) {
 		return net.ErrClosed
-	}
-	select {
-	case <-s.owner.closed:
-		return net.ErrClosed
-	default:
 	}
 	if d.reached() {
 		return os.ErrDeadlineExceeded

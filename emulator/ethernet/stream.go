@@ -76,6 +76,9 @@ func (s *stream) LocalAddr() net.Addr { return tcpAddr(s.local) }
 func (s *stream) RemoteAddr() net.Addr { return tcpAddr(s.remote) }
 
 func (s *stream) error(op string, err error) error {
+	if err == nil {
+		return nil
+	}
 	return opError(op, "tcp", s.LocalAddr(), s.RemoteAddr(), err)
 }
 
