@@ -101,10 +101,8 @@ func (h *Handset) readChain(ctx context.Context, r webRequest, location string, 
 	if failure != nil {
 		return failure
 	}
-	if doc, err := soap.Parse(answer.Body); err == nil {
-		if fault, ok := soap.ParseFault(doc); ok {
-			return fail(r.stage, "off", answer.peer, "the service refuses to give its chain: "+fault.String, nil)
-		}
+	if fault, ok := answer.fault(); ok {
+		return fail(r.stage, "off", answer.peer, "the service refuses to give its chain: "+fault.String, nil)
 	}
 	if failure := wantStatus(r.stage, answer, r.doing); failure != nil {
 		return failure

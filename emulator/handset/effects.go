@@ -98,6 +98,7 @@ func (h *Handset) storeChain() error {
 	for _, c := range h.ram.chain {
 		h.flash.Chain = append(h.flash.Chain, c.Raw)
 	}
+	h.ram.chain = nil
 	return h.save()
 }
 
@@ -107,6 +108,7 @@ func (h *Handset) storeCertificate() error {
 		return fmt.Errorf("private key: %w", err)
 	}
 	h.flash.Certificate, h.flash.Key, h.flash.CertificateRefused = h.ram.certificate, key, false
+	h.ram.key, h.ram.certificate = nil, nil
 	return h.save()
 }
 

@@ -76,10 +76,8 @@ func (h *Handset) requestCertificate(ctx context.Context, user string, csr []byt
 	if failure != nil {
 		return false, failure
 	}
-	if doc, err := soap.Parse(answer.Body); err == nil {
-		if fault, ok := soap.ParseFault(doc); ok && fault.ErrorID != 0 {
-			return true, fail(stage, "ticket-refused", answer.peer, fmt.Sprintf("SOAP fault %s, ErrorId %d, %q", fault.Code.Local, fault.ErrorID, fault.Reason), nil)
-		}
+	if fault, ok := answer.fault(); ok && fault.ErrorID != 0 {
+		return true, fail(stage, "ticket-refused", answer.peer, fmt.Sprintf("SOAP fault %s, ErrorId %d, %q", fault.Code.Local, fault.ErrorID, fault.Reason), nil)
 	}
 	if failure := wantStatus(stage, answer, r.doing); failure != nil {
 		return false, failure

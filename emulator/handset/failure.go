@@ -50,6 +50,11 @@ func fail(stage devicestate.Stage, kind, peer, seen string, err error) *Failure 
 	return &Failure{Code: devicestate.NewCode(stage, kind), Peer: peer, Seen: seen, Err: err}
 }
 
+// internal is a failure of this program, not of what it tests.
+func internal(doing string, err error) *Failure {
+	return &Failure{Code: devicestate.CodeInternal, Seen: doing, Err: err}
+}
+
 // connectionFailure classifies an error of dialling, reading or writing.
 func connectionFailure(stage devicestate.Stage, peer, doing string, err error) *Failure {
 	kind, seen := "reset", "the connection was closed while "+doing

@@ -79,10 +79,10 @@ func (h *Handset) addressAcquire(ctx context.Context) (devicestate.Event, *Failu
 		return devicestate.AddressConflict, nil
 	}
 	if err != nil {
-		return devicestate.AddressUnanswered, fail(devicestate.StageAddress, "internal", "", "ARP probe", err)
+		return devicestate.AddressUnanswered, internal("ARP probe", err)
 	}
 	if err := h.station.SetAddress(l.address, l.router); err != nil {
-		return devicestate.AddressUnanswered, fail(devicestate.StageAddress, "internal", "", "address not set", err)
+		return devicestate.AddressUnanswered, internal("address not set", err)
 	}
 	h.note("address %v, router %v, domain %q, DNS %v, time %v", l.address, l.router, l.domain, l.dns, l.ntp)
 	return devicestate.AddressBound, nil
@@ -92,7 +92,7 @@ func (h *Handset) addressAcquire(ctx context.Context) (devicestate.Event, *Failu
 func (h *Handset) acquire(ctx context.Context, timeouts []time.Duration) (*lease, *Failure) {
 	udp, err := h.station.RawUDP(dhcpv4.ClientPort)
 	if err != nil {
-		return nil, fail(h.stageName(), "internal", "", "DHCP port", err)
+		return nil, internal("DHCP port", err)
 	}
 	defer udp.Close()
 	x := &dhcpExchange{h: h, udp: udp, xid: newXID(), began: time.Now()}

@@ -35,7 +35,7 @@ func (h *Handset) linkDetect(ctx context.Context) (devicestate.Event, *Failure) 
 	h.ram.noCarrier = false
 	frames, err := h.station.Frames(lldp.EtherType)
 	if err != nil {
-		return devicestate.PolicyAbsent, fail(devicestate.StageLink, "internal", "", "LLDP frames cannot be received", err)
+		return devicestate.PolicyAbsent, internal("LLDP frames cannot be received", err)
 	}
 	defer frames.Close()
 
@@ -44,7 +44,7 @@ func (h *Handset) linkDetect(ctx context.Context) (devicestate.Event, *Failure) 
 		Firmware: h.profile.Firmware, TTL: h.profile.LLDPTTL, ChassisSubtype: h.profile.LLDPChassis,
 	}.PDU().Append(nil)
 	if err != nil {
-		return devicestate.PolicyAbsent, fail(devicestate.StageLink, "internal", "", "the LLDPDU cannot be built", err)
+		return devicestate.PolicyAbsent, internal("the LLDPDU cannot be built", err)
 	}
 	frame := ethernetFrame(lldp.Multicast, h.station.MAC(), lldp.EtherType, pdu)
 

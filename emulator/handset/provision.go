@@ -105,9 +105,9 @@ func (r *registration) subscribe(ctx context.Context, event, accept, contentType
 		return nil, &refusal{answer}
 	}
 	if text := answer.Get("Expires"); text != "0" && text != "" {
-		d.to = answer.Get("To")
+		d.to = strings.Clone(answer.Get("To")) // not the whole message with it
 		if contact, err := sipmessage.ParseAddress(answer.Get("Contact")); err == nil && contact.URI != "" {
-			d.target = contact.URI
+			d.target = strings.Clone(contact.URI)
 		}
 		r.subscriptions = append(r.subscriptions, d)
 	}

@@ -308,7 +308,7 @@ func (r *registration) associate(ctx context.Context, first tlsdsk.Params) *Fail
 	if err != nil {
 		return fail(stage, "security-association", r.peer, "no keys", err)
 	}
-	r.sa = &association{opaque: p.Opaque, targetName: first.TargetName, version: version, keys: keys, expires: r.h.associationEnd()}
+	r.sa = &association{opaque: strings.Clone(p.Opaque), targetName: strings.Clone(first.TargetName), version: version, keys: keys, expires: r.h.associationEnd()}
 	return nil
 }
 
@@ -342,7 +342,7 @@ func (r *registration) accept(m *sipmessage.Message) error {
 		}
 		instance, _ := a.Param("+sip.instance")
 		if gruu, ok := a.Param("gruu"); ok && strings.Contains(strings.ToLower(instance), uuid) {
-			r.gruu = gruu
+			r.gruu = strings.Clone(gruu)
 		}
 	}
 	if r.gruu == "" {

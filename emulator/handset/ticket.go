@@ -142,11 +142,7 @@ func readTicketFault(answer webAnswer) (refused bool, failure *Failure) {
 	if answer.Status == 401 {
 		return false, fail(devicestate.StageTicket, "pin-not-offered", answer.peer, "the PIN port asks for HTTP authentication", nil)
 	}
-	doc, err := soap.Parse(answer.Body)
-	if err != nil {
-		return false, nil
-	}
-	fault, ok := soap.ParseFault(doc)
+	fault, ok := answer.fault()
 	if !ok || fault.ErrorID == 0 {
 		return false, nil
 	}

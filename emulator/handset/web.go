@@ -47,6 +47,18 @@ type webAnswer struct {
 	peer string
 }
 
+// fault reads the SOAP fault of an answer that is no 200.
+func (a webAnswer) fault() (soap.Fault, bool) {
+	if a.Status == 200 {
+		return soap.Fault{}, false
+	}
+	doc, err := soap.Parse(a.Body)
+	if err != nil {
+		return soap.Fault{}, false
+	}
+	return soap.ParseFault(doc)
+}
+
 // exchange sends the request on the kept connection or a new one and reads the answer.
 func (h *Handset) exchange(ctx context.Context, r webRequest) (webAnswer, *Failure) {
 	target, err := url.Parse(r.url)

@@ -59,9 +59,9 @@ func failureOf(ctx context.Context, out handset.Outcome, runErr error) (devicest
 	case errors.As(runErr, &refusal) && out.Failure != nil:
 		return out.Failure.Code, out.Failure.Detail() + " (this version does not recover from it)"
 	case runErr != nil:
-		return "lpe.internal", runErr.Error()
+		return devicestate.CodeInternal, runErr.Error()
 	case errors.Is(ctx.Err(), context.Canceled):
-		return "boot.interrupted", "interrupted in state " + string(out.Waiting)
+		return devicestate.CodeInterrupted, "interrupted in state " + string(out.Waiting)
 	case out.Failure != nil:
 		return out.Failure.Code, out.Failure.Detail()
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // readBufferSize is what sipgo holds for each connection, in bytes; its default of 32 KiB is most of an idle handset.
-const readBufferSize = 4096
+const readBufferSize = 1024
 
 // sipgo keeps these for the whole process.
 func init() {

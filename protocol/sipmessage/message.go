@@ -43,7 +43,13 @@ var compact = map[string]string{
 	"k": "supported", "o": "event", "u": "allow-events", "e": "content-encoding", "s": "subject",
 }
 
-func sameName(a, b string) bool { return strings.EqualFold(a, b) || long(a) == long(b) }
+// sameName compares names in any case; a compact form, one letter, is the same as its long form.
+func sameName(a, b string) bool {
+	if len(a) > 1 && len(b) > 1 {
+		return len(a) == len(b) && strings.EqualFold(a, b)
+	}
+	return long(a) == long(b)
+}
 
 func long(name string) string {
 	name = strings.ToLower(name)
@@ -113,6 +119,9 @@ func (m *Message) Append(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(line) > MaxHeaderLine {
+		return nil, tooLongStart(len(line))
+	}
 	b = append(append(b, line...), "\r\n"...)
 	for _, h := range m.Headers {
 		if err := h.check(); err != nil {
@@ -125,6 +134,10 @@ func (m *Message) Append(b []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b)-start, MaxSize)
 	}
 	return b, nil
+}
+
+func tooLongStart(n int) error {
+	return fmt.Errorf("%w: the start line has %d bytes, at most %d", ErrTooLarge, n, MaxHeaderLine)
 }
 
 func (m *Message) startLine() (string, error) {
@@ -232,7 +245,7 @@ func (m *Message) checkLength() error {
 
 func (m *Message) parseStart(line string) error {
 	if len(line) > MaxHeaderLine {
-		return fmt.Errorf("%w: the start line has %d bytes, at most %d", ErrTooLarge, len(line), MaxHeaderLine)
+		return tooLongStart(len(line))
 	}
 	if rest, ok := strings.CutPrefix(line, version+" "); ok {
 		code, reason, ok := strings.Cut(rest, " ")

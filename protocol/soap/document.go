@@ -1,11 +1,9 @@
 package soap
 
 import (
-	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -29,9 +27,6 @@ func Parse(b []byte) (*etree.Document, error) {
 	if len(b) > MaxSize {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxSize)
 	}
-	if err := checkDepth(b); err != nil {
-		return nil, err
-	}
 	doc := etree.NewDocument()
 	doc.ReadSettings.PreserveCData = false
 	if err := doc.ReadFromBytes(b); err != nil {
@@ -40,30 +35,34 @@ func Parse(b []byte) (*etree.Document, error) {
 	if doc.Root() == nil {
 		return nil, fmt.Errorf("%w: no root element", ErrMalformed)
 	}
+	if err := checkTree(doc); err != nil {
+		return nil, err
+	}
 	return doc, nil
 }
 
-func checkDepth(b []byte) error {
-	decoder := xml.NewDecoder(bytes.NewReader(b))
-	for depth := 0; ; {
-		token, err := decoder.RawToken()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrMalformed, err)
-		}
-		switch token.(type) {
-		case xml.StartElement:
-			if depth++; depth > MaxDepth {
-				return fmt.Errorf("%w: more than %d levels", ErrTooDeep, MaxDepth)
-			}
-		case xml.EndElement:
-			depth--
-		case xml.Directive:
+// checkTree holds the depth and refuses a document type declaration; the document is in memory, so the bound on its
+// size bounds the walk.
+func checkTree(doc *etree.Document) error {
+	for _, token := range doc.Child {
+		if _, ok := token.(*etree.Directive); ok {
 			return fmt.Errorf("%w: a document type declaration", ErrMalformed)
 		}
 	}
+	if deeper(&doc.Element, MaxDepth+1) {
+		return fmt.Errorf("%w: more than %d levels", ErrTooDeep, MaxDepth)
+	}
+	return nil
+}
+
+// deeper reports whether e has elements on that many levels below it.
+func deeper(e *etree.Element, levels int) bool {
+	for _, child := range e.Child {
+		if child, ok := child.(*etree.Element); ok && (levels == 1 || deeper(child, levels-1)) {
+			return true
+		}
+	}
+	return false
 }
 
 // Find returns the first element with that local name, depth first, root included.

@@ -48,7 +48,9 @@ func TestParameterOrders(t *testing.T) {
 		},
 		{
 			"REGISTER #4", tlsdsk.AuthorizationSigned,
-			with(func(q *tlsdsk.Params) { q.Opaque, q.CRand, q.CNum, q.Response = "4749F770", "27597cf5", "1", "11c0e4b4" }),
+			with(func(q *tlsdsk.Params) {
+				q.Opaque, q.CRand, q.CNum, q.Response = "4749F770", "27597cf5", "1", "11c0e4b4"
+			}),
 			`TLS-DSK qop="auth", opaque="4749F770", realm="SIP Communications Service", targetname="fe01.lab.test", version=4, crand="27597cf5", cnum="1", response="11c0e4b4"`,
 		},
 		{
@@ -182,8 +184,14 @@ func FuzzParseParams(f *testing.F) {
 			t.Fatalf("%q was read, %q is not: %v", value, again, err)
 		}
 		for _, pair := range [][2]string{
-			{p.QOP, q.QOP}, {p.Opaque, q.Opaque}, {p.Realm, q.Realm}, {p.TargetName, q.TargetName},
-			{p.GSSAPIData, q.GSSAPIData}, {p.CRand, q.CRand}, {p.CNum, q.CNum}, {p.Response, q.Response},
+			{p.QOP, q.QOP},
+			{p.Opaque, q.Opaque},
+			{p.Realm, q.Realm},
+			{p.TargetName, q.TargetName},
+			{p.GSSAPIData, q.GSSAPIData},
+			{p.CRand, q.CRand},
+			{p.CNum, q.CNum},
+			{p.Response, q.Response},
 		} {
 			if pair[0] != pair[1] && !strings.Contains(pair[0], `"`) {
 				t.Fatalf("%q: %q became %q", value, pair[0], pair[1])

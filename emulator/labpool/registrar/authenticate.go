@@ -18,11 +18,9 @@ import (
 type identity struct {
 	aor      string // URI of From, sip:user@domain
 	epid     string
-	instance string // UUID of +sip.instance, lower case, "" if there is none
+	instance string // +sip.instance in lower case, <urn:uuid:…>, "" if there is none
 	gruu     string // Contact with opaque=user:epid:, "" if it is none
 }
-
-const urnUUID = "<urn:uuid:"
 
 // identify reads the endpoint identifiers of a request ([MS-SIPAE] 3.3.5.2).
 func identify(m *sipmessage.Message) (identity, error) {
@@ -39,11 +37,7 @@ func identify(m *sipmessage.Message) (identity, error) {
 		return id, err
 	}
 	if value, ok := contact.Param("+sip.instance"); ok {
-		text, found := strings.CutPrefix(strings.ToLower(value), urnUUID)
-		if !found {
-			text = value // whatever it is, it is not the endpoint's
-		}
-		id.instance = strings.TrimSuffix(text, ">")
+		id.instance = strings.ToLower(value)
 	}
 	if strings.Contains(contact.URI, ";opaque=user:epid:") {
 		id.gruu = contact.URI
@@ -64,9 +58,9 @@ func (id identity) check() *refusal {
 	case len(id.epid) > maxEpid:
 		return checkEpidLength.refuse("epid of %d bytes, at most %d", len(id.epid), maxEpid)
 	}
-	uuid := sipmessage.FormatUUID(sipmessage.InstanceUUID(id.epid))
-	if id.instance != "" && id.instance != uuid {
-		return checkInstance.refuse("+sip.instance %.60q, epid %s gives %s", id.instance, id.epid, uuid)
+	instance := "<urn:uuid:" + sipmessage.FormatUUID(sipmessage.InstanceUUID(id.epid)) + ">"
+	if id.instance != "" && id.instance != instance {
+		return checkInstance.refuse("+sip.instance %.60q, epid %s gives %s", id.instance, id.epid, instance)
 	}
 	if id.gruu != "" && id.gruu != sipmessage.GRUU(id.aor, id.epid) {
 		return checkGRUU.refuse("Contact %.120q is not the GRUU of epid %s", id.gruu, id.epid)
