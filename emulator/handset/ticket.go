@@ -156,8 +156,14 @@ func readTicketFault(answer webAnswer) (refused bool, failure *Failure) {
 func refusalKind(f soap.Fault) string {
 	reason := strings.ToLower(f.Reason)
 	for _, k := range []struct{ word, kind string }{
-		{"lock", "locked"}, {"expired", "expired"}, {"must change", "expired"}, {"disabled", "disabled"},
-		{"sip enabled", "disabled"}, {"not set", "pin-unset"}, {"not been set", "pin-unset"}, {"no pin", "pin-unset"},
+		{"lock", "locked"},
+		{"expired", "expired"},
+		{"must change", "expired"},
+		{"disabled", "disabled"},
+		{"sip enabled", "disabled"},
+		{"not set", "pin-unset"},
+		{"not been set", "pin-unset"},
+		{"no pin", "pin-unset"},
 	} {
 		if strings.Contains(reason, k.word) {
 			return k.kind

@@ -489,4 +489,3 @@ func TestChecksHaveSources(t *testing.T) {
 		seen[name] = true
 	}
 }
-

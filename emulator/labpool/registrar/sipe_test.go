@@ -137,8 +137,12 @@ func (s *sipe) other(method string, contentType, body string, extra ...sipmessag
 // subscribe is a SUBSCRIBE as sipe writes it, unsigned. Provisioning is one-shot.
 func (s *sipe) subscribe(event, accept, body string, extra ...sipmessage.Header) *sipmessage.Message {
 	h := []sipmessage.Header{
-		{Name: "Event", Value: event}, {Name: "Accept", Value: accept}, {Name: "Supported", Value: "com.microsoft.autoextend"},
-		{Name: "Supported", Value: "ms-benotify"}, {Name: "Proxy-Require", Value: "ms-benotify"}, {Name: "Supported", Value: "ms-piggyback-first-notify"},
+		{Name: "Event", Value: event},
+		{Name: "Accept", Value: accept},
+		{Name: "Supported", Value: "com.microsoft.autoextend"},
+		{Name: "Supported", Value: "ms-benotify"},
+		{Name: "Proxy-Require", Value: "ms-benotify"},
+		{Name: "Supported", Value: "ms-piggyback-first-notify"},
 	}
 	contentType := ""
 	if body != "" {
