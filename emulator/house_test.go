@@ -50,6 +50,7 @@ var permits = []permit{
 	{"emulator/handset", "emulator/timeline", "what the handset did and saw"},
 	{"emulator/handset", "emulator/ethernet", "its station on the cable"},
 	{"emulator/handset", "emulator/sipstack", "its SIP connection"},
+	{"emulator/handset", "emulator/wholefile", "its flash file"},
 	{"emulator/handset", "github.com/insomniacslk/dhcp/dhcpv4", "the types that protocol/dhcpoption encodes and parses"},
 	{"emulator/handset", "golang.org/x/net/dns/dnsmessage", "its resolver"},
 	{"emulator/handset", "github.com/beevik/ntp", "its time client"},
@@ -59,6 +60,7 @@ var permits = []permit{
 	{"emulator/labpool/...", "emulator/timeline", "what the pool did and saw"},
 	{"emulator/labpool/...", "emulator/ethernet", "its stations on the cable"},
 	{"emulator/labpool/...", "emulator/labpool/...", "the pool is made of its services"},
+	{"emulator/labpool/authority", "emulator/wholefile", "keys and published certificates survive a restart"},
 	{"emulator/labpool/dhcpserver", "github.com/insomniacslk/dhcp/...", "the types that protocol/dhcpoption encodes and parses, and domain names"},
 	{"emulator/labpool/nameserver", "golang.org/x/net/dns/dnsmessage", "DNS messages"},
 	{"emulator/labpool/webservices", "github.com/beevik/etree", "the trees that protocol/soap parses"},
@@ -71,6 +73,7 @@ var permits = []permit{
 	{"emulator/report", "devicestate", "results name states and codes"},
 	{"emulator/report", "configs", "glass texts with provenance"},
 	{"emulator/report", "github.com/goccy/go-yaml", "diagnoses.yaml"},
+	{"emulator/report", "go.uber.org/zap/...", "the diary of commands that run long"},
 
 	{"emulator/rig", "devicestate", "it puts a run together"},
 	{"emulator/rig", "configs", "it puts a run together"},

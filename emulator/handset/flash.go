@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/wholefile"
 )
 
 // FlashStore keeps a handset's flash.
@@ -38,17 +38,10 @@ type FlashDir string
 func (d FlashDir) Load() (devicestate.Flash, error) {
 	var f devicestate.Flash
 	path := filepath.Join(string(d), flashName)
-	info, err := os.Stat(path)
+	text, err := wholefile.Read(path, maxFlashSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil
 	}
-	if err != nil {
-		return f, err
-	}
-	if info.Size() > maxFlashSize {
-		return f, fmt.Errorf("%s: %d bytes, more than %d", path, info.Size(), maxFlashSize)
-	}
-	text, err := os.ReadFile(path)
 	if err != nil {
 		return f, err
 	}
@@ -61,26 +54,11 @@ func (d FlashDir) Load() (devicestate.Flash, error) {
 	return f, nil
 }
 
-// Save writes a new file beside the old one, flushes it and renames it over.
+// Save replaces the file.
 func (d FlashDir) Save(f devicestate.Flash) error {
 	text, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(string(d), 0o700); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(string(d), flashName+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(text)
-	err = errors.Join(err, file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), filepath.Join(string(d), flashName))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	return nil
+	return wholefile.Write(filepath.Join(string(d), flashName), text)
 }

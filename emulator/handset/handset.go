@@ -350,11 +350,25 @@ func (h *Handset) outcome() Outcome {
 		out.Certificate = cert
 	}
 	out.Visits = append([]Visit(nil), h.out.Visits...)
-	if n := len(out.Visits); n > 0 && out.Visits[n-1].Duration == 0 {
-		out.Visits[n-1].Duration = time.Since(out.Visits[n-1].Entered)
+	if n := len(out.Visits); n > 0 {
+		closeLast(&out.Visits[n-1])
 	}
 	out.Warnings = append([]Warning(nil), h.out.Warnings...)
 	return out
+}
+
+// closeLast ends a visit that still lasts. Being Ready is the aim; in any other state something was missing.
+func closeLast(v *Visit) {
+	if v.Duration == 0 {
+		v.Duration = time.Since(v.Entered)
+	}
+	switch {
+	case v.Outcome != "":
+	case v.State == devicestate.Ready:
+		v.Outcome = "ok"
+	default:
+		v.Outcome = "failed"
+	}
 }
 
 // Shutdown signs the endpoint off properly, bounded by ctx, and gives up the connections. The station stays.

@@ -36,6 +36,9 @@ type Config struct {
 	// DialledNumber is the user whom the faults of the directory strike.
 	DialledNumber string
 
+	// State is the file that keeps the lab's authority and published certificates, "" means that they end with the pool.
+	State string
+
 	NewKey func(bits int) (*rsa.PrivateKey, error) // nil: a new key each time
 	KeyLog io.Writer                               // nil: nobody can decrypt
 	Now    func() time.Time                        // nil: time.Now

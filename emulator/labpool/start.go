@@ -41,7 +41,9 @@ func (p *Pool) start() error {
 		return fmt.Errorf("directory: %w", err)
 	}
 	lab := p.cfg.Lab
-	p.Authority, err = authority.New(authority.Config{PKI: lab.PKI, Name: lab.Name, Now: p.cfg.Now, Keys: authority.KeySource(p.cfg.NewKey)})
+	p.Authority, err = authority.New(authority.Config{
+		PKI: lab.PKI, Name: lab.Name, Now: p.cfg.Now, Keys: authority.KeySource(p.cfg.NewKey), State: p.cfg.State,
+	})
 	if err != nil {
 		return fmt.Errorf("authority: %w", err)
 	}

@@ -25,6 +25,7 @@ const signOffTime = 3 * time.Second
 // Options say what a run is made of. The zero value of a field means its default.
 type Options struct {
 	Lab         *configs.Lab
+	LabState    string // file that keeps the lab's authority, so that a later run's handset is still known; "" means none
 	Profile     *configs.Profile
 	MAC         net.HardwareAddr
 	Flash       handset.FlashStore
@@ -90,7 +91,8 @@ func (r *Run) assemble() error {
 	}
 	keyLog := r.keyLog()
 	pool, err := labpool.Start(labpool.Config{
-		Lab: o.Lab, Cable: r.cable, Faults: o.Faults, DialledNumber: o.Credentials.Number, NewKey: o.PoolKey, KeyLog: keyLog,
+		Lab: o.Lab, Cable: r.cable, Faults: o.Faults, DialledNumber: o.Credentials.Number, State: o.LabState,
+		NewKey: o.PoolKey, KeyLog: keyLog,
 	})
 	if err != nil {
 		return fmt.Errorf("lab %s: %w", o.Lab.Name, err)

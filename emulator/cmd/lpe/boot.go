@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -60,9 +61,9 @@ func bootCommand(sys system) *cobra.Command {
 	flags.Uint16Var(&f.registrarPort, "registrar-port", 5061, "port of the registrar, with --target-fqdn")
 	flags.StringVar(&f.profile, "profile", rig.DefaultProfile, "model and firmware, see 'lpe profile list'")
 	flags.StringVar(&f.mac, "mac", "", "MAC address (default: the model's OUI and three bytes derived from profile and user)")
-	flags.StringVar(&f.flash, "flash", "", "directory of the handset's flash; with it the next boot is warm")
+	flags.StringVar(&f.flash, "flash", "", "directory of the handset's flash, and of the lab's certificates; with it the next boot is warm")
 	flags.DurationVar(&f.timeout, "timeout", 45*time.Second, "end the boot after this time")
-	flags.BoolVar(&f.stay, "stay", false, "stay signed in until interrupted")
+	flags.BoolVar(&f.stay, "stay", false, "stay signed in until interrupted, and keep a diary on standard error")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print each message and decision on standard error")
 	flags.StringVarP(&f.output, "output", "o", "list", "list or json")
 	flags.StringSliceVar(&f.faults, "fault", nil, "faults of the lab, STAGE=KIND[:PARAM][,…], see --list-faults")
@@ -119,6 +120,8 @@ func (f bootFlags) options(sys system) (o rig.Options, err error) {
 	}
 	if f.flash != "" {
 		o.Flash = handset.FlashDir(f.flash)
+		name := strings.TrimSuffix(filepath.Base(f.lab), filepath.Ext(f.lab))
+		o.LabState = filepath.Join(f.flash, "lab-"+name+".json")
 	}
 	if o.Credentials, err = f.credentials(sys); err != nil {
 		return o, err
@@ -163,22 +166,29 @@ func boot(ctx context.Context, sys system, f bootFlags, o rig.Options) error {
 		return usage("%w", err)
 	}
 	result := run.Boot(ctx)
-	if f.stay && result.Result == report.Success {
-		result = run.Stay(ctx)
+	report.WriteLast(sys.err, result)
+	written := f.write(sys, result)
+	if f.stay && result.Result == report.Success && written == nil {
+		run.Timeline.Observe(report.Diary(report.NewDiary(sys.err)))
+		if result = run.Stay(ctx); result.Result != report.Success {
+			written = f.write(sys, result)
+		}
 	}
-	closing := run.Close()
-	write := report.WriteList
-	if f.output == "json" {
-		write = report.WriteJSON
-	}
-	if err := errors.Join(write(sys.out, result), closing); err != nil {
+	if err := errors.Join(written, run.Close()); err != nil {
 		return lacking(err)
 	}
 	switch {
-	case ctx.Err() != nil && !(f.stay && result.Result == report.Success):
+	case result.Result == report.Success && (f.stay || ctx.Err() == nil):
+		return nil
+	case ctx.Err() != nil:
 		return &exitError{code: exitInterrupted, err: errors.New("interrupted")}
-	case result.Result != report.Success:
-		return &exitError{code: exitFailed, err: errors.New(result.Code), silent: true}
 	}
-	return nil
+	return &exitError{code: exitFailed, err: errors.New(result.Code), silent: true}
+}
+
+func (f bootFlags) write(sys system, result report.Result) error {
+	if f.output == "json" {
+		return report.WriteJSON(sys.out, result)
+	}
+	return report.WriteList(sys.out, result)
 }

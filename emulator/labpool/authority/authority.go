@@ -3,7 +3,6 @@
 package authority
 
 import (
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -11,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"fmt"
 	"math/big"
+	"sync"
 	"time"
 
 	"github.com/phone-edition/lpe/configs"
@@ -25,6 +25,8 @@ type Config struct {
 	Name string           // in the names of root and intermediate, such as litware
 	Now  func() time.Time // the pool's clock, nil: time.Now
 	Keys KeySource        // nil: a new key each time
+	// State is a file of mode 0600 that keeps keys and published certificates; "" means that they end with the process.
+	State string
 }
 
 const (
@@ -40,7 +42,7 @@ const (
 // issuer is a certificate authority.
 type issuer struct {
 	certificate *x509.Certificate
-	key         crypto.Signer
+	key         *rsa.PrivateKey
 }
 
 // Authority issues the lab's certificates. Its methods may be called from several goroutines.
@@ -54,6 +56,7 @@ type Authority struct {
 	client  issuer
 
 	published store
+	saving    sync.Mutex
 }
 
 // New makes the authorities of a lab.
@@ -65,13 +68,14 @@ func New(cfg Config) (*Authority, error) {
 		cfg.Keys = func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) }
 	}
 	a := &Authority{cfg: cfg}
-	if err := a.make(); err != nil {
+	if err := a.open(); err != nil {
 		return nil, fmt.Errorf("lab authority %s: %w", cfg.Name, err)
 	}
 	return a, nil
 }
 
-func (a *Authority) make() error {
+// open restores what the state file holds, else makes new authorities and saves them.
+func (a *Authority) open() error {
 	switch a.cfg.PKI.Signature {
 	case "sha1":
 		a.signature = x509.SHA1WithRSA
@@ -80,6 +84,25 @@ func (a *Authority) make() error {
 	default:
 		return fmt.Errorf("signature %q, sha1 or sha256 expected", a.cfg.PKI.Signature)
 	}
+	restored, err := a.restore()
+	if err != nil {
+		return err
+	}
+	if !restored {
+		if err := a.make(); err != nil {
+			return err
+		}
+	}
+	if a.cfg.PKI.Intermediate {
+		a.between = []*x509.Certificate{a.signer.certificate}
+	}
+	if restored {
+		return nil
+	}
+	return a.save()
+}
+
+func (a *Authority) make() error {
 	var err error
 	if a.root, err = a.authority(a.cfg.Name+" Root CA", a.cfg.PKI.KeyBits, nil); err != nil {
 		return err
@@ -89,7 +112,6 @@ func (a *Authority) make() error {
 		if a.signer, err = a.authority(a.cfg.Name+" Issuing CA", a.cfg.PKI.KeyBits, &a.root); err != nil {
 			return err
 		}
-		a.between = []*x509.Certificate{a.signer.certificate}
 	}
 	a.client, err = a.authority(clientCAName, clientKeyBits, nil)
 	return err

@@ -69,15 +69,21 @@ type store struct {
 // Publish stores the DER certificate of a user's device, in place of an older one. Registrars compare with this copy
 // ([MS-OCAUTHWS], GetAndPublishCert).
 func (a *Authority) Publish(sip, deviceID string, der []byte) error {
+	if err := a.published.add(sip, deviceID, der); err != nil {
+		return fmt.Errorf("publishing for %s: %w", sip, err)
+	}
+	return a.save()
+}
+
+func (s *store) add(sip, deviceID string, der []byte) error {
 	certificate, err := x509.ParseCertificate(der)
 	if err != nil {
-		return fmt.Errorf("publishing for %s: %w", sip, err)
+		return err
 	}
 	sip, deviceID = userKey(sip), deviceKey(deviceID)
 	if deviceID == "" {
-		return errors.New("publishing for " + sip + ": no device")
+		return errors.New("no device")
 	}
-	s := &a.published
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byUser == nil {
@@ -104,9 +110,13 @@ func (a *Authority) Published(sip, deviceID string) (*x509.Certificate, bool) {
 
 // Revoke removes a user's published certificates, of one device or, with an empty deviceID, of all of them, as
 // Revoke-CsClientCertificate does. It returns how many there were.
-func (a *Authority) Revoke(sip, deviceID string) int {
+func (a *Authority) Revoke(sip, deviceID string) (int, error) {
+	n := a.published.remove(sip, deviceID)
+	return n, a.save()
+}
+
+func (s *store) remove(sip, deviceID string) int {
 	sip, device := userKey(sip), deviceKey(deviceID)
-	s := &a.published
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := len(s.byUser[sip])

@@ -1,0 +1,132 @@
+package authority_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/labpool/authority"
+)
+
+const (
+	user   = "sip:kenmyer@litwareinc.com"
+	device = "0b0e0a9e-6cb0-594f-a8b3-4b55f358cbc1"
+)
+
+func open(t *testing.T, path string, pki configs.PKI) *authority.Authority {
+	t.Helper()
+	a, err := authority.New(authority.Config{PKI: pki, Name: "litware", State: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// enrol publishes a certificate for the device of user.
+func enrol(t *testing.T, a *authority.Authority) []byte {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, err := x509.ParseCertificateRequest(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := a.IssueClient(csr, "kenmyer@litwareinc.com", user, device, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Publish(user, device, certificate); err != nil {
+		t.Fatal(err)
+	}
+	return certificate
+}
+
+func TestStateSurvivesARestart(t *testing.T) {
+	for name, pki := range map[string]configs.PKI{
+		"root alone":   {Signature: "sha256", KeyBits: 2048},
+		"intermediate": {Signature: "sha1", KeyBits: 2048, Intermediate: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "lab.json")
+			first := open(t, path, pki)
+			certificate := enrol(t, first)
+
+			second := open(t, path, pki)
+			got, ok := second.Published(user, strings.ToUpper(device))
+			if !ok || string(got.Raw) != string(certificate) {
+				t.Error("the published certificate is another one after a restart")
+			}
+			if !second.ClientRoot().Equal(first.ClientRoot()) {
+				t.Error("another client authority after a restart")
+			}
+			server, err := second.Server([]string{"fe.litwareinc.com"}, authority.ServerOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			roots, between := x509.NewCertPool(), x509.NewCertPool()
+			chain := first.Chains()[0]
+			roots.AddCert(chain[len(chain)-1])
+			for _, c := range chain[:len(chain)-1] {
+				between.AddCert(c)
+			}
+			if pki.Signature == "sha256" { // crypto/x509 takes no other chain
+				if _, err := server.Leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between}); err != nil {
+					t.Errorf("a new server certificate, with the chain of before: %v", err)
+				}
+			} else if !bytes.Equal(server.Certificate[1], chain[0].Raw) {
+				t.Error("a new server certificate comes with another intermediate than before")
+			}
+
+			if n, err := second.Revoke(user, device); n != 1 || err != nil {
+				t.Errorf("revoked %d, %v", n, err)
+			}
+			if _, ok := open(t, path, pki).Published(user, device); ok {
+				t.Error("a revoked certificate is published again after a restart")
+			}
+		})
+	}
+}
+
+func TestBadState(t *testing.T) {
+	pki := configs.PKI{Signature: "sha256", KeyBits: 2048}
+	path := filepath.Join(t.TempDir(), "lab.json")
+	open(t, path, pki)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, text, want string
+		pki              configs.PKI
+	}{
+		{"cut short", string(good[:len(good)/2]), "damaged", pki},
+		{"another version", strings.Replace(string(good), `"version":1`, `"version":2`, 1), "version 2", pki},
+		{"another PKI", string(good), "remove the file", configs.PKI{Signature: "sha1", KeyBits: 2048}},
+		{"no keys", `{"version":1,"pki":{"signature":"sha256","intermediate":false,"key_bits":2048}}`, "damaged", pki},
+		{"too large", strings.Repeat(" ", 4<<20+1), "at most", pki},
+	} {
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := authority.New(authority.Config{PKI: c.pki, Name: "litware", State: path})
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "lab.json") {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if after, err := os.ReadFile(path); err != nil || string(after) != c.text {
+			t.Errorf("%s: the file was changed", c.name)
+		}
+	}
+}

@@ -1,0 +1,42 @@
+// Package wholefile reads and writes files that hold secrets: mode 0600, bounded, written whole or not at all.
+package wholefile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Read returns the content of a file of at most limit bytes. An absent file is an error that wraps fs.ErrNotExist.
+func Read(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("%s: %d bytes, at most %d", path, info.Size(), limit)
+	}
+	return os.ReadFile(path)
+}
+
+// Write replaces a file: a new one of mode 0600 beside the old one, flushed and renamed over it. Its directory is made
+// with mode 0700 if it does not exist.
+func Write(path string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package wholefile_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/phone-edition/lpe/emulator/wholefile"
+)
+
+func TestWriteAndRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new", "file")
+	if _, err := wholefile.Read(path, 10); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("absent file: %v", err)
+	}
+	for _, text := range []string{"old", "0123456789"} {
+		if err := wholefile.Write(path, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := wholefile.Read(path, 10)
+		if err != nil || string(got) != text {
+			t.Errorf("read %q, %v", got, err)
+		}
+	}
+	if _, err := wholefile.Read(path, 9); err == nil {
+		t.Error("a file of one byte more than the limit was read")
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode != 0o600 {
+		t.Errorf("mode %04o", mode)
+	}
+}
+
+// A write that fails leaves the old file and nothing else.
+func TestFailedWriteLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(path, "inside"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := wholefile.Write(path, []byte("text")); err == nil {
+		t.Fatal("a directory was replaced by a file")
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("%v, %v", entries, err)
+	}
+}
