@@ -53,7 +53,10 @@ func (t *tapped) Read(b []byte) (int, error) {
 		n, err = 0, fmt.Errorf("%w: nothing but zero bytes", sipmessage.ErrMalformed) // sipgo would drop them
 		c.end(err)
 	}
-	if err != nil {
+	switch {
+	case n > 0:
+		err = nil // TLS tells the end with the last bytes; these are a message yet, and the next read fails again
+	case err != nil:
 		c.end(fmt.Errorf("%w: %w", ErrEnded, err))
 	}
 	c.raw = append(c.raw, b[:n]...)

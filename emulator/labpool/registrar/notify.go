@@ -68,28 +68,39 @@ func (c *connection) deregister(ctx context.Context, one *endpoint, event Event)
 
 // ask sends a request in the connection's goroutine and waits for a 200.
 func (c *connection) ask(ctx context.Context, send func(chan<- int) (id string, err error)) error {
+	status, err := c.await(ctx, send)
+	if err == nil && status != 200 {
+		return fmt.Errorf("answered %d", status)
+	}
+	return err
+}
+
+// await sends a request in the connection's goroutine and waits for its final answer.
+func (c *connection) await(ctx context.Context, send func(chan<- int) (id string, err error)) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	waiting := make(chan int, 1)
 	var id string
 	var sent error
 	if err := c.do(ctx, func() { id, sent = send(waiting) }); err != nil {
-		return err
+		return 0, err
 	}
 	if sent != nil {
-		return sent
+		return 0, sent
 	}
 	select {
 	case status := <-waiting:
-		if status != 200 {
-			return fmt.Errorf("answered %d", status)
-		}
-		return nil
+		return status, nil
 	case <-c.done:
-		return fmt.Errorf("%w: the connection ended", ErrNoAnswer)
+		select {
+		case status := <-waiting: // answered, then closed
+			return status, nil
+		default:
+		}
+		return 0, fmt.Errorf("%w: the connection ended", ErrNoAnswer)
 	case <-ctx.Done():
 		c.do(context.Background(), func() { delete(c.waiting, id) }) // fails only when the connection has ended
-		return fmt.Errorf("%w: %w", ErrNoAnswer, ctx.Err())
+		return 0, fmt.Errorf("%w: %w", ErrNoAnswer, ctx.Err())
 	}
 }
 
