@@ -15,6 +15,8 @@ type StateInfo struct {
 // Codes that belong to no state.
 const (
 	CodeInterrupted Code = "boot.interrupted" // the user ended the boot
+	CodeTimeout     Code = "boot.timeout"     // the boot's time was over in a state without a stage
+	CodeRefused     Code = "lpe.refused"      // something happened that this version does not take, see [Refusal]
 	CodeInternal    Code = "lpe.internal"     // a bug of this program
 )
 

@@ -21,7 +21,7 @@ func (h *Handset) timeSync(ctx context.Context) (devicestate.Event, *Failure) {
 			h.note("time source %s: %v", source, err)
 		}
 		for _, server := range servers {
-			response, err := ntp.QueryWithOptions(server, ntp.QueryOptions{Timeout: h.profile.TimeTimeout, Dialer: h.dialTime})
+			response, err := ntp.QueryWithOptions(server, ntp.QueryOptions{Timeout: h.profile.TimeTimeout, Dialer: h.dialTime(ctx)})
 			if err == nil {
 				err = response.Validate()
 			}
@@ -73,15 +73,33 @@ func (h *Handset) firstAddress(ctx context.Context, host string) ([]string, erro
 	return []string{addrs[0].String()}, nil
 }
 
-func (h *Handset) dialTime(_, remote string) (net.Conn, error) {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		host = remote
+// dialTime returns a dialer whose connections end with ctx.
+func (h *Handset) dialTime(ctx context.Context) func(_, remote string) (net.Conn, error) {
+	return func(_, remote string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(remote)
+		if err != nil {
+			host = remote
+		}
+		to, err := addrPort(host, ntpPort)
+		if err != nil {
+			return nil, err
+		}
+		h.sent("ntp", host, "client request")
+		conn, err := h.station.DialUDP(to)
+		if err != nil {
+			return nil, err
+		}
+		return boundConn{conn, context.AfterFunc(ctx, func() { conn.Close() })}, nil
 	}
-	to, err := addrPort(host, ntpPort)
-	if err != nil {
-		return nil, err
-	}
-	h.sent("ntp", host, "client request")
-	return h.station.DialUDP(to)
+}
+
+// boundConn is a connection that something else may close before.
+type boundConn struct {
+	net.Conn
+	unbind func() bool
+}
+
+func (c boundConn) Close() error {
+	c.unbind()
+	return c.Conn.Close()
 }

@@ -120,9 +120,7 @@ type memory struct {
 	sip         *registration
 	image       *offeredImage
 	noCarrier   bool
-	retried     bool
 	credentials Credentials
-	chainNeeded bool
 	chain       []*x509.Certificate
 	visited     map[devicestate.State]bool
 }

@@ -223,10 +223,8 @@ func (h *Handset) deregister(ctx context.Context) error {
 		return nil
 	}
 	r.signedOff = true
-	for _, d := range r.subscriptions {
-		if err := r.unsubscribe(ctx, d); err != nil {
-			return fmt.Errorf("un-SUBSCRIBE %s: %w", d.event, err)
-		}
+	if err := r.unsubscribeAll(ctx); err != nil {
+		h.note("signing off: %v", err)
 	}
 	r.subscriptions = nil
 	m := r.registerMessage("0")
@@ -237,6 +235,21 @@ func (h *Handset) deregister(ctx context.Context) error {
 	}
 	if answer.Status != 200 {
 		return fmt.Errorf("REGISTER with Expires 0: %w", &refusal{answer})
+	}
+	return nil
+}
+
+// unsubscribeAll takes half of the time that is left at most: the registration is to be ended in any case.
+func (r *registration) unsubscribeAll(ctx context.Context) error {
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+	}
+	for _, d := range r.subscriptions {
+		if err := r.unsubscribe(ctx, d); err != nil {
+			return fmt.Errorf("un-SUBSCRIBE %s: %w", d.event, err)
+		}
 	}
 	return nil
 }
@@ -262,6 +275,7 @@ func (r *registration) unsubscribe(ctx context.Context, d *subscription) error {
 // ready keeps the registration alive and takes what the pool sends (sip.md §5.4).
 func (h *Handset) ready(ctx context.Context) (devicestate.Event, *Failure) {
 	r := h.ram.sip
+	h.ram.key = nil // an idle handset holds no more than it needs
 	for {
 		if r.event != "" {
 			return r.takeEvent()

@@ -79,7 +79,11 @@ func (h *Handset) registerAt(ctx context.Context, c candidate, redirects int) *F
 		return failure
 	}
 	final, failure := r.authenticate(ctx)
-	if failure != nil {
+	switch {
+	case failure != nil && ctx.Err() != nil && r.sa != nil:
+		h.ram.sip = r // the pool may have registered the endpoint: it has to be signed off
+		return failure
+	case failure != nil:
 		r.close()
 		return failure
 	}
@@ -326,7 +330,7 @@ func (r *registration) accept(m *sipmessage.Message) error {
 	if text := m.Get("Expires"); text != "" {
 		seconds, err := strconv.ParseUint(text, 10, 31)
 		if err != nil || seconds == 0 {
-			return fmt.Errorf("Expires is %q", text)
+			return fmt.Errorf("its Expires is %q", text)
 		}
 		r.expires = time.Duration(seconds) * time.Second
 	}
@@ -338,7 +342,7 @@ func (r *registration) accept(m *sipmessage.Message) error {
 	for _, value := range m.Values("Contact") {
 		a, err := sipmessage.ParseAddress(value)
 		if err != nil {
-			return fmt.Errorf("Contact: %w", err)
+			return fmt.Errorf("its Contact: %w", err)
 		}
 		instance, _ := a.Param("+sip.instance")
 		if gruu, ok := a.Param("gruu"); ok && strings.Contains(strings.ToLower(instance), uuid) {

@@ -22,7 +22,9 @@ func diagnoses(t *testing.T) []report.Diagnosis {
 
 // wantedCodes are those of every state, and those that belong to none.
 func wantedCodes() map[devicestate.Code]bool {
-	codes := map[devicestate.Code]bool{devicestate.CodeInterrupted: true, devicestate.CodeInternal: true}
+	codes := map[devicestate.Code]bool{
+		devicestate.CodeInterrupted: true, devicestate.CodeTimeout: true, devicestate.CodeRefused: true, devicestate.CodeInternal: true,
+	}
 	for _, s := range devicestate.States() {
 		for _, code := range devicestate.Info(s).Codes {
 			codes[code] = true

@@ -42,13 +42,25 @@ func (r *Run) result(ctx context.Context, out handset.Outcome, runErr error) rep
 	}
 	code, seen := failureOf(ctx, out, runErr)
 	res.Code = string(code)
-	stage, _, _ := strings.Cut(res.Code, ".")
-	res.Stage = devicestate.Stage(stage)
+	res.Stage = stageOf(code, out)
 	res.Error, res.Diagnosis = report.Diagnose(code, seen)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) && !out.Reported {
 		res.Diagnosis += " " + goesOn(out)
 	}
 	return res
+}
+
+// stageOf is the code's stage; a code of no stage is met in the stage that the handset waits in.
+func stageOf(code devicestate.Code, out handset.Outcome) devicestate.Stage {
+	switch code {
+	case devicestate.CodeInterrupted, devicestate.CodeTimeout, devicestate.CodeRefused, devicestate.CodeInternal:
+		if out.Waiting == devicestate.Failed {
+			return out.Machine.From.Stage()
+		}
+		return out.Waiting.Stage()
+	}
+	stage, _, _ := strings.Cut(string(code), ".")
+	return devicestate.Stage(stage)
 }
 
 // failureOf names the code: what was reported, else the last failure seen in the state it waits in, else that state's
@@ -58,12 +70,16 @@ func failureOf(ctx context.Context, out handset.Outcome, runErr error) (devicest
 	switch {
 	case errors.As(runErr, &refusal) && out.Failure != nil:
 		return out.Failure.Code, out.Failure.Detail() + " (this version does not recover from it)"
+	case refusal != nil:
+		return devicestate.CodeRefused, refusal.Error()
 	case runErr != nil:
 		return devicestate.CodeInternal, runErr.Error()
 	case errors.Is(ctx.Err(), context.Canceled):
 		return devicestate.CodeInterrupted, "interrupted in state " + string(out.Waiting)
 	case out.Failure != nil:
 		return out.Failure.Code, out.Failure.Detail()
+	case out.Waiting.Stage() == "":
+		return devicestate.CodeTimeout, "the time was over in state " + string(out.Waiting)
 	}
 	return devicestate.NewCode(out.Waiting.Stage(), "timeout"), ""
 }

@@ -1,0 +1,226 @@
+package rig_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/labpool/registrar"
+	"github.com/phone-edition/lpe/emulator/report"
+	"github.com/phone-edition/lpe/emulator/rig"
+	"github.com/phone-edition/lpe/emulator/timeline"
+)
+
+const signOffLimit = 3 * time.Second
+
+// close closes the run and returns how long that took.
+func (x *signedIn) close() time.Duration {
+	x.t.Helper()
+	began := time.Now()
+	if err := x.run.Close(); err != nil {
+		x.t.Errorf("closing: %v", err)
+	}
+	return time.Since(began)
+}
+
+// TestInterruptWhenReady is Ctrl-C while the handset stays signed in.
+func TestInterruptWhenReady(t *testing.T) {
+	ready(t, nil, func(x *signedIn) {
+		x.wantSuccess(x.during(func() {}))
+		if took := x.close(); took > signOffLimit {
+			x.t.Errorf("took %v", took)
+		}
+		x.wantSignOff()
+		if got := x.registration(); got != registrar.SignedOff {
+			x.t.Errorf("the pool has the endpoint as %q", got)
+		}
+	})
+}
+
+// TestInterruptWhenThePoolIsGone is Ctrl-C while nobody answers any more.
+func TestInterruptWhenThePoolIsGone(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		lose func(*signedIn)
+	}{
+		{"no carrier at the front end", func(x *signedIn) { x.Cable.SetCarrier(x.Lab.FrontEnds[0].FQDN, false) }},
+		{"no carrier at the handset", func(x *signedIn) { x.Cable.SetCarrier("handset", false) }},
+		{"the front end knows the handset no more", func(x *signedIn) {
+			if err := x.registrar().DropAssociations(context.Background()); err != nil {
+				x.t.Error(err)
+			}
+		}},
+		{"the front end has closed the connection", func(x *signedIn) {
+			if err := x.registrar().Close(); err != nil {
+				x.t.Error(err)
+			}
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ready(t, nil, func(x *signedIn) {
+				test.lose(x)
+				if took := x.close(); took > signOffLimit {
+					x.t.Errorf("took %v\n%s", took, x.log())
+				}
+				if got := x.saw(timeline.Note, "signing off"); len(got) == 0 {
+					x.t.Errorf("nothing tells that signing off failed\n%s", x.log())
+				}
+			})
+		})
+	}
+}
+
+// TestSignOutWhenThePoolIsGone: the handset signs out all the same.
+func TestSignOutWhenThePoolIsGone(t *testing.T) {
+	ready(t, nil, func(x *signedIn) {
+		before := x.load()
+		x.Cable.SetCarrier(x.Lab.FrontEnds[0].FQDN, false)
+		began := time.Now()
+		x.run.Handset.Do(devicestate.SignOut)
+		x.until(devicestate.SignIn)
+		if took := time.Since(began); took > signOffLimit {
+			x.t.Errorf("took %v", took)
+		}
+		x.wantErased(before)
+		if got := x.saw(timeline.Sent, "REGISTER 5, Expires 0"); len(got) != 1 {
+			x.t.Errorf("the registration is to be ended even when ending a subscription was not answered\n%s", x.log())
+		}
+	})
+}
+
+// booting starts a boot in the background and calls f when it has been in state for a while.
+func booting(s *setting, state devicestate.State, f func(x *signedIn, cancel func())) (x *signedIn, result report.Result) {
+	s.t.Helper()
+	entered := make(chan struct{}, 1)
+	s.Observers = append(s.Observers, func(o timeline.Observation) {
+		if o.Kind == timeline.Transition && o.State == state {
+			select {
+			case entered <- struct{}{}:
+			default:
+			}
+		}
+	})
+	x = &signedIn{setting: s, run: s.start()}
+	x.run.Pool.Timeline.Observe(func(o timeline.Observation) {
+		x.poolMu.Lock()
+		defer x.poolMu.Unlock()
+		x.pool = append(x.pool, o)
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan report.Result)
+	go func() { ended <- x.run.Boot(ctx) }()
+	<-entered
+	time.Sleep(500 * time.Millisecond) // virtual
+	synctest.Wait()
+	cancelled := time.Now()
+	f(x, cancel)
+	result = <-ended
+	if took := time.Since(cancelled); ctx.Err() != nil && took > signOffLimit {
+		s.t.Errorf("the boot ended %v after the interruption", took)
+	}
+	return x, result
+}
+
+// TestInterruptInEachState is Ctrl-C while the handset waits there.
+func TestInterruptInEachState(t *testing.T) {
+	for _, test := range []struct {
+		fault      string
+		state      devicestate.State
+		registered bool
+	}{
+		{fault: "link=no-carrier", state: devicestate.LinkDetect},
+		{fault: "vlan=silent", state: devicestate.VlanDiscover},
+		{fault: "address=silent", state: devicestate.AddressAcquire},
+		{fault: "time=silent", state: devicestate.TimeSync},
+		{fault: "discovery=silent", state: devicestate.PoolDiscover},
+		{fault: "chain=timeout", state: devicestate.RootChain},
+		{fault: "ticket=timeout", state: devicestate.WebTicket},
+		{fault: "enroll=timeout", state: devicestate.Enroll},
+		{fault: "register=timeout", state: devicestate.Register},
+		{fault: "provision=timeout", state: devicestate.Provision, registered: true},
+	} {
+		t.Run(string(test.state), func(t *testing.T) {
+			virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+				s.Faults = []string{test.fault}
+				x, result := booting(s, test.state, func(_ *signedIn, cancel func()) { cancel() })
+				if result.Code != "boot.interrupted" || result.Stage != test.state.Stage() || result.State != test.state {
+					x.t.Errorf("code %q, stage %q, state %s\n%s", result.Code, result.Stage, result.State, x.log())
+				}
+				if took := x.close(); took > signOffLimit {
+					x.t.Errorf("took %v", took)
+				}
+				if got := x.poolSaw(timeline.Received, "signed off"); (len(got) == 1) != test.registered {
+					x.t.Errorf("the pool saw sign-offs %q\n%s", got, x.poolLog())
+				}
+			})
+		})
+	}
+}
+
+// TestInterruptWhileRegistering interrupts at the very REGISTER that the pool answers with 200.
+func TestInterruptWhileRegistering(t *testing.T) {
+	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		s.Observers = append(s.Observers, func(o timeline.Observation) {
+			if o.Kind == timeline.Sent && o.Text == "REGISTER 4" {
+				cancel()
+			}
+		})
+		run := s.start()
+		result := run.Boot(ctx)
+		if result.Code != "boot.interrupted" || result.Stage != devicestate.StageRegister {
+			s.t.Errorf("code %q, stage %q\n%s", result.Code, result.Stage, s.log())
+		}
+		if err := run.Close(); err != nil {
+			s.t.Error(err)
+		}
+		for _, r := range run.Pool.Registrars[0].Registrations() {
+			if r.State != registrar.SignedOff {
+				s.t.Errorf("the endpoint stays %s\n%s", r.State, s.log())
+			}
+		}
+		if got := s.saw(timeline.Sent, "REGISTER 5, Expires 0"); len(got) != 1 {
+			s.t.Errorf("no sign-off\n%s", s.log())
+		}
+	})
+}
+
+// TestFailureAfterRegistrationSignsOff: whatever ends a boot, an endpoint that was registered is signed off.
+func TestFailureAfterRegistrationSignsOff(t *testing.T) {
+	t.Run("timeout in Provision", func(t *testing.T) {
+		virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+			s.Faults, s.Timeout = []string{"provision=timeout"}, 5*time.Second
+			x, result := booting(s, devicestate.Provision, func(*signedIn, func()) {})
+			if result.Code != "provision.timeout" || result.Stage != devicestate.StageProvision {
+				x.t.Errorf("code %q, stage %q\n%s", result.Code, result.Stage, x.log())
+			}
+			if took := x.close(); took > signOffLimit {
+				x.t.Errorf("took %v", took)
+			}
+			if got := x.poolSaw(timeline.Received, "signed off"); len(got) != 1 {
+				x.t.Errorf("the pool saw sign-offs %q\n%s", got, x.poolLog())
+			}
+		})
+	})
+	t.Run("signed out in Provision", func(t *testing.T) {
+		virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+			s.Faults = []string{"provision=timeout"}
+			x, result := booting(s, devicestate.Provision, func(x *signedIn, _ func()) {
+				if err := x.registrar().Deregister(context.Background(), firstSIP, registrar.Rejected); err != nil {
+					x.t.Error(err)
+				}
+			})
+			if result.Code != "ready.signed-out" || result.State != devicestate.SignIn {
+				x.t.Errorf("code %q, state %s\n%s", result.Code, result.State, x.log())
+			}
+			x.close()
+			if got := x.poolSaw(timeline.Received, "signed off"); len(got) != 1 {
+				x.t.Errorf("the pool saw sign-offs %q\n%s", got, x.poolLog())
+			}
+		})
+	})
+}
