@@ -172,6 +172,7 @@ func (h *Handset) PowerOn() error {
 
 func (h *Handset) memory() devicestate.Memory {
 	m := h.flash.Memory()
+	m.Registrar = m.Registrar && h.cfg.Target.FQDN == "" // what the user names goes before what worked last
 	m.Credentials = !h.ram.credentials.PIN.IsZero()
 	return m
 }

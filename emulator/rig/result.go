@@ -45,7 +45,7 @@ func (r *Run) result(ctx context.Context, out handset.Outcome, runErr error) rep
 	res.Stage = stageOf(code, out)
 	res.Error, res.Diagnosis = report.Diagnose(code, seen)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) && !out.Reported {
-		res.Diagnosis += " " + goesOn(out)
+		res.Diagnosis = strings.TrimSpace(res.Diagnosis + " " + goesOn(out))
 	}
 	return res
 }
@@ -68,7 +68,7 @@ func stageOf(code devicestate.Code, out handset.Outcome) devicestate.Stage {
 func failureOf(ctx context.Context, out handset.Outcome, runErr error) (devicestate.Code, string) {
 	var refusal *devicestate.Refusal
 	switch {
-	case errors.As(runErr, &refusal) && out.Failure != nil:
+	case errors.As(runErr, &refusal) && refusal.Event == devicestate.ConnectionLost && out.Failure != nil:
 		return out.Failure.Code, out.Failure.Detail() + " (this version does not recover from it)"
 	case refusal != nil:
 		return devicestate.CodeRefused, refusal.Error()
@@ -98,6 +98,12 @@ func goesOn(out handset.Outcome) string {
 		return fmt.Sprintf("The handset waits %v for an answer to INFORM.", sum(p.InformTimeouts))
 	case devicestate.SignIn:
 		return "The handset waits for number and PIN, without end."
+	case devicestate.TimeSync:
+		return fmt.Sprintf("The handset waits %v for each time server, then goes on with the clock as it is.", p.TimeTimeout)
+	case devicestate.UpdateLookup, devicestate.UpdateCheck, devicestate.Updating, devicestate.Provision:
+		return fmt.Sprintf("The handset waits %v for each answer, then goes on without.", p.AnswerTimeout)
+	case devicestate.PoweredOff, devicestate.Rebooting, devicestate.Failed:
+		return ""
 	}
 	return fmt.Sprintf("The handset waits %v for each answer and tries once more after %v.", p.AnswerTimeout, p.RetryAfter)
 }

@@ -299,8 +299,11 @@ func (c *connection) challenge(m *sipmessage.Message, lines []sipmessage.Header,
 
 // challenges are the lines of a first challenge: the schemes that this registrar implements (sip.md §8.2).
 func (s *Server) challenges() []sipmessage.Header {
+	s.mu.Lock()
+	uri := s.cfg.STSURI
+	s.mu.Unlock()
 	return []sipmessage.Header{header("WWW-Authenticate", tlsdsk.FirstChallenge(tlsdsk.Params{
-		Realm: tlsdsk.Realm, TargetName: s.cfg.Host, Version: strconv.Itoa(dskVersion), STSURI: s.cfg.STSURI,
+		Realm: tlsdsk.Realm, TargetName: s.cfg.Host, Version: strconv.Itoa(dskVersion), STSURI: uri,
 	}))}
 }
 

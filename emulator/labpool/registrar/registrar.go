@@ -109,6 +109,13 @@ func (s *Server) Listen() error {
 	return nil
 }
 
+// SetSTSURI changes the URL of certificate provisioning that challenges name from now on, "" leaves it out of them.
+func (s *Server) SetSTSURI(url string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.STSURI = url
+}
+
 // Refuse closes the port, so that connecting is refused; the connections that there are stay.
 func (s *Server) Refuse() error {
 	s.mu.Lock()

@@ -1,0 +1,219 @@
+package rig_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/handset"
+	"github.com/phone-edition/lpe/emulator/report"
+	"github.com/phone-edition/lpe/emulator/rig"
+	"github.com/phone-edition/lpe/emulator/timeline"
+)
+
+// TestTimeout ends the boot while it waits. The code is that of the failure seen last there, else that of the stage.
+func TestTimeout(t *testing.T) {
+	for _, test := range []struct {
+		fault   string
+		timeout time.Duration
+		code    string
+		state   devicestate.State
+		goesOn  string // how long the hardware would
+	}{
+		{"link=no-carrier", 5 * time.Second, "link.no-carrier", devicestate.LinkDetect, "without end"},
+		{"link=silent", time.Second, "link.timeout", devicestate.LinkDetect, ""},
+		{"vlan=silent", 5 * time.Second, "vlan.timeout", devicestate.VlanDiscover, "12s"},
+		{"address=silent", 3 * time.Second, "address.timeout", devicestate.AddressAcquire, "2m4s"},
+		{"address=silent", 6 * time.Second, "address.no-offer", devicestate.AddressAcquire, "2m4s"},
+		{"address=nak", 3 * time.Second, "address.nak", devicestate.AddressAcquire, "2m4s"},
+		{"time=silent", 3 * time.Second, "time.timeout", devicestate.TimeSync, "4s"},
+		{"discovery=silent", 10 * time.Second, "discovery.timeout", devicestate.PoolDiscover, "30s"},
+		{"chain=timeout", 5 * time.Second, "chain.timeout", devicestate.RootChain, "8s"},
+		{"chain=reset", 5 * time.Second, "chain.reset", devicestate.RootChain, "10s"},
+		{"chain=http-500", 5 * time.Second, "chain.http-500", devicestate.RootChain, "10s"},
+		{"ticket=timeout", 5 * time.Second, "ticket.timeout", devicestate.WebTicket, "8s"},
+		{"ticket=refused", 5 * time.Second, "ticket.connection-refused", devicestate.WebTicket, "10s"},
+		{"enroll=timeout", 5 * time.Second, "enroll.timeout", devicestate.Enroll, "8s"},
+		{"enroll=http-500", 5 * time.Second, "enroll.http-500", devicestate.Enroll, "10s"},
+		{"register=timeout", 5 * time.Second, "register.timeout", devicestate.Register, "8s"},
+		{"register=503", 5 * time.Second, "register.503", devicestate.Register, "10s"},
+		{"provision=timeout", 5 * time.Second, "provision.timeout", devicestate.Provision, "8s"},
+	} {
+		t.Run(test.fault+" "+test.timeout.String(), func(t *testing.T) {
+			virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+				s.Faults, s.Timeout = []string{test.fault}, test.timeout
+				began := time.Now()
+				result := s.boot()
+				if took := time.Since(began); took > test.timeout+signOffLimit {
+					t.Errorf("took %v", took)
+				}
+				if result.Result != report.Failure || result.Code != test.code || result.State != test.state || result.Stage != test.state.Stage() {
+					t.Errorf("code %q, state %s, stage %q\n%s", result.Code, result.State, result.Stage, s.log())
+				}
+				if want := "The handset "; !strings.Contains(result.Diagnosis, want) || !strings.Contains(result.Diagnosis, test.goesOn) {
+					t.Errorf("diagnosis %q does not tell how long the hardware goes on (%s)", result.Diagnosis, test.goesOn)
+				}
+			})
+		})
+	}
+}
+
+// TestTimeoutWithoutStage: a state that belongs to no stage gives a code all the same.
+func TestTimeoutWithoutStage(t *testing.T) {
+	for _, test := range []struct {
+		event devicestate.Event
+		state devicestate.State
+	}{{devicestate.Reboot, devicestate.Rebooting}, {devicestate.PowerOff, devicestate.PoweredOff}} {
+		t.Run(string(test.state), func(t *testing.T) {
+			virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+				s.Observers = append(s.Observers, func(o timeline.Observation) {
+					if o.Kind == timeline.Transition && o.State == test.state {
+						time.Sleep(time.Minute) // virtual: the time is over when the state begins
+					}
+				})
+				run := s.start()
+				run.Handset.Do(test.event)
+				result := run.Boot(context.Background())
+				if err := run.Close(); err != nil {
+					t.Error(err)
+				}
+				if result.Code != "boot.timeout" || result.State != test.state || result.Stage != "" || result.Error == "" {
+					t.Errorf("code %q, state %s, stage %q, error %q", result.Code, result.State, result.Stage, result.Error)
+				}
+				if strings.Contains(result.Diagnosis, "for each answer") {
+					t.Errorf("diagnosis %q", result.Diagnosis)
+				}
+			})
+		})
+	}
+}
+
+func TestNoCredentials(t *testing.T) {
+	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+		s.Credentials, s.Timeout = handset.Credentials{}, 10*time.Second
+		result := s.boot()
+		if result.Code != "sign-in.no-credentials" || result.State != devicestate.SignIn || !strings.Contains(result.Diagnosis, "without end") {
+			t.Errorf("code %q, state %s: %s\n%s", result.Code, result.State, result.Diagnosis, s.log())
+		}
+	})
+}
+
+// TestRefusals: what this version leaves out ends the run under a name, and the endpoint is signed off.
+func TestRefusals(t *testing.T) {
+	for _, event := range []devicestate.Event{
+		devicestate.AssociationDue, devicestate.CertificateDue, devicestate.HardReset, devicestate.FactoryReset,
+		devicestate.PhoneLock, devicestate.RegistrarFailedOver, devicestate.Retry, devicestate.PowerOn,
+	} {
+		t.Run(string(event), func(t *testing.T) {
+			ready(t, nil, func(x *signedIn) {
+				result := x.during(func() { x.run.Handset.Do(event) })
+				want := map[devicestate.Event]string{devicestate.Retry: "stale", devicestate.PowerOn: "already-on"}[event]
+				if want == "" {
+					want = "not-built"
+				}
+				if result.Code != "lpe.refused" || result.State != devicestate.Ready || result.Stage != devicestate.StageReady ||
+					!strings.Contains(result.Diagnosis, string(event)) || !strings.Contains(result.Diagnosis, want) {
+					x.t.Errorf("code %q, state %s, stage %q: %s", result.Code, result.State, result.Stage, result.Diagnosis)
+				}
+				x.close()
+				x.wantSignOff()
+			})
+		})
+	}
+}
+
+// TestConnectionLost ends as a refusal with the code of what was seen.
+func TestConnectionLost(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		wait time.Duration
+		lose func(*signedIn)
+	}{
+		{"closed by the front end", time.Second, func(x *signedIn) {
+			if err := x.registrar().Close(); err != nil {
+				x.t.Error(err)
+			}
+		}},
+		{"carrier", 30 * time.Minute, func(x *signedIn) { x.Cable.SetCarrier("handset", false) }},
+		{"front end silent", 30 * time.Minute, func(x *signedIn) { x.Cable.SetCarrier(litwareFQDN, false) }},
+		{"associations forgotten", 30 * time.Minute, func(x *signedIn) {
+			if err := x.registrar().DropAssociations(context.Background()); err != nil {
+				x.t.Error(err)
+			}
+		}},
+		{"association over", 9 * time.Hour, func(*signedIn) {}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ready(t, nil, func(x *signedIn) {
+				began := time.Now()
+				result := x.during(func() {
+					test.lose(x)
+					time.Sleep(test.wait) // virtual
+				})
+				if result.Code != "ready.connection-lost" || result.State != devicestate.Ready || result.Stage != devicestate.StageReady {
+					x.t.Errorf("code %q, state %s after %v: %s\n%s", result.Code, result.State, time.Since(began), result.Diagnosis, x.log())
+				}
+				if !strings.Contains(result.Diagnosis, "this version does not recover from it") {
+					x.t.Errorf("diagnosis %q", result.Diagnosis)
+				}
+				if took := x.close(); took > signOffLimit {
+					x.t.Errorf("took %v", took)
+				}
+			})
+		})
+	}
+}
+
+// TestConnectionLostInProvision: the connection ends between registration and Ready.
+func TestConnectionLostInProvision(t *testing.T) {
+	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+		s.Faults = []string{"provision=timeout"}
+		x, result := booting(s, devicestate.Provision, func(x *signedIn, _ func()) {
+			if err := x.registrar().Close(); err != nil {
+				x.t.Error(err)
+			}
+		})
+		if result.Code != "register.reset" || result.State != devicestate.Provision {
+			t.Errorf("code %q, state %s: %s\n%s", result.Code, result.State, result.Diagnosis, s.log())
+		}
+		x.close()
+	})
+}
+
+// TestExpectedUser compares the user that number and PIN belong to with the one expected.
+func TestExpectedUser(t *testing.T) {
+	for _, test := range []struct{ want, code string }{
+		{"sip:second@litwareinc.com", "ticket.other-user"},
+		{"sip:kenmyer@contoso.com", "ticket.other-user"},
+		{firstSIP, ""},
+		{"SIP:KenMyer@LitwareInc.com", ""},
+		{"kenmyer@litwareinc.com", ""},
+	} {
+		t.Run(test.want, func(t *testing.T) {
+			virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+				flash := &handset.MemoryFlash{}
+				s.Credentials.ExpectedSIP, s.Flash = test.want, flash
+				result := s.boot()
+				if result.Code != test.code {
+					t.Fatalf("code %q, want %q: %s\n%s", result.Code, test.code, result.Diagnosis, s.log())
+				}
+				if test.code == "" {
+					return
+				}
+				if result.State != devicestate.Failed || result.Stage != devicestate.StageTicket ||
+					!strings.Contains(result.Diagnosis, firstSIP) || !strings.Contains(result.Diagnosis, test.want) {
+					t.Errorf("state %s, stage %q: %s", result.State, result.Stage, result.Diagnosis)
+				}
+				f, err := flash.Load()
+				if err != nil || f.SIPAddress != "" || len(f.Certificate) > 0 {
+					t.Errorf("flash knows %q, %v", f.SIPAddress, err)
+				}
+				if result.User.SIPAddress != "" {
+					t.Errorf("nobody signed in, the result names %q", result.User.SIPAddress)
+				}
+			})
+		})
+	}
+}
