@@ -108,7 +108,7 @@ func (h *Handset) storeCertificate() error {
 		return fmt.Errorf("private key: %w", err)
 	}
 	h.flash.Certificate, h.flash.Key, h.flash.CertificateRefused = h.ram.certificate, key, false
-	h.ram.key, h.ram.certificate = nil, nil
+	h.ram.certificate = nil
 	return h.save()
 }
 
@@ -154,15 +154,26 @@ var failedEvents = map[devicestate.Event]bool{
 }
 
 func (h *Handset) rebooting() (devicestate.Event, *Failure) {
-	if name := h.flash.Profile; name != "" && name != h.profile.Name {
-		profile, err := loadProfile(name)
-		if err != nil {
-			h.note("the image in flash does not load, the old one is kept: %v", err)
-			h.flash.Profile = h.profile.Name
-		} else {
-			h.profile = profile
-		}
-	}
+	h.startImage()
 	h.clockSynced = h.flash.ClockKept
 	return devicestate.Restarted, nil
+}
+
+// startImage takes the firmware that an update left in flash, unless it is for another model.
+func (h *Handset) startImage() {
+	name := h.flash.Profile
+	if name == "" || name == h.profile.Name {
+		return
+	}
+	profile, err := loadProfile(name)
+	switch {
+	case err != nil:
+		h.note("the image in flash does not load, the old one is kept: %v", err)
+	case profile.Model != h.profile.Model:
+		h.note("the image in flash is for another model: %s", name)
+	default:
+		h.profile = profile
+		return
+	}
+	h.flash.Profile = h.profile.Name
 }

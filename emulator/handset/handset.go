@@ -157,6 +157,7 @@ func (h *Handset) PowerOn() error {
 		return fmt.Errorf("flash: %w", err)
 	}
 	h.flash = flash
+	h.startImage()
 	if flash.ClockKept {
 		h.clockOffset, h.clockSynced = flash.ClockOffset, true
 	} else {

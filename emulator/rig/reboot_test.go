@@ -1,6 +1,7 @@
 package rig_test
 
 import (
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -8,6 +9,8 @@ import (
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/labpool/registrar"
+	"github.com/phone-edition/lpe/emulator/report"
+	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
@@ -137,6 +140,31 @@ func TestClockOverReboot(t *testing.T) {
 		x.until(devicestate.Ready)
 		if after := x.load(); !after.ClockKept || (after.ClockOffset-before.ClockOffset).Abs() > time.Second {
 			x.t.Errorf("offset %v then %v", before.ClockOffset, after.ClockOffset)
+		}
+	})
+}
+
+// TestUpdateOutlivesThePower installs an image; the next boot of another run, with the same flash, starts it.
+func TestUpdateOutlivesThePower(t *testing.T) {
+	flash, state := &handset.MemoryFlash{}, filepath.Join(t.TempDir(), "lab.json")
+	var first report.Result
+	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+		s.Flash, s.LabState, s.Faults = flash, state, []string{"update=image"}
+		first = s.boot()
+		s.wantSuccess(first)
+		if first.Handset.Profile == rig.DefaultProfile {
+			t.Errorf("the handset still runs %s\n%s", first.Handset.Profile, s.log())
+		}
+	})
+	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+		s.Flash, s.LabState = flash, state
+		result := s.boot()
+		s.wantSuccess(result)
+		if result.Handset != first.Handset {
+			t.Errorf("first %+v, then %+v", first.Handset, result.Handset)
+		}
+		if got := s.path(); !slices.Equal(got, warmPath) {
+			t.Errorf("states %v\n%s", got, s.log())
 		}
 	})
 }
