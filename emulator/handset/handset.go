@@ -174,6 +174,9 @@ func (h *Handset) PowerOn() error {
 func (h *Handset) memory() devicestate.Memory {
 	m := h.flash.Memory()
 	m.Registrar = m.Registrar && h.cfg.Target.FQDN == "" // what the user names goes before what worked last
+	if want := h.ram.credentials.ExpectedSIP; want != "" && !sameSIP(want, h.flash.SIPAddress) {
+		m.Certificate = false // it is somebody else's; number and PIN have to tell whose they are
+	}
 	m.Credentials = !h.ram.credentials.PIN.IsZero()
 	return m
 }

@@ -2,6 +2,8 @@ package rig_test
 
 import (
 	"context"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -214,6 +216,25 @@ func TestExpectedUser(t *testing.T) {
 					t.Errorf("nobody signed in, the result names %q", result.User.SIPAddress)
 				}
 			})
+		})
+	}
+}
+
+// TestExpectedUserInFlash: a warm boot does not sign in somebody else than expected, and flash keeps who was.
+func TestExpectedUserInFlash(t *testing.T) {
+	flash, state := &handset.MemoryFlash{}, filepath.Join(t.TempDir(), "lab.json")
+	for _, test := range []struct {
+		want, code string
+		enrolls    bool
+	}{{"", "", true}, {"sip:second@litwareinc.com", "ticket.other-user", false}, {firstSIP, "", false}, {"", "", false}} {
+		virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+			s.Flash, s.LabState, s.Credentials.ExpectedSIP = flash, state, test.want
+			if result := s.boot(); result.Code != test.code {
+				t.Fatalf("%q expected: code %q, want %q\n%s", test.want, result.Code, test.code, s.log())
+			}
+			if got := slices.Contains(s.path(), devicestate.Enroll); got != test.enrolls {
+				t.Errorf("%q expected: states %v", test.want, s.path())
+			}
 		})
 	}
 }
