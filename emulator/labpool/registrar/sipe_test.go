@@ -419,13 +419,6 @@ func (s *sipe) within(event string, cseq int, extra ...sipmessage.Header) *sipme
 	return m
 }
 
-// respond answers a request of the server, signed.
-func (s *sipe) respond(m *sipmessage.Message, status int, reason string) {
-	s.Helper()
-	answer := sipmessage.Response(m, status, reason, randomTag())
-	s.must(s.conn.Send(s.sign(answer)))
-}
-
 // signOff is sipe's: un-SUBSCRIBE of every dialog, REGISTER with Expires 0, close.
 func (s *sipe) signOff() {
 	s.Helper()
