@@ -105,11 +105,17 @@ func (h *Handset) takeCertificate(answer webAnswer) *Failure {
 	return nil
 }
 
-// clientCertificate is the certificate of flash with its key.
+// clientCertificate is the certificate of flash with its key, which stays in memory until the handset is Ready.
 func (h *Handset) clientCertificate() (*tls.Certificate, error) {
-	key, err := x509.ParsePKCS8PrivateKey(h.flash.Key)
-	if err != nil {
-		return nil, fmt.Errorf("private key in flash: %w", err)
+	if h.ram.key == nil {
+		key, err := x509.ParsePKCS8PrivateKey(h.flash.Key)
+		if err != nil {
+			return nil, fmt.Errorf("private key in flash: %w", err)
+		}
+		var ok bool
+		if h.ram.key, ok = key.(*rsa.PrivateKey); !ok {
+			return nil, fmt.Errorf("private key in flash is a %T, RSA expected", key)
+		}
 	}
-	return &tls.Certificate{Certificate: [][]byte{h.flash.Certificate}, PrivateKey: key}, nil
+	return &tls.Certificate{Certificate: [][]byte{h.flash.Certificate}, PrivateKey: h.ram.key}, nil
 }

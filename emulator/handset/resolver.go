@@ -15,7 +15,7 @@ import (
 
 const (
 	dnsPort       = 53
-	maxDNSMessage = 4096
+	maxDNSMessage = 1500
 )
 
 // Errors of a look-up besides those of the network.

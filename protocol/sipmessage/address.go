@@ -86,6 +86,9 @@ func parseAddress(value string) (Address, error) {
 }
 
 func parseParams(text string) []Param {
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
 	var out []Param
 	for _, part := range splitOutside(text, ';') {
 		part = strings.TrimSpace(part)
@@ -100,7 +103,7 @@ func parseParams(text string) []Param {
 
 // splitOutside splits at sep outside double quotes and angle brackets.
 func splitOutside(text string, sep byte) []string {
-	var out []string
+	out := make([]string, 0, strings.Count(text, string(sep))+1)
 	quoted, inside, start := false, false, 0
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -115,6 +116,7 @@ func (m *Message) Expires() (seconds uint32, ok bool) {
 // Append writes the message. Nothing is added: Content-Length is as given.
 func (m *Message) Append(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.size())
 	line, err := m.startLine()
 	if err != nil {
 		return nil, err
@@ -134,6 +136,15 @@ func (m *Message) Append(b []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b)-start, MaxSize)
 	}
 	return b, nil
+}
+
+// size is how many bytes Append writes, or a few more.
+func (m *Message) size() int {
+	n := len(m.Method) + len(m.RequestURI) + len(m.Reason) + len(version) + len("  200\r\n\r\n") + len(m.Body)
+	for _, h := range m.Headers {
+		n += len(h.Name) + len(h.Value) + len(": \r\n")
+	}
+	return min(n, MaxSize)
 }
 
 func tooLongStart(n int) error {
@@ -157,7 +168,8 @@ func (h Header) check() error {
 	if h.Name == "" || strings.ContainsAny(h.Name, ": \t\r\n") {
 		return fmt.Errorf("%w: header name %.40q", ErrMalformed, h.Name)
 	}
-	if unfolded := foldedLine.Replace(h.Value); strings.ContainsAny(unfolded, "\r\n") || strings.TrimSpace(h.Value) != h.Value {
+	broken := strings.ContainsAny(h.Value, "\r\n") && strings.ContainsAny(foldedLine.Replace(h.Value), "\r\n")
+	if broken || strings.TrimSpace(h.Value) != h.Value {
 		return fmt.Errorf("%w: header %.40s has blanks around its value or a line break in it", ErrMalformed, h.Name)
 	}
 	if n := len(h.Name) + len(": ") + len(h.Value); n > MaxHeaderLine {
@@ -183,7 +195,7 @@ func Parse(b []byte) (*Message, error) {
 		return nil, fmt.Errorf("%w: no empty line after the headers", ErrMalformed)
 	}
 	start, rest, more := strings.Cut(string(head), "\r\n")
-	m := &Message{}
+	m := &Message{Headers: make([]Header, 0, strings.Count(rest, "\n")+1)}
 	if err := m.parseStart(start); err != nil {
 		return nil, err
 	}

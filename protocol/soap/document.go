@@ -70,7 +70,7 @@ func Find(root *etree.Element, local string) *etree.Element {
 	if root == nil || root.Tag == local {
 		return root
 	}
-	for _, child := range root.ChildElements() {
+	for child := range root.ChildElementsSeq() {
 		if found := Find(child, local); found != nil {
 			return found
 		}
@@ -87,7 +87,7 @@ func FindAll(root *etree.Element, local string) []*etree.Element {
 	if root.Tag == local {
 		out = append(out, root)
 	}
-	for _, child := range root.ChildElements() {
+	for child := range root.ChildElementsSeq() {
 		out = append(out, FindAll(child, local)...)
 	}
 	return out
@@ -98,7 +98,7 @@ func Child(e *etree.Element, local string) *etree.Element {
 	if e == nil {
 		return nil
 	}
-	for _, child := range e.ChildElements() {
+	for child := range e.ChildElementsSeq() {
 		if child.Tag == local {
 			return child
 		}

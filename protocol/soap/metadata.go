@@ -85,7 +85,7 @@ func operations(root, port *etree.Element) []Operation {
 	}
 	portType := byName(root, "portType", QName(binding, Attr(binding, "type")).Local)
 	var out []Operation
-	for _, e := range binding.ChildElements() {
+	for e := range binding.ChildElementsSeq() {
 		if e.Tag != "operation" || e.SelectAttr("name") == nil {
 			continue
 		}

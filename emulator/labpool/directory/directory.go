@@ -137,7 +137,10 @@ func New(cfg Config) (*Directory, error) {
 // numbers splits a LineURI: digits of the number, extension.
 func numbers(lineURI string) (number, extension string) {
 	number, params, _ := strings.Cut(strings.TrimPrefix(lineURI, "tel:"), ";")
-	_, extension, _ = strings.Cut(";"+params, ";ext=")
+	var ok bool
+	if extension, ok = strings.CutPrefix(params, "ext="); !ok {
+		_, extension, _ = strings.Cut(params, ";ext=")
+	}
 	return strings.TrimPrefix(number, "+"), extension
 }
 
