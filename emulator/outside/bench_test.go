@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/phone-edition/lpe/configs"
@@ -29,7 +30,8 @@ import (
 )
 
 const (
-	benchBoots   = 40
+	benchRounds  = 20
+	benchBoots   = 10 // a round
 	idleHandsets = 500
 	atOnce       = 20 // boots at a time
 )
@@ -121,7 +123,7 @@ func (w *world) boot(t *testing.T, i int, newKey func(int) (*rsa.PrivateKey, err
 }
 
 // boots boots n handsets, some at a time.
-func (w *world) boots(t *testing.T, n int, newKey func(i int) func(int) (*rsa.PrivateKey, error)) []*handset.Handset {
+func (w *world) boots(t *testing.T, first, n int, newKey func(i int) func(int) (*rsa.PrivateKey, error)) []*handset.Handset {
 	t.Helper()
 	out := make([]*handset.Handset, n)
 	var wg sync.WaitGroup
@@ -129,7 +131,7 @@ func (w *world) boots(t *testing.T, n int, newKey func(i int) func(int) (*rsa.Pr
 	for i := range n {
 		slots <- struct{}{}
 		wg.Go(func() {
-			out[i] = w.boot(t, i, newKey(i))
+			out[i] = w.boot(t, first+i, newKey(i))
 			<-slots
 		})
 	}
@@ -191,40 +193,75 @@ func spent(n int, work func()) (time.Duration, float64) {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// TestBench prints one figure a line as name: value.
-func TestBench(t *testing.T) {
-	keys := makeKeys(t, 8)
-	var perBoot operations
-	measure := func(cable labpool.Cable, newKey func(*world) func(int) func(int) (*rsa.PrivateKey, error)) (time.Duration, float64) {
-		w := newWorld(t, cable, benchBoots+1, keys)
-		warm := w.boot(t, benchBoots, w.prepared(0))
+// cost is what one boot takes, in processor time and allocations, and what its bare cryptography takes.
+type cost struct {
+	boot, floor time.Duration
+	allocs      float64
+	operations  operations
+}
+
+func (c cost) overFloor() float64 { return float64(c.boot) / float64(c.floor) }
+
+// measure boots in rounds, each followed by the bare operations of its boots. Of each the round that was disturbed the
+// least counts: on a computer that others use too, disturbance only adds, and comes and goes.
+func measure(t *testing.T, cable labpool.Cable, keys []*rsa.PrivateKey) cost {
+	w := newWorld(t, cable, benchRounds*benchBoots+1, keys)
+	warm := w.boot(t, benchRounds*benchBoots, w.prepared(0))
+	shutdown([]*handset.Handset{warm})
+	best := cost{boot: time.Hour, floor: time.Hour}
+	for round := range benchRounds {
 		w.tls.Store(0)
 		w.sip.Store(0)
 		var handsets []*handset.Handset
-		took, allocs := spent(benchBoots, func() { handsets = w.boots(t, benchBoots, newKey(w)) })
-		perBoot = operations{outerTLS: int(w.tls.Load()) / benchBoots, sip: int(w.sip.Load()) / benchBoots}
-		shutdown(append(handsets, warm))
-		return took, allocs
+		boot, allocs := spent(benchBoots, func() { handsets = w.boots(t, round*benchBoots, benchBoots, w.prepared) })
+		best.operations = operations{outerTLS: int(w.tls.Load()) / benchBoots, sip: int(w.sip.Load()) / benchBoots}
+		best.boot, best.allocs = min(best.boot, boot), allocs
+		best.floor = min(best.floor, best.operations.bare(t, keys, false))
+		shutdown(handsets)
 	}
-	prepared := func(w *world) func(int) func(int) (*rsa.PrivateKey, error) { return w.prepared }
-	anew := func(*world) func(int) func(int) (*rsa.PrivateKey, error) { return fresh }
+	return best
+}
 
-	pipe, allocs := measure(ethernet.NewPipe(ethernet.Options{}), prepared)
-	onPipe := perBoot
-	floor := onPipe.bare(t, keys, false)
-	segment, _ := measure(ethernet.NewSegment(ethernet.Options{}), prepared)
-	withKeygen, _ := measure(ethernet.NewPipe(ethernet.Options{}), anew)
-	floorKeygen := onPipe.bare(t, keys, true)
+// withKeygen is the ratio of means: how long it takes to make a key is a matter of luck.
+func withKeygen(t *testing.T, cable labpool.Cable, keys []*rsa.PrivateKey, o operations) float64 {
+	const boots = 40
+	w := newWorld(t, cable, boots, keys)
+	var handsets []*handset.Handset
+	took, _ := spent(boots, func() { handsets = w.boots(t, 0, boots, fresh) })
+	shutdown(handsets)
+	var floor time.Duration
+	for range boots / floorRounds {
+		floor += o.bare(t, keys, true)
+	}
+	return float64(took) / float64(floor/(boots/floorRounds))
+}
 
-	fmt.Printf("boot.operations: %s\n", onPipe)
-	fmt.Printf("boot.cpu_ms: %.2f\n", ms(pipe))
-	fmt.Printf("boot.floor_ms: %.2f\n", ms(floor))
-	fmt.Printf("boot.cpu_over_floor: %.2f\n", float64(pipe)/float64(floor))
-	fmt.Printf("boot.cpu_over_floor_segment: %.2f\n", float64(segment)/float64(floor))
+// virtual runs f in a bubble whose clock stands where certificates are valid.
+func virtual(t *testing.T, f func(*testing.T)) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2013, 5, 1, 0, 0, 0, 0, time.UTC)))
+		f(t)
+	})
+}
+
+// TestBench prints one figure a line as name: value.
+func TestBench(t *testing.T) {
+	keys := makeKeys(t, 8)
+	var onPipe cost
+	virtual(t, func(t *testing.T) { onPipe = measure(t, ethernet.NewPipe(ethernet.Options{}), keys) })
+	onSegment := measure(t, ethernet.NewSegment(ethernet.Options{}), keys)
+
+	fmt.Printf("boot.operations: %s\n", onPipe.operations)
+	fmt.Printf("boot.cpu_ms: %.2f\n", ms(onPipe.boot))
+	fmt.Printf("boot.floor_ms: %.2f\n", ms(onPipe.floor))
+	fmt.Printf("boot.cpu_over_floor: %.2f\n", onPipe.overFloor())
+	fmt.Printf("boot.cpu_over_floor_segment: %.2f\n", onSegment.overFloor())
 	fmt.Printf("cable.cpu_ms: %.2f\n", ms(cableCPU(t)))
-	fmt.Printf("boot.cpu_over_floor_with_keygen: %.2f\n", float64(withKeygen)/float64(floorKeygen))
+	virtual(t, func(t *testing.T) {
+		fmt.Printf("boot.cpu_over_floor_with_keygen: %.2f\n", withKeygen(t, ethernet.NewPipe(ethernet.Options{}), keys, onPipe.operations))
+	})
 	fmt.Printf("boot.wall_ms: %.0f\n", ms(bootWall(t)))
-	fmt.Printf("boot.allocs: %.0f\n", allocs)
+	fmt.Printf("boot.allocs: %.0f\n", onPipe.allocs)
 	fmt.Printf("idle.bytes_per_handset: %d\n", idleBytes(t, keys))
 }
 
@@ -255,7 +292,7 @@ func bootWall(t *testing.T) time.Duration {
 func idleBytes(t *testing.T, keys []*rsa.PrivateKey) int64 {
 	w := newWorld(t, ethernet.NewSegment(ethernet.Options{}), idleHandsets, keys)
 	before := inUse()
-	handsets := w.boots(t, idleHandsets, w.prepared)
+	handsets := w.boots(t, 0, idleHandsets, w.prepared)
 	after := inUse()
 	shutdown(handsets)
 	return (after - before) / idleHandsets
