@@ -35,4 +35,4 @@ lint:
 
 # Writes the generated pages and the golden files anew.
 docs:
-	go test -count=1 ./devicestate ./emulator/report -update
+	go test -count=1 ./devicestate ./emulator/report ./emulator/labpool -update

@@ -23,7 +23,7 @@ const (
 
 func (s *Server) handle(r *request) {
 	if r.relay.IsValid() && !s.cfg.Subnet.Contains(r.relay) {
-		s.link.drop(r, "relay %s is outside of %s", r.relay, s.cfg.Subnet)
+		s.link.refuse(r, checkRelay, "relay %s is outside of %s", r.relay, s.cfg.Subnet)
 		return
 	}
 	switch r.kind {
@@ -38,7 +38,7 @@ func (s *Server) handle(r *request) {
 	case dhcpv4.MessageTypeInform:
 		s.inform(r)
 	default:
-		s.link.drop(r, "a server does not take this message")
+		s.link.refuse(r, checkKind, "a server does not take this message")
 	}
 }
 
@@ -93,7 +93,7 @@ func (s *Server) addressFault(name string) bool {
 // address alone, renewing has its address in ciaddr.
 func (s *Server) request(r *request) {
 	if r.server.IsValid() && r.server != s.cfg.Server {
-		s.link.drop(r, "it chose server %s", r.server)
+		s.link.refuse(r, checkServer, "it chose server %s", r.server)
 		s.leases.forgetOffer(r.mac())
 		return
 	}
@@ -102,7 +102,7 @@ func (s *Server) request(r *request) {
 	}
 	if s.addressFault("address=nak") {
 		s.link.faultNote(r)("address=nak")
-		s.refuse(r)
+		s.nak(r)
 		return
 	}
 	address := r.wish
@@ -112,13 +112,14 @@ func (s *Server) request(r *request) {
 	held := s.leases.byMAC[r.mac()]
 	switch {
 	case !address.IsValid():
-		s.link.drop(r, "it names no address, neither in option 50 nor in ciaddr")
+		s.link.refuse(r, checkNoAddress, "it names no address, neither in option 50 nor in ciaddr")
 	case held != nil && held.address == address:
 		s.give(r, dhcpv4.MessageTypeAck, held)
 	case held == nil && !r.server.IsValid() && s.cfg.Subnet.Contains(address):
-		s.link.drop(r, "no record of %s with %s (RFC 2131, 4.3.2)", r.peer(), address)
+		s.link.refuse(r, checkRecord, "no record of %s with %s (RFC 2131, 4.3.2)", r.peer(), address)
 	default:
-		s.refuse(r)
+		s.link.note(timeline.Note, r.peer(), r.kind.String()+": "+verdict(checkAddress, "%s is not the address of %s", address, r.peer()))
+		s.nak(r)
 	}
 }
 
@@ -142,8 +143,8 @@ func (s *Server) give(r *request, kind dhcpv4.MessageType, held *lease) {
 	s.link.send(r, m, r.grant(m, options), s.source(), to, mac)
 }
 
-// refuse sends a DHCPNAK: always a broadcast, through the relay if there is one.
-func (s *Server) refuse(r *request) {
+// nak sends a DHCPNAK: always a broadcast, through the relay if there is one.
+func (s *Server) nak(r *request) {
 	m := r.answer(dhcpv4.MessageTypeNak, s.cfg.Server)
 	to, mac := netip.AddrPortFrom(broadcast, clientPort), net.HardwareAddr(nil)
 	if r.relay.IsValid() {
@@ -157,9 +158,9 @@ func (s *Server) decline(r *request) {
 	held := s.leases.byMAC[r.mac()]
 	switch {
 	case r.server != s.cfg.Server:
-		s.link.drop(r, "option 54 is %s, %s expected", text(r.server), s.cfg.Server)
+		s.link.refuse(r, checkServer, "option 54 is %s, %s expected", text(r.server), s.cfg.Server)
 	case held == nil || held.address != r.wish:
-		s.link.drop(r, "%s is not the address of %s", text(r.wish), r.peer())
+		s.link.refuse(r, checkHolder, "%s is not the address of %s", text(r.wish), r.peer())
 	default:
 		s.leases.decline(r.mac(), s.cfg.Clock())
 		s.cfg.Station.DropNeighbor(held.address)
@@ -171,9 +172,9 @@ func (s *Server) release(r *request) {
 	held := s.leases.byMAC[r.mac()]
 	switch {
 	case r.server != s.cfg.Server:
-		s.link.drop(r, "option 54 is %s, %s expected", text(r.server), s.cfg.Server)
+		s.link.refuse(r, checkServer, "option 54 is %s, %s expected", text(r.server), s.cfg.Server)
 	case held == nil || held.address != r.client:
-		s.link.drop(r, "%s is not the address of %s", text(r.client), r.peer())
+		s.link.refuse(r, checkHolder, "%s is not the address of %s", text(r.client), r.peer())
 	default:
 		s.leases.end(r.mac())
 		s.cfg.Station.DropNeighbor(held.address)
@@ -184,11 +185,11 @@ func (s *Server) release(r *request) {
 // inform answers a DHCPINFORM: no address, no lease time, unicast to ciaddr even through a relay (RFC 2131, 4.3.5).
 func (s *Server) inform(r *request) {
 	if !s.cfg.Inform {
-		s.link.drop(r, "this server does not answer it")
+		s.link.refuse(r, checkServerInform, "this server does not answer it")
 		return
 	}
 	if !r.client.IsValid() {
-		s.link.drop(r, "ciaddr is 0.0.0.0")
+		s.link.refuse(r, checkClient, "ciaddr is 0.0.0.0")
 		return
 	}
 	if _, on := s.cfg.Faults.On("discovery=silent"); on {

@@ -11,6 +11,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/labpool/strictness"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/dhcpoption"
 )
@@ -73,7 +74,7 @@ func (l *link) run(handle func(*request), expire func(time.Time) time.Time) {
 		}
 		r, err := readRequest(datagram)
 		if err != nil {
-			l.note(timeline.Dropped, datagram.SrcMAC.String(), err.Error())
+			l.note(timeline.Dropped, datagram.SrcMAC.String(), verdict(checkMessage, "%v", err))
 			continue
 		}
 		l.timeline.Add(r.observation(l.clock()))
@@ -114,6 +115,15 @@ func sentOrder(payload []byte) []uint8 {
 // drop says why a request stays unanswered.
 func (l *link) drop(r *request, format string, args ...any) {
 	l.note(timeline.Dropped, r.peer(), r.kind.String()+": "+fmt.Sprintf(format, args...))
+}
+
+// refuse drops a request that fails a check.
+func (l *link) refuse(r *request, c strictness.Check, format string, args ...any) {
+	l.drop(r, "%s", verdict(c, format, args...))
+}
+
+func verdict(c strictness.Check, format string, args ...any) string {
+	return c.Stage + "." + c.Name + ": " + fmt.Sprintf(format, args...)
 }
 
 // faultNote returns a function that notes a fault which struck r.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/strictness"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/dhcpoption"
 )
@@ -56,8 +57,8 @@ func StartResponder(cfg ResponderConfig) (*Responder, error) {
 func (p *Responder) Close() error { return p.link.close() }
 
 func (p *Responder) handle(r *request) {
-	if reason := unanswered(r); reason != "" {
-		p.link.drop(r, "%s", reason)
+	if check, reason := unanswered(r); reason != "" {
+		p.link.refuse(r, check, "%s", reason)
 		return
 	}
 	for _, name := range []string{"discovery=silent", "discovery=responder-off"} {
@@ -77,26 +78,23 @@ func (p *Responder) handle(r *request) {
 	p.link.send(r, m, order, netip.AddrPortFrom(p.cfg.Server, serverPort), netip.AddrPortFrom(r.client, clientPort), r.from.SrcMAC)
 }
 
-// unanswered says why the responder ignores r, "" if it answers.
-func unanswered(r *request) string {
-	if r.kind != dhcpv4.MessageTypeInform {
-		return "the registrar answers INFORM alone"
+// unanswered says why the responder ignores r; the reason is "" if it answers.
+func unanswered(r *request) (check strictness.Check, reason string) {
+	class, hasClass := r.Options[dhcpoption.OptionClass]
+	list, hasList := r.Options[55]
+	switch {
+	case r.kind != dhcpv4.MessageTypeInform:
+		return checkInform, "the registrar answers INFORM alone"
+	case !hasClass:
+		return checkClassMissing, "no vendor class"
+	case r.class != dhcpoption.ClassUC:
+		return checkClass, fmt.Sprintf("vendor class %q, %q expected", class, dhcpoption.ClassUC)
+	case !hasList:
+		return checkListMissing, "no option 55"
+	case !r.wants(dhcpoption.OptionVendor) && !r.wants(dhcpoption.OptionSIPServers):
+		return checkList, fmt.Sprintf("option 55 is %s, 43 or 120 expected", codes(list))
+	case !r.client.IsValid():
+		return checkClient, "ciaddr is 0.0.0.0"
 	}
-	class, ok := r.Options[dhcpoption.OptionClass]
-	if !ok {
-		return "no vendor class"
-	}
-	if r.class != dhcpoption.ClassUC {
-		return fmt.Sprintf("vendor class %q, %q expected", class, dhcpoption.ClassUC)
-	}
-	if _, ok := r.Options[55]; !ok {
-		return "no option 55"
-	}
-	if !r.wants(dhcpoption.OptionVendor) && !r.wants(dhcpoption.OptionSIPServers) {
-		return fmt.Sprintf("option 55 is %s, 43 or 120 expected", codes(r.Options[55]))
-	}
-	if !r.client.IsValid() {
-		return "ciaddr is 0.0.0.0"
-	}
-	return ""
+	return strictness.Check{}, ""
 }

@@ -95,7 +95,7 @@ var (
 		way{status: 403, reason: "Forbidden", diag: diagUserDisabled, text: disabledReason}, "[MS-OCER] 4141")
 
 	checkSubscription = newCheck("event-package", "a SUBSCRIBE to an event that Allow-Events does not list",
-		way{status: 489, reason: "Bad Event"}, "RFC 6665 8.3.2").of("provision")
+		way{status: 489, reason: "Bad Event", extra: []sipmessage.Header{{Name: "Allow-Events", Value: allowEvents}}}, "RFC 6665 8.3.2").of("provision")
 	checkAccept = newCheck("accept", "a provisioning SUBSCRIBE that does not accept "+typeProvisioning,
 		way{status: 406, reason: "Not Acceptable"}, "[MS-SIPREGE] 2.2.2.1").of("provision")
 	checkDialog = newCheck("dialog", "a SUBSCRIBE within a dialog that there is not",

@@ -46,6 +46,9 @@ func (w way) String() string {
 	if w.diag != 0 {
 		text += fmt.Sprintf(", ms-diagnostics %d", w.diag)
 	}
+	for _, h := range w.extra {
+		text += ", " + h.Name + ": " + h.Value
+	}
 	if w.with != "" {
 		text += ", " + w.with
 	}
@@ -70,13 +73,12 @@ func (c check) of(stage string) check {
 
 // refuse is the verdict on one message. The detail goes to the timeline, never to the handset.
 func (c check) refuse(format string, args ...any) *refusal {
-	return &refusal{check: c, way: c.way, detail: fmt.Sprintf(format, args...)}
+	return &refusal{check: c, detail: fmt.Sprintf(format, args...)}
 }
 
 // refusal is a wrong message, why it is wrong, and the answer to it.
 type refusal struct {
 	check
-	way    way
 	detail string
 
 	contentType string // of the body, if the answer has one

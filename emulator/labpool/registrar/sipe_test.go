@@ -438,11 +438,6 @@ func expires(seconds string) sipmessage.Header {
 	return sipmessage.Header{Name: "Expires", Value: seconds}
 }
 
-func diagnostics(m *sipmessage.Message) int {
-	d, _ := sipmessage.ParseDiagnostics(m.Get("ms-diagnostics"))
-	return d.ID
-}
-
 // await waits for a state of an endpoint.
 func (s *sipe) await(ctx context.Context, want string) {
 	s.Helper()

@@ -42,9 +42,7 @@ func inDialog(m *sipmessage.Message) bool {
 func (c *connection) subscribe(m *sipmessage.Message, a *association, id identity) {
 	event := m.Get("Event")
 	if !slices.Contains(strings.Split(allowEvents, ","), event) {
-		refused := checkSubscription.refuse("Event %.60q", event)
-		refused.way.extra = []sipmessage.Header{header("Allow-Events", allowEvents)}
-		c.refuse(m, a, refused)
+		c.refuse(m, a, checkSubscription.refuse("Event %.60q", event))
 		return
 	}
 	expires := c.s.endpoints.grants.standard

@@ -4,7 +4,7 @@ package strictness
 
 // Check is one thing that a service of the lab verifies.
 type Check struct {
-	Stage   string // stage of the boot whose messages are checked: chain, ticket, enroll, register
+	Stage   string // stage of the boot whose messages are checked: address, chain, register; web: any request
 	Name    string // unique within the stage, lower case with hyphens
 	Wrong   string // the wrong message, in words
 	Refusal string // what comes back on the wire

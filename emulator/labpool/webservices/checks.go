@@ -113,19 +113,24 @@ var (
 		"A CSR that is malformed, has a wrong signature, no RSA key, or a key size outside MinCSRKeySize to MaxCSRKeySize", "web-services.md §4.1, Set-CsWebServiceConfiguration help; ErrorInfo's form is the lab's")
 )
 
-// checks are all of them in the order of the declarations.
-var checks []check
-
 func newCheck(stage, name string, way refusalWay, wrong, source string) check {
-	c := check{strictness.Check{Stage: stage, Name: name, Wrong: wrong, Refusal: way.String(), Source: source}, way}
-	checks = append(checks, c)
-	return c
+	return check{strictness.Check{Stage: stage, Name: name, Wrong: wrong, Refusal: way.String(), Source: source}, way}
 }
 
 // Checks lists what the services verify, for docs/strictness.md.
 func Checks() []strictness.Check {
 	var out []strictness.Check
-	for _, c := range checks {
+	for _, c := range []check{
+		checkPath, checkMethod, checkContentType, checkQuoted, checkSize, checkDepth, checkXML, checkTransfer,
+		checkTransferTo,
+		checkChainAction, checkChainOff,
+		checkTicketAction, checkRST, checkTokenType, checkRequestType, checkKeyType, checkAppliesTo, checkEntropy,
+		checkUsernameToken, checkPINForm, checkNumber, checkPIN, checkPINState, checkClaim, checkLogin, checkPassword,
+		checkEnabled, checkLoginClaim, checkClientCertificate, checkPublished, checkCertificateClaim,
+		checkEnrollAction, checkTo, checkAction, checkProof, checkTimestamp, checkKeyReference, checkTicket,
+		checkAudience, checkReference, checkAlgorithm, checkDigest, checkSignature, checkExpires, checkCreated,
+		checkAssertion, checkEnrollRequest, checkEntity, checkDeviceID, checkCSR,
+	} {
 		out = append(out, c.Check)
 	}
 	return out
