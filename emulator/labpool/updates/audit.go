@@ -40,7 +40,7 @@ func clean(text string) string {
 		return r
 	}, text)
 	if len(text) > maxField {
-		text = text[:maxField]
+		text = strings.ToValidUTF8(text[:maxField], "") // the last character may have been cut
 	}
 	return text
 }

@@ -101,7 +101,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.ToLower(r.URL.Path)
 	switch {
 	case strings.HasPrefix(path, pathFiles):
-		s.image(w, r, r.URL.Path[len(pathFiles):])
+		s.image(w, r)
 	case path == pathInternal, path == pathExternal:
 		s.query(w, r, path == pathExternal)
 	default:
@@ -126,7 +126,7 @@ func (s *Service) note(kind timeline.Kind, r *http.Request, format string, args 
 func (s *Service) query(w http.ResponseWriter, r *http.Request, external bool) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		s.refuse(w, r, checkMethod, "%s", r.Method)
+		s.refuse(w, r, checkMethod, "%.20q", r.Method)
 		return
 	}
 	if s.struck(w, r) {
@@ -145,8 +145,8 @@ func (s *Service) query(w http.ResponseWriter, r *http.Request, external bool) {
 	if !ok {
 		return
 	}
-	offer := s.offer(request)
-	if offer == "" && !s.cfg.Lab.Updates.Enabled {
+	offer, enabled := s.offer(request)
+	if !enabled {
 		s.refuse(w, r, checkOff, "updates are off")
 		return
 	}
@@ -202,22 +202,20 @@ func (s *Service) read(w http.ResponseWriter, r *http.Request) (deviceupdate.Req
 	return request, true
 }
 
-// offer is the version that the handset should run, "" if it may stay as it is.
-func (s *Service) offer(r deviceupdate.Request) string {
+// offer is the version that the handset should run, "" if it may stay as it is. A fault offers one whatever the lab
+// says of updates.
+func (s *Service) offer(r deviceupdate.Request) (version string, enabled bool) {
 	if _, on := s.cfg.Faults.On(faultUnknown); on {
-		return unknownVersion
+		return unknownVersion, true
 	}
-	version := ""
-	if s.cfg.Lab.Updates.Enabled {
-		version = s.cfg.Lab.Updates.Version
-	}
+	version, enabled = s.cfg.Lab.Updates.Version, s.cfg.Lab.Updates.Enabled
 	if _, on := s.cfg.Faults.On(faultImage); on {
-		version = newestVersion
+		version, enabled = newestVersion, true
 	}
 	if runs(r, version) {
-		return ""
+		return "", enabled
 	}
-	return version
+	return version, enabled
 }
 
 func runs(r deviceupdate.Request, version string) bool {
