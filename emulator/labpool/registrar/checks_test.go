@@ -51,7 +51,7 @@ func (o outcome) String() string {
 		}
 	}
 	for _, name := range []string{"Allow", "Require", "Allow-Events"} {
-		if value := o.answer.Get(name); value != "" {
+		if value := o.answer.Get(name); value != "" && o.answer.Status >= 300 {
 			text += ", " + name + ": " + value
 		}
 	}

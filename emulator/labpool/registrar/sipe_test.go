@@ -43,6 +43,9 @@ type sipe struct {
 	dialog map[string]*sipmessage.Message // 200 to a SUBSCRIBE, by event
 	asked  map[string]*sipmessage.Message // the SUBSCRIBE
 
+	innerVersion uint16 // of TLS inside SIP
+	innerSuites  []uint16
+
 	queue []*sipmessage.Message // arrived while something else was awaited
 }
 
@@ -54,6 +57,8 @@ func (l *lab) connect(user, epid string) *sipe {
 	s := &sipe{
 		lab: l, sip: user, epid: epid, target: host, callID: randomText(16),
 		dialog: map[string]*sipmessage.Message{}, asked: map[string]*sipmessage.Message{},
+		innerVersion: tls.VersionTLS10,
+		innerSuites:  []uint16{tls.TLS_RSA_WITH_RC4_128_SHA, tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA},
 	}
 	s.certificate = l.issue(user, s.uuid(), true)
 	s.dial()
@@ -276,8 +281,7 @@ func challenge(m *sipmessage.Message) (tlsdsk.Params, error) {
 // inner is sipe's side of the handshake: TLS 1.0, RSA key exchange.
 func (s *sipe) inner() *tlsdsk.Handshake {
 	return tlsdsk.NewClient(&tls.Config{
-		InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10,
-		CipherSuites: []uint16{tls.TLS_RSA_WITH_RC4_128_SHA, tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA},
+		InsecureSkipVerify: true, MinVersion: s.innerVersion, MaxVersion: s.innerVersion, CipherSuites: s.innerSuites,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			return &s.certificate, nil
 		},
