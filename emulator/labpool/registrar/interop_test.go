@@ -20,6 +20,7 @@ const (
 	// sipe writes blanks between the elements.
 	groupList  = ` <provisioningGroupList xmlns="http://schemas.microsoft.com/2006/09/sip/provisioninggrouplist"> <provisioningGroup name="ServerConfiguration"/> <provisioningGroup name="meetingPolicy"/> <provisioningGroup name="persistentChatConfiguration"/> <provisioningGroup name="ucPolicy"/></provisioningGroupList>`
 	roaming    = `<roamingList xmlns="http://schemas.microsoft.com/2006/09/sip/roaming-self"><roaming type="categories"/><roaming type="containers"/><roaming type="subscribers"/></roamingList>`
+	batch      = `<batchSub xmlns="http://schemas.microsoft.com/2006/01/sip/batch-subscribe" uri="sip:user1@lab.test" name=""><action name="subscribe" id="63792024"><adhocList><resource uri="sip:user2@lab.test"/></adhocList><categoryList xmlns="http://schemas.microsoft.com/2006/09/sip/categorylist"><category name="state"/></categoryList></action></batchSub>`
 	containers = `<setContainerMembers xmlns="http://schemas.microsoft.com/2006/09/sip/container-management"><container id="200" version="0"><member action="add" type="sameEnterprise"/></container><container id="100" version="0"><member action="add" type="federated"/></container></setContainerMembers>`
 	publish    = `<publish xmlns="http://schemas.microsoft.com/2006/09/sip/rich-presence"><publications uri="sip:user1@lab.test"><publication categoryName="device" instance="3662149179" container="2" version="0" expireType="endpoint"><device xmlns="http://schemas.microsoft.com/2006/09/sip/device" endpointId="a0c0ec03-d891-500d-9f69-e02230202db1"><capabilities preferred="false" uri="sip:user1@lab.test"><text capture="true" render="true" publish="false"/></capabilities><timezone>00:00:00+01:00</timezone><machineName>vm</machineName></device></publication><publication categoryName="state" instance="1034190691" container="2" version="0" expireType="endpoint"><state xmlns="http://schemas.microsoft.com/2006/09/sip/state" manual="false" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="machineState"><availability>3500</availability><endpointLocation/></state></publication><publication categoryName="state" instance="536870912" container="2" version="0" expireType="static"><state xmlns="http://schemas.microsoft.com/2006/09/sip/state" manual="true"><availability>3500</availability></state></publication></publications></publish>`
 )
@@ -117,7 +118,13 @@ func TestSipeSignsIn(t *testing.T) {
 		if v := self.Version("device", 3662149179, 2); v != 1 || len(self.Categories) != 3 {
 			t.Errorf("device has version %d of %d categories, want 1 of 3", v, len(self.Categories))
 		}
-		// 13: keep-alive at 60 s, refresh at Expires - 30, subscriptions renewed at Expires - 120.
+		// 13: presence of all contacts in one SUBSCRIBE, once there are contacts.
+		s.open(s.subscribe("presence", "application/msrtc-event-categories+xml, application/xpidf+xml, text/xml+msrtc.pidf, application/pidf+xml, application/rlmi+xml, multipart/related",
+			batch, sipmessage.Header{Name: "Require", Value: "adhoclist, categoryList"}, sipmessage.Header{Name: "Supported", Value: "eventlist"}))
+		if s.dialog["presence"] == nil {
+			t.Errorf("presence was refused\n%s", l.log())
+		}
+		// Keep-alive at 60 s, refresh at Expires - 30, subscriptions renewed at Expires - 120.
 		time.Sleep(60 * time.Second)
 		s.must(s.conn.KeepAlive())
 		time.Sleep(420 * time.Second)

@@ -1,0 +1,173 @@
+package registrar_test
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/protocol/provisioning"
+)
+
+// TestStatusFaults answer the signed REGISTER, signed, but never a sign-out (sip.md §4.6).
+func TestStatusFaults(t *testing.T) {
+	for fault, want := range map[string]string{
+		"register=403": "403 Forbidden, ms-diagnostics 4141", "register=404": "404 Not Found, ms-diagnostics 1003",
+		"register=480": "480 Temporarily Unavailable, ms-diagnostics 4000", "register=503": "503 Service Unavailable, ms-diagnostics 4000",
+		"register=504": "504 Server time-out, ms-diagnostics 1007",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			virtual(t, func(l *lab) {
+				s := l.connect(user1, sipeEPID)
+				s.must(asError(s.associate()))
+				if got := s.send(s.sign(s.register())); got.String() != want || !got.signed() {
+					t.Errorf("%s, want %s", got, want)
+				}
+				if got := s.send(s.sign(s.register(expires("0")))); got.String() != "200 OK" {
+					t.Errorf("sign-out: %s", got)
+				}
+			}, withFaults(fault))
+		})
+	}
+	t.Run("twice", func(t *testing.T) {
+		virtual(t, func(l *lab) {
+			s := l.connect(user1, sipeEPID)
+			s.must(asError(s.associate()))
+			for _, want := range []string{"503 Service Unavailable, ms-diagnostics 4000", "503 Service Unavailable, ms-diagnostics 4000", "200 OK"} {
+				if got := s.send(s.sign(s.register())); got.String() != want {
+					t.Errorf("%s, want %s", got, want)
+				}
+			}
+		}, withFaults("register=503:2"))
+	})
+}
+
+// TestConnectionFaults strike a REGISTER of any kind.
+func TestConnectionFaults(t *testing.T) {
+	for fault, want := range map[string]func(outcome) bool{
+		"register=timeout": func(o outcome) bool { return errors.Is(o.err, errSilence) },
+		"register=reset":   func(o outcome) bool { return o.err != nil && !errors.Is(o.err, errSilence) },
+		"register=garbage": func(o outcome) bool { return o.err != nil && !errors.Is(o.err, errSilence) },
+	} {
+		t.Run(fault, func(t *testing.T) {
+			virtual(t, func(l *lab) {
+				s := l.connect(user1, sipeEPID)
+				if got := s.send(s.register()); !want(got) {
+					t.Errorf("%s, %v", got, got.err)
+				}
+			}, withFaults(fault))
+		})
+	}
+	t.Run("register=certificate-refused", func(t *testing.T) {
+		virtual(t, func(l *lab) {
+			if got := handshakeTo(l, l.connect(user1, sipeEPID)); got.String() != "401 Unauthorized, ms-diagnostics 1000, a fresh challenge" {
+				t.Errorf("%s", got)
+			}
+		}, withFaults("register=certificate-refused"))
+	})
+}
+
+// TestRefusedConnections: the port is closed until Listen, or that many connections are reset.
+func TestRefusedConnections(t *testing.T) {
+	try := func(l *lab, last byte) error {
+		address := netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, last}), 24)
+		conn, err := l.station(address.String(), address).DialTCP(l.soon(), netip.AddrPortFrom(serverAddress.Addr(), 5061))
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		if _, err = conn.Write([]byte{22}); err == nil {
+			_, err = conn.Read(make([]byte, 1))
+		}
+		return err
+	}
+	t.Run("always", func(t *testing.T) {
+		virtual(t, func(l *lab) {
+			if err := try(l, 90); !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("%v", err)
+			}
+			l.must(l.server.Listen())
+			l.must(l.server.Listen())
+			signedOn(l)
+			l.must(l.server.Refuse())
+			if err := try(l, 91); !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("after Refuse: %v", err)
+			}
+		}, withFaults("register=refused"))
+	})
+	t.Run("once", func(t *testing.T) {
+		virtual(t, func(l *lab) {
+			if err := try(l, 90); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("%v", err)
+			}
+			signedOn(l)
+		}, withFaults("register=refused:1"))
+	})
+}
+
+// TestRedirects have the form of production with one target and that of a Director with two (sip.md §4.6).
+func TestRedirects(t *testing.T) {
+	const one, two = "fe02.lab.test", "backup.lab.test"
+	home := func(names ...string) func(*lab) { return func(l *lab) { l.cfg.Home = names } }
+	neighbour := func(l *lab) { l.cfg.Lab.FrontEnds = append(l.cfg.Lab.FrontEnds, configs.Host{FQDN: one}) }
+	for name, c := range map[string]struct {
+		contacts string
+		then     string // what the next REGISTER gets
+		changes  []func(*lab)
+	}{
+		"Director":               {"<sip:fe02.lab.test:5061;transport=tls>", "301 Redirect request to Home Server", []func(*lab){home(one)}},
+		"Director with a backup": {"<sip:fe02.lab.test:5061;transport=TLS>;q=0.7|<sip:backup.lab.test:5061;transport=TLS>;q=0.3", "301 Redirect request to Home Server", []func(*lab){home(one, two)}},
+		"register=redirect":      {"<sip:fe02.lab.test:5061;transport=tls>", "200 OK", []func(*lab){withFaults("register=redirect"), neighbour}},
+		"alone":                  {"<sip:fe01.lab.test:5061;transport=tls>", "200 OK", []func(*lab){withFaults("register=redirect")}},
+		"register=redirect-loop": {"<sip:fe01.lab.test:5061;transport=tls>", "301 Redirect request to Home Server", []func(*lab){withFaults("register=redirect-loop"), neighbour}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(l *lab) {
+				s := l.connect(user1, sipeEPID)
+				s.must(asError(s.associate()))
+				got := s.send(s.sign(s.register()))
+				if got.String() != "301 Redirect request to Home Server" || !got.signed() || s.snum != 1 {
+					t.Fatalf("%s, signed %v, snum %d\n%s", got, got.signed(), s.snum, l.log())
+				}
+				if contacts := strings.Join(got.answer.Values("Contact"), "|"); contacts != c.contacts || got.answer.Get("Expires") != "2592000" {
+					t.Errorf("Contact %s, Expires %s", contacts, got.answer.Get("Expires"))
+				}
+				if order := names(got.answer); strings.Replace(order, "Contact Contact", "Contact", 1) != "Authentication-Info From To Call-ID CSeq Via Contact Expires Content-Length" {
+					t.Errorf("headers %s", order)
+				}
+				if list := l.server.Registrations(); len(list) != 0 {
+					t.Errorf("registered: %+v", list)
+				}
+				if got := s.send(s.sign(s.register())); got.String() != c.then {
+					t.Errorf("then %s, want %s", got, c.then)
+				}
+			}, c.changes...)
+		})
+	}
+}
+
+// TestProvisioningFaults strike the one-shot provisioning SUBSCRIBE alone.
+func TestProvisioningFaults(t *testing.T) {
+	for fault, want := range map[string]func(outcome) bool{
+		"provision=403":     func(o outcome) bool { return o.String() == "403 Forbidden" && o.signed() },
+		"provision=timeout": func(o outcome) bool { return errors.Is(o.err, errSilence) },
+		"provision=garbage": func(o outcome) bool {
+			_, err := provisioning.ParseGroups(o.answer.Body)
+			return o.answer.Status == 200 && o.signed() && err != nil
+		},
+	} {
+		t.Run(fault, func(t *testing.T) {
+			virtual(t, func(l *lab) {
+				s := signedOn(l)
+				if got := s.send(s.sign(provisioningRequest(s))); !want(got) {
+					t.Errorf("%s", got)
+				}
+				s.want200(contactsRequest(s))
+				s.want200(selfRequest(s))
+				s.want200(s.other("SERVICE", provisioning.TypePublish, publish))
+			}, withFaults(fault))
+		})
+	}
+}
