@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
@@ -191,14 +192,18 @@ func (h *Handset) tlsConfig(host string, check *trust, client *tls.Certificate) 
 	return config, nil
 }
 
-func suitesByName(names []string) ([]uint16, error) {
+var knownSuites = sync.OnceValue(func() map[string]uint16 {
 	known := map[string]uint16{}
 	for _, s := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
 		known[s.Name] = s.ID
 	}
+	return known
+})
+
+func suitesByName(names []string) ([]uint16, error) {
 	var out []uint16
 	for _, n := range names {
-		id, ok := known[n]
+		id, ok := knownSuites()[n]
 		if !ok {
 			return nil, fmt.Errorf("TLS suite %q is not known", n)
 		}

@@ -34,6 +34,7 @@ const (
 	benchBoots   = 10 // a round
 	idleHandsets = 500
 	atOnce       = 20 // boots at a time
+
 )
 
 // world is a lab with a user for each handset.
@@ -86,8 +87,14 @@ func (w *world) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
+// phone is a handset with its station.
+type phone struct {
+	*handset.Handset
+	station ethernet.Station
+}
+
 // boot boots handset i until it is Ready.
-func (w *world) boot(t *testing.T, i int, newKey func(int) (*rsa.PrivateKey, error)) *handset.Handset {
+func (w *world) boot(t *testing.T, i int, newKey func(int) (*rsa.PrivateKey, error)) *phone {
 	t.Helper()
 	station, err := w.cable.Join(ethernet.StationConfig{
 		Name: fmt.Sprint("handset", i), MAC: net.HardwareAddr{0, 4, 0xf2, 0, byte(i >> 8), byte(i)}, TTL: w.profile.IPTTL,
@@ -119,13 +126,13 @@ func (w *world) boot(t *testing.T, i int, newKey func(int) (*rsa.PrivateKey, err
 	if err != nil || out.Machine.State != devicestate.Ready {
 		t.Errorf("handset %d ended in %s: %v %v", i, out.Machine.State, out.Failure, err)
 	}
-	return h
+	return &phone{h, station}
 }
 
 // boots boots n handsets, some at a time.
-func (w *world) boots(t *testing.T, first, n int, newKey func(i int) func(int) (*rsa.PrivateKey, error)) []*handset.Handset {
+func (w *world) boots(t *testing.T, first, n int, newKey func(i int) func(int) (*rsa.PrivateKey, error)) []*phone {
 	t.Helper()
-	out := make([]*handset.Handset, n)
+	out := make([]*phone, n)
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, atOnce)
 	for i := range n {
@@ -147,12 +154,14 @@ func fresh(int) func(int) (*rsa.PrivateKey, error) {
 	return func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) }
 }
 
-func shutdown(handsets []*handset.Handset) {
+// shutdown signs off and unplugs.
+func shutdown(phones []*phone) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	for _, h := range handsets {
-		if h != nil {
-			_ = h.Shutdown(ctx) // what matters was measured before
+	for _, p := range phones {
+		if p != nil {
+			_ = p.Shutdown(ctx) // what matters was measured before
+			_ = p.station.Close()
 		}
 	}
 }
@@ -207,12 +216,12 @@ func (c cost) overFloor() float64 { return float64(c.boot) / float64(c.floor) }
 func measure(t *testing.T, cable labpool.Cable, keys []*rsa.PrivateKey) cost {
 	w := newWorld(t, cable, benchRounds*benchBoots+1, keys)
 	warm := w.boot(t, benchRounds*benchBoots, w.prepared(0))
-	shutdown([]*handset.Handset{warm})
+	shutdown([]*phone{warm})
 	best := cost{boot: time.Hour, floor: time.Hour}
 	for round := range benchRounds {
 		w.tls.Store(0)
 		w.sip.Store(0)
-		var handsets []*handset.Handset
+		var handsets []*phone
 		boot, allocs := spent(benchBoots, func() { handsets = w.boots(t, round*benchBoots, benchBoots, w.prepared) })
 		best.operations = operations{outerTLS: int(w.tls.Load()) / benchBoots, sip: int(w.sip.Load()) / benchBoots}
 		best.boot, best.allocs = min(best.boot, boot), allocs
@@ -226,7 +235,7 @@ func measure(t *testing.T, cable labpool.Cable, keys []*rsa.PrivateKey) cost {
 func withKeygen(t *testing.T, cable labpool.Cable, keys []*rsa.PrivateKey, o operations) float64 {
 	const boots = 40
 	w := newWorld(t, cable, boots, keys)
-	var handsets []*handset.Handset
+	var handsets []*phone
 	took, _ := spent(boots, func() { handsets = w.boots(t, 0, boots, fresh) })
 	shutdown(handsets)
 	var floor time.Duration
@@ -246,6 +255,7 @@ func virtual(t *testing.T, f func(*testing.T)) {
 
 // TestBench prints one figure a line as name: value.
 func TestBench(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(rig.GCPercent))
 	keys := makeKeys(t, 8)
 	var onPipe cost
 	virtual(t, func(t *testing.T) { onPipe = measure(t, ethernet.NewPipe(ethernet.Options{}), keys) })

@@ -19,6 +19,10 @@ import (
 	"github.com/phone-edition/lpe/emulator/trace"
 )
 
+// GCPercent is what a program whose main work is to run handsets does well to give debug.SetGCPercent: a boot makes
+// 1.6 MB of garbage and keeps 0.1 MB, and collecting it at Go's default of 100 costs 5 % of the boot's processor time.
+const GCPercent = 300
+
 // signOffTime bounds the sign-off at the end of a run, on Ctrl-C too.
 const signOffTime = 3 * time.Second
 
