@@ -45,7 +45,7 @@ func (r *Run) result(ctx context.Context, out handset.Outcome, runErr error) rep
 	res.Stage = stageOf(code, out)
 	res.Error, res.Diagnosis = report.Diagnose(code, seen)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) && !out.Reported {
-		res.Diagnosis = strings.TrimSpace(res.Diagnosis + " " + goesOn(out))
+		res.Diagnosis = strings.TrimPrefix(strings.TrimRight(res.Diagnosis, ".")+". "+goesOn(out), ". ")
 	}
 	return res
 }

@@ -12,16 +12,15 @@ import (
 )
 
 func dhcpCommand(sys system) *cobra.Command {
-	parent := &cobra.Command{Use: "dhcp", Short: "Tools for the DHCP options that a handset needs", Args: cobra.NoArgs}
-	parent.AddCommand(dhcpDecodeCommand(sys))
-	return parent
+	return group("dhcp", "Tools for the DHCP options that a handset needs",
+		"  lpe dhcp decode --option120 00086c796e63706f6f6c07636f6e746f736f03636f6d00", dhcpDecodeCommand(sys))
 }
 
 func dhcpDecodeCommand(sys system) *cobra.Command {
 	var option43, option120, packet, output string
 	var lenient bool
 	c := command("decode", "Say what a handset makes of options 43 and 120",
-		"decode reads option 43 and option 120 as hex, or a whole DHCP message (the UDP payload), and prints the verdict of a strict handset. An option given alone is judged alone; in a packet a missing one is an error.",
+		"decode reads option 43 and option 120 as hex, or a whole DHCP message (the UDP payload), and prints the verdict of a strict handset. An option given alone is judged alone; in a packet a missing one is an error. Exit code 1: the handset would not sign in with it.",
 		"  lpe dhcp decode --option120 00086c796e63706f6f6c07636f6e746f736f03636f6d00",
 		func(*cobra.Command, []string) error {
 			input, err := dhcpInput(option43, option120, packet)

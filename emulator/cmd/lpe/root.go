@@ -27,7 +27,20 @@ const (
 	exitInterrupted = 130 // Ctrl-C
 )
 
-const exitHelp = `
+// usageTemplate ends every command's help with an example and the exit codes.
+const usageTemplate = `Usage:{{if .HasAvailableSubCommands}}
+  {{.CommandPath}} COMMAND{{else}}
+  {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
+
+Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
+
+Examples:
+{{.Example}}
+
 Exit codes:
   0    success
   1    the sign-in failed
@@ -58,13 +71,21 @@ func run(ctx context.Context, args []string, sys system) int {
 		Use:           "lpe",
 		Short:         "A Lync Phone Edition handset in software",
 		Long:          "lpe boots a Lync Phone Edition handset in software, from the cable to Ready, and brings the lab pool to boot it against.",
+		Example:       "  lpe boot --lab",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetUsageTemplate(usageTemplate)
 	root.SetOut(sys.out)
 	root.SetErr(sys.err)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(bootCommand(sys), dhcpCommand(sys), statesCommand(sys), profileCommand(sys), labCommand(sys))
+	root.InitDefaultHelpCmd()
+	for _, c := range root.Commands() {
+		if c.Example == "" {
+			c.Example = "  lpe help boot" // cobra's own command
+		}
+	}
 	root.SetArgs(joinLab(args))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -77,17 +98,19 @@ func run(ctx context.Context, args []string, sys system) int {
 	if !exit.silent {
 		fmt.Fprintf(sys.err, "lpe: %v\n", exit.err)
 		if exit.code == exitUsage {
-			fmt.Fprintf(sys.err, "lpe: see '%s --help'\n", strings.TrimSpace("lpe "+commandOf(args)))
+			fmt.Fprintf(sys.err, "lpe: see '%s --help'\n", commandOf(root, args))
 		}
 	}
 	return exit.code
 }
 
-func commandOf(args []string) string {
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		return args[0]
+// commandOf is the path of the command that args name, as far as they name one.
+func commandOf(root *cobra.Command, args []string) string {
+	c, _, err := root.Find(args)
+	if err != nil {
+		return root.CommandPath()
 	}
-	return ""
+	return c.CommandPath()
 }
 
 // joinLab makes `--lab X` mean `--lab=X`; `--lab` alone stays.
@@ -104,9 +127,14 @@ func joinLab(args []string) []string {
 	return out
 }
 
-// command makes a command whose help ends with an example and the exit codes.
+// command makes a command that takes flags alone.
 func command(use, short, long, example string, do func(*cobra.Command, []string) error) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Long: long, Example: example, RunE: do, Args: cobra.NoArgs}
-	c.SetUsageTemplate(c.UsageTemplate() + exitHelp)
+	return &cobra.Command{Use: use, Short: short, Long: long, Example: example, RunE: do, Args: cobra.NoArgs}
+}
+
+// group makes a command that is a name for others. Alone it prints its help.
+func group(use, short, example string, commands ...*cobra.Command) *cobra.Command {
+	c := command(use, short, "", example, func(c *cobra.Command, _ []string) error { return c.Help() })
+	c.AddCommand(commands...)
 	return c
 }

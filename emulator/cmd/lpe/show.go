@@ -28,7 +28,6 @@ func statesCommand(sys system) *cobra.Command {
 }
 
 func profileCommand(sys system) *cobra.Command {
-	parent := &cobra.Command{Use: "profile", Short: "What each model and firmware does", Args: cobra.NoArgs}
 	list := command("list", "List the profiles", "list prints the name of each profile, a line each.", "  lpe profile list",
 		func(*cobra.Command, []string) error { return printLines(sys, configs.Profiles()) })
 	var provenance bool
@@ -42,14 +41,12 @@ func profileCommand(sys system) *cobra.Command {
 			_, err = fmt.Fprint(sys.out, profile.FactTable(provenance))
 			return err
 		})
-	show.Args = cobra.ExactArgs(1)
+	show.Args = oneName
 	show.Flags().BoolVar(&provenance, "provenance", false, "add where each fact comes from")
-	parent.AddCommand(list, show)
-	return parent
+	return group("profile", "What each model and firmware does", "  lpe profile list", list, show)
 }
 
 func labCommand(sys system) *cobra.Command {
-	parent := &cobra.Command{Use: "lab", Short: "The labs that this program brings", Args: cobra.NoArgs}
 	list := command("list", "List the labs", "list prints the name of each lab, a line each.", "  lpe lab list",
 		func(*cobra.Command, []string) error { return printLines(sys, configs.Labs()) })
 	show := command("show NAME|FILE", "Print a lab", "show prints names, network, users and switches of a lab. PINs and passwords are masked.",
@@ -62,12 +59,18 @@ func labCommand(sys system) *cobra.Command {
 			_, err = fmt.Fprint(sys.out, lab.Text())
 			return err
 		})
-	show.Args = cobra.ExactArgs(1)
-	parent.AddCommand(list, show)
-	return parent
+	show.Args = oneName
+	return group("lab", "The labs that this program brings", "  lpe lab show contoso", list, show)
 }
 
 func printLines(sys system, lines []string) error {
 	_, err := fmt.Fprintln(sys.out, strings.Join(lines, "\n"))
 	return err
+}
+
+func oneName(c *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usage("%s takes one name, not %d", c.CommandPath(), len(args))
+	}
+	return nil
 }
