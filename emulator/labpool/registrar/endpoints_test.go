@@ -123,3 +123,32 @@ func TestPublicationVersions(t *testing.T) {
 		}
 	})
 }
+
+// TestReconnect: a new connection with a new Call-ID is an addition, in place of the older registration.
+func TestReconnect(t *testing.T) {
+	virtual(t, func(l *lab) {
+		signedOn(l)
+		again := l.connect(user1, sipeEPID)
+		answer := again.mustSignOn()
+		if contacts := answer.Values("Contact"); len(contacts) != 1 || !strings.HasPrefix(answer.Get("presence-state"), `register-action="added"`) {
+			t.Errorf("presence-state %q, Contacts %q", answer.Get("presence-state"), contacts)
+		}
+		done := during(func() error { return l.server.Deregister(l.soon(), user1, registrar.Deactivated) })
+		again.answer(again.fromPool(), 200) // the NOTIFY goes to the newer connection
+		l.must(<-done)
+	})
+}
+
+// TestPublicationsOfOthersStay when an endpoint signs out.
+func TestPublicationsOfOthersStay(t *testing.T) {
+	virtual(t, func(l *lab) {
+		s := signedOn(l)
+		s.want200(s.other("SERVICE", provisioning.TypePublish, publish))
+		l.signOnAs(user1, "a0ae9e6cb0").signOff()
+		self, err := provisioning.ParseSelf(s.want200(selfRequest(s)).Body)
+		l.must(err)
+		if v := self.Version("device", 3662149179, 2); v != 1 {
+			t.Errorf("device has version %d, want 1", v)
+		}
+	})
+}

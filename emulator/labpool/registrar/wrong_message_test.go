@@ -133,6 +133,22 @@ var wrongMessages = map[string][]wrong{
 		{"24 KiB and a byte", func(l *lab) outcome {
 			return l.connect(user1, sipeEPID).flight(base64.StdEncoding.EncodeToString(make([]byte, tlsdsk.MaxFlight+1)), nil)
 		}, unsigned, nil},
+		{"second flight of another handshake", func(l *lab) outcome {
+			s := l.connect(user1, sipeEPID)
+			h := s.inner()
+			defer h.Close()
+			out, _, err := h.Next(s.soon(), nil)
+			s.must(err)
+			p, err := challenge(s.flight(base64.StdEncoding.EncodeToString(out), nil).answer)
+			s.must(err)
+			in, err := base64.StdEncoding.DecodeString(p.GSSAPIData)
+			s.must(err)
+			out, _, err = h.Next(s.soon(), in)
+			s.must(err)
+			return s.send(s.register(sipmessage.Header{Name: "Authorization", Value: tlsdsk.AuthorizationHandshake(tlsdsk.Params{
+				QOP: "auth", Opaque: "00000000", Realm: tlsdsk.Realm, TargetName: host, GSSAPIData: base64.StdEncoding.EncodeToString(out), Version: "4",
+			})}))
+		}, unsigned, nil},
 		{"no client certificate", func(l *lab) outcome {
 			s := l.connect(user1, sipeEPID)
 			s.certificate.Certificate = nil

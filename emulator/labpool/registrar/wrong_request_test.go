@@ -43,6 +43,31 @@ var wrongRequests = map[string][]wrong{
 			m.Set("To", "<"+user1+">;tag=1")
 			return s.send(s.sign(m))
 		}, signed, nil},
+		{"of another event", func(l *lab) outcome {
+			s := signedOn(l)
+			s.open(contactsRequest(s))
+			m := s.within(contactsEvent, 2)
+			m.Set("Event", "presence")
+			return s.send(s.sign(m))
+		}, signed, nil},
+		{"of another tag", func(l *lab) outcome {
+			s := signedOn(l)
+			s.open(contactsRequest(s))
+			m := s.within(contactsEvent, 2)
+			m.Set("To", "<"+user1+">;tag=1")
+			return s.send(s.sign(m))
+		}, signed, nil},
+		{"of another user on the same connection", func(l *lab) outcome {
+			s := signedOn(l)
+			s.open(contactsRequest(s))
+			other := l.connect(user2, "a0ae9e6cb0")
+			other.conn, other.raw = s.conn, s.raw
+			other.mustSignOn()
+			m := s.within(contactsEvent, 2)
+			m.Set("From", "<"+user2+">;tag=1;epid=a0ae9e6cb0")
+			m.Set("Contact", "<"+other.gruu+">")
+			return other.send(other.sign(m))
+		}, signed, nil},
 		{"ended", func(l *lab) outcome {
 			s := signedOn(l)
 			s.open(contactsRequest(s))

@@ -46,6 +46,9 @@ var wrongSignatures = map[string][]wrong{
 			s := signedOn(l)
 			return s.wrongRegister("From", "<"+user1+">;tag=1;epid=01010101")
 		}, unsigned, nil},
+		{"another user's", func(l *lab) outcome {
+			return signedOn(l).wrongRegister("From", "<"+user2+">;tag=1;epid="+sipeEPID)
+		}, unsigned, nil},
 		{"older than its life", func(l *lab) outcome {
 			s := signedOn(l)
 			for range 60 { // 8 h in steps of 8 min
@@ -97,6 +100,17 @@ var wrongSignatures = map[string][]wrong{
 	}, signed, nil}},
 	"register.answer-signature": {
 		{"unsigned", func(l *lab) outcome { return answerWrong(l, func(*sipe, *sipmessage.Message) {}) }, unsigned, nil},
+		{"for another front end", func(l *lab) outcome {
+			return answerWrong(l, func(s *sipe, m *sipmessage.Message) { s.target = poolName; s.sign(m); s.target = host })
+		}, unsigned, nil},
+		{"with another association", func(l *lab) outcome {
+			return answerWrong(l, func(s *sipe, m *sipmessage.Message) {
+				own := s.opaque
+				s.opaque = "00000000"
+				s.sign(m)
+				s.opaque = own
+			})
+		}, unsigned, nil},
 		{"signed wrong", func(l *lab) outcome {
 			return answerWrong(l, func(s *sipe, m *sipmessage.Message) { s.sign(m); m.Status = 481 })
 		}, unsigned, nil},
