@@ -70,7 +70,6 @@ type Profile struct {
 	HostNamePrefix string          `fact:"dhcp.host_name_prefix"`
 	IPTTL          uint8           `fact:"ip.ttl" range:"1 255"`
 	ARPProbe       time.Duration   `fact:"arp.probe"` // in all
-	AutoIP         bool            `fact:"dhcp.auto_ip"`
 
 	InformClass    string          `fact:"inform.class"`
 	InformOrder    []uint8         `fact:"inform.order"`
@@ -121,7 +120,6 @@ type Profile struct {
 	Methods         string        `fact:"sip.methods"`
 	KeepAlive       string        `fact:"sip.ms_keep_alive"`
 	RefreshBefore   time.Duration `fact:"sip.refresh_before"`
-	RegisterRetries int           `fact:"sip.register_retries" range:"0 10"`
 	ProvisionGroups []string      `fact:"provisioning.groups"`
 
 	Glass map[string]GlassText // facts glass.<key>, where key is a state or a failure code
