@@ -97,14 +97,6 @@ func TestRefusedConnections(t *testing.T) {
 			}
 		}, withFaults("register=refused"))
 	})
-	t.Run("once", func(t *testing.T) {
-		virtual(t, func(l *lab) {
-			if err := try(l, 90); !errors.Is(err, syscall.ECONNRESET) {
-				t.Errorf("%v", err)
-			}
-			signedOn(l)
-		}, withFaults("register=refused:1"))
-	})
 }
 
 // TestRedirects have the form of production with one target and that of a Director with two (sip.md §4.6).

@@ -56,15 +56,13 @@ type Server struct {
 	closed      bool
 	listener    net.Listener
 	nextID      uint32
-	refusals    int // connections to reset yet, under register=refused
 	connections map[*connection]struct{}
 	redirected  map[string]bool // endpoints that the fault register=redirect is over for
 
 	endpoints endpoints
 }
 
-// Start listens on the station. Under the fault register=refused it does not, until [Server.Listen] is called; if the
-// fault has a number of times, it listens, and that many connections are reset before their first byte.
+// Start listens on the station. Under the fault register=refused it does not, until [Server.Listen] is called.
 func Start(cfg Config) (*Server, error) {
 	cfg.Port = cmp.Or(cfg.Port, DefaultPort)
 	if cfg.Now == nil {
@@ -76,12 +74,9 @@ func Start(cfg Config) (*Server, error) {
 	if s.outer, s.inner, err = tlsConfigs(cfg); err != nil {
 		return nil, fmt.Errorf("registrar %s: %w", cfg.Host, err)
 	}
-	if fault, on := cfg.Faults.On(faultRefused); on {
-		s.refusals = fault.Times
-		if s.refusals == 0 {
-			s.note(timeline.Note, "", "fault %s: port %d is closed", faultRefused, cfg.Port)
-			return s, nil
-		}
+	if _, on := cfg.Faults.On(faultRefused); on {
+		s.note(timeline.Note, "", "fault %s: port %d is closed", faultRefused, cfg.Port)
+		return s, nil
 	}
 	if err := s.Listen(); err != nil {
 		return nil, err
@@ -170,16 +165,11 @@ func (s *Server) accept(listener net.Listener) {
 	}
 }
 
-// newConnection counts the connection in, unless the server is closing or refuses it.
+// newConnection counts the connection in, unless the server is closing.
 func (s *Server) newConnection(conn net.Conn) *connection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil
-	}
-	if s.refusals > 0 {
-		s.refusals--
-		s.note(timeline.Dropped, conn.RemoteAddr().String(), "fault %s", faultRefused)
 		return nil
 	}
 	s.nextID++
