@@ -2,13 +2,15 @@ package rig
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 )
 
-// CheckFaults refuses a fault that faults.yaml does not list, or a parameter that it does not take.
-func CheckFaults(list []string) error {
+// CheckFaults refuses a fault that faults.yaml does not list, a parameter that it does not take, and one that means
+// nothing in the lab, if that is one of those that come with the program.
+func CheckFaults(list []string, lab string) error {
 	known, err := configs.Faults()
 	if err != nil {
 		return err
@@ -26,8 +28,13 @@ func CheckFaults(list []string) error {
 		if !ok {
 			return fmt.Errorf("fault %s is not known, see --list-faults", fault.Name)
 		}
-		if fault.Param.Duration != 0 && entry.Parameter != "duration" {
+		switch {
+		case fault.Param.Duration != 0 && entry.Parameter != "duration":
 			return fmt.Errorf("fault %s takes no duration", fault.Name)
+		case fault.Param.Times != 0 && entry.Parameter != "times":
+			return fmt.Errorf("fault %s takes no number of times", fault.Name)
+		case entry.Lab != "" && entry.Lab != lab && slices.Contains(configs.Labs(), lab):
+			return fmt.Errorf("fault %s changes nothing in lab %s: use lab %s", fault.Name, lab, entry.Lab)
 		}
 	}
 	return nil

@@ -199,6 +199,40 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// Redirects are bounded to 3: a registrar that redirects that often is reached, one that does so once more is not.
+func TestRedirectBound(t *testing.T) {
+	for fault, code := range map[string]string{"register=redirect-loop:3": "", "register=redirect-loop:4": "register.redirect-loop"} {
+		virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+			s.Faults = []string{fault}
+			if result := s.boot(); result.Code != code {
+				t.Errorf("%s gives %q, want %q\n%s", fault, result.Code, code, s.log())
+			}
+		})
+	}
+}
+
+func TestCheckFaults(t *testing.T) {
+	for text, want := range map[string]string{
+		"web=slow:2s":                "",
+		"register=503:2":             "",
+		"  description: "The name of the web services does not resolve, the name of the pool does."": "use lab contoso",
+		"web=slow:2":                 "no number of times",
+		"register=503:2s":            "no duration",
+		"register=refused:1":         "no number of times",
+		"register=none":              "not known",
+		"register":                   "stage=kind expected",
+		"discovery=option43-short:x": "parameter",
+	} {
+		err := rig.CheckFaults([]string{text}, "litware")
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+	if err := rig.CheckFaults([]string{"  description: "The name of the web services does not resolve, the name of the pool does.""}, "my-lab.yaml"); err != nil {
+		t.Errorf("a lab of the user's own: %v", err)
+	}
+}
+
 func hasWarning(result report.Result, code string) bool {
 	for _, w := range result.Warnings {
 		if w.Code == code {

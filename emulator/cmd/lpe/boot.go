@@ -132,7 +132,7 @@ func (f bootFlags) options(sys system) (o rig.Options, err error) {
 	o.Credentials.ExpectedSIP = f.sipAddress
 	o.Target = handset.Target{FQDN: f.targetFQDN, URI: f.targetURI, Port: f.registrarPort}
 	o.Faults, o.Timeout, o.Capture, o.CaptureSecrets = f.faults, f.timeout, f.capture, f.captureSecrets
-	if err := rig.CheckFaults(o.Faults); err != nil {
+	if err := rig.CheckFaults(o.Faults, o.Lab.Name); err != nil {
 		return o, usage("--fault: %w", err)
 	}
 	return o, nil
