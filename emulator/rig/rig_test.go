@@ -215,7 +215,7 @@ func TestCheckFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"web=slow:2s":                "",
 		"register=503:2":             "",
-		"  description: "The name of the web services does not resolve, the name of the pool does."": "use lab contoso",
+		"dns=no-web-name":            "use lab contoso",
 		"web=slow:2":                 "no number of times",
 		"register=503:2s":            "no duration",
 		"register=refused:1":         "no number of times",
@@ -228,7 +228,7 @@ func TestCheckFaults(t *testing.T) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
-	if err := rig.CheckFaults([]string{"  description: "The name of the web services does not resolve, the name of the pool does.""}, "my-lab.yaml"); err != nil {
+	if err := rig.CheckFaults([]string{"dns=no-web-name"}, "my-lab.yaml"); err != nil {
 		t.Errorf("a lab of the user's own: %v", err)
 	}
 }
