@@ -1,6 +1,7 @@
 package soap
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -15,54 +16,98 @@ const (
 	MaxDepth = 64
 )
 
-// Errors of Parse.
+// Errors of Parse and Body.
 var (
 	ErrTooLarge  = errors.New("XML document exceeds its bounds")
 	ErrTooDeep   = errors.New("XML document is nested too deeply")
 	ErrMalformed = errors.New("XML document is malformed")
+	ErrEnvelope  = errors.New("not a SOAP envelope")
 )
 
-// Parse reads a document within the bounds. A document type declaration is refused.
+// Parse reads a document within the bounds: one root element, no document type declaration, no attribute twice.
 func Parse(b []byte) (*etree.Document, error) {
 	if len(b) > MaxSize {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxSize)
 	}
 	doc := etree.NewDocument()
-	doc.ReadSettings.PreserveCData = false
-	if err := doc.ReadFromBytes(b); err != nil {
+	doc.ReadSettings.MaxDepth = MaxDepth
+	doc.ReadSettings.PreserveDuplicateAttrs = true // else the last one wins unseen
+	err := doc.ReadFromBytes(bytes.TrimPrefix(b, []byte("\ufeff")))
+	switch {
+	case errors.Is(err, etree.ErrMaxDepth):
+		return nil, fmt.Errorf("%w: more than %d levels", ErrTooDeep, MaxDepth)
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	if doc.Root() == nil {
-		return nil, fmt.Errorf("%w: no root element", ErrMalformed)
-	}
 	if err := checkTree(doc); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return doc, nil
 }
 
-// checkTree holds the depth and refuses a document type declaration; the document is in memory, so the bound on its
-// size bounds the walk.
+// checkTree refuses what the reader lets pass.
 func checkTree(doc *etree.Document) error {
+	roots := 0
 	for _, token := range doc.Child {
-		if _, ok := token.(*etree.Directive); ok {
-			return fmt.Errorf("%w: a document type declaration", ErrMalformed)
+		switch token := token.(type) {
+		case *etree.Element:
+			roots++
+		case *etree.CharData:
+			if !token.IsWhitespace() {
+				return errors.New("text outside the root element")
+			}
 		}
 	}
-	if deeper(&doc.Element, MaxDepth+1) {
-		return fmt.Errorf("%w: more than %d levels", ErrTooDeep, MaxDepth)
+	if roots != 1 {
+		return fmt.Errorf("%d root elements", roots)
+	}
+	return checkElement(&doc.Element)
+}
+
+func checkElement(e *etree.Element) error {
+	if len(e.Attr) > 1 {
+		seen := make(map[xml.Name]bool, len(e.Attr))
+		for _, a := range e.Attr {
+			name := xml.Name{Space: a.Space, Local: a.Key}
+			if seen[name] {
+				return fmt.Errorf("attribute %s of %s stands twice", a.FullKey(), e.Tag)
+			}
+			seen[name] = true
+		}
+	}
+	for _, token := range e.Child {
+		switch token := token.(type) {
+		case *etree.Directive:
+			return errors.New("a document type declaration")
+		case *etree.Element:
+			if err := checkElement(token); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-// deeper reports whether e has elements on that many levels below it.
-func deeper(e *etree.Element, levels int) bool {
-	for _, child := range e.Child {
-		if child, ok := child.(*etree.Element); ok && (levels == 1 || deeper(child, levels-1)) {
-			return true
-		}
+// Body returns the only body of a SOAP 1.1 or 1.2 envelope.
+func Body(doc *etree.Document) (*etree.Element, error) {
+	root := doc.Root()
+	if name := Name(root); name.Local != "Envelope" || name.Space != NSEnvelope11 && name.Space != NSEnvelope12 {
+		return nil, fmt.Errorf("%w: the root is %s", ErrEnvelope, name.Local)
 	}
-	return false
+	var body *etree.Element
+	for child := range root.ChildElementsSeq() {
+		if child.Tag != "Body" {
+			continue
+		}
+		if body != nil {
+			return nil, fmt.Errorf("%w: more than one Body", ErrEnvelope)
+		}
+		body = child
+	}
+	if body == nil {
+		return nil, fmt.Errorf("%w: no Body", ErrEnvelope)
+	}
+	return body, nil
 }
 
 // Find returns the first element with that local name, depth first, root included.

@@ -1,6 +1,7 @@
 package soap
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -46,15 +47,14 @@ func ParseMetadata(b []byte) (Metadata, error) {
 		return Metadata{}, err
 	}
 	var m Metadata
-	root := doc.Root()
-	for _, e := range FindAll(root, "port") {
+	w := index(doc.Root())
+	for _, e := range FindAll(doc.Root(), "port") {
 		location := Attr(Child(e, "address"), "location")
 		if location == "" {
 			continue
 		}
-		port := Port{Name: Attr(e, "name"), Location: location}
-		port.readPolicy(root)
-		port.Operations = operations(root, e)
+		port := Port{Name: Attr(e, "name"), Location: location, Operations: w.operations(e)}
+		port.readPolicy(w.policies[strings.ToLower(port.Name+"_policy")])
 		m.Ports = append(m.Ports, port)
 	}
 	if len(m.Ports) == 0 {
@@ -63,62 +63,86 @@ func ParseMetadata(b []byte) (Metadata, error) {
 	return m, nil
 }
 
-func (p *Port) readPolicy(root *etree.Element) {
-	for _, policy := range FindAll(root, "Policy") {
-		if !strings.EqualFold(Attr(policy, "Id"), p.Name+"_policy") {
-			continue
-		}
-		all := Path(policy, "ExactlyOne", "All")
-		if tokens := Child(all, "EndorsingSupportingTokens"); tokens != nil {
-			p.Proof = true
-			p.Issuer = Text(Path(tokens, "Policy", "IssuedToken", "Issuer", "Address"))
-		}
-		p.Bearer = Child(all, "SignedSupportingTokens") != nil
+func (p *Port) readPolicy(policy *etree.Element) {
+	all := Path(policy, "ExactlyOne", "All")
+	if tokens := Child(all, "EndorsingSupportingTokens"); tokens != nil {
+		p.Proof = true
+		p.Issuer = Text(Path(tokens, "Policy", "IssuedToken", "Issuer", "Address"))
+	}
+	p.Bearer = Child(all, "SignedSupportingTokens") != nil
+}
+
+// wsdl holds the first element of each name, so that many ports cost no more than one walk each.
+type wsdl struct {
+	policies                      map[string]*etree.Element // by Id in lower case
+	bindings, portTypes, messages map[string]*etree.Element
+	ofBinding                     map[*etree.Element][]Operation
+	inputs                        map[*etree.Element]map[string]xml.Name // of a portType, by operation
+}
+
+func index(root *etree.Element) wsdl {
+	return wsdl{
+		policies: first(root, "Policy", func(e *etree.Element) string { return strings.ToLower(Attr(e, "Id")) }),
+		bindings: first(root, "binding", name), portTypes: first(root, "portType", name), messages: first(root, "message", name),
+		ofBinding: map[*etree.Element][]Operation{}, inputs: map[*etree.Element]map[string]xml.Name{},
 	}
 }
 
-// operations follows port → binding → operation → soapAction and portType → message → part → element.
-func operations(root, port *etree.Element) []Operation {
-	binding := byName(root, "binding", QName(port, Attr(port, "binding")).Local)
-	if binding == nil {
-		return nil
-	}
-	portType := byName(root, "portType", QName(binding, Attr(binding, "type")).Local)
-	var out []Operation
-	for e := range binding.ChildElementsSeq() {
-		if e.Tag != "operation" || e.SelectAttr("name") == nil {
-			continue
+func name(e *etree.Element) string { return Attr(e, "name") }
+
+func first(root *etree.Element, tag string, key func(*etree.Element) string) map[string]*etree.Element {
+	out := map[string]*etree.Element{}
+	for _, e := range FindAll(root, tag) {
+		if k := key(e); k != "" && out[k] == nil {
+			out[k] = e
 		}
-		op := Operation{Name: Attr(e, "name"), Action: Attr(Child(e, "operation"), "soapAction")}
-		for _, abstract := range FindAll(portType, "operation") {
-			if Attr(abstract, "name") == op.Name {
-				op.Input = inputElement(root, Child(abstract, "input"))
-			}
-		}
-		out = append(out, op)
 	}
 	return out
 }
 
-func inputElement(root, input *etree.Element) xml.Name {
+// operations follows port → binding → operation → soapAction and portType → message → part → element.
+func (w wsdl) operations(port *etree.Element) []Operation {
+	binding := w.bindings[QName(port, Attr(port, "binding")).Local]
+	if binding == nil {
+		return nil
+	}
+	if known, ok := w.ofBinding[binding]; ok {
+		return known
+	}
+	inputs := w.inputsOf(w.portTypes[QName(binding, Attr(binding, "type")).Local])
+	var out []Operation
+	for e := range binding.ChildElementsSeq() {
+		if e.Tag == "operation" && name(e) != "" {
+			out = append(out, Operation{Name: name(e), Action: Attr(Child(e, "operation"), "soapAction"), Input: inputs[name(e)]})
+		}
+	}
+	w.ofBinding[binding] = out
+	return out
+}
+
+func (w wsdl) inputsOf(portType *etree.Element) map[string]xml.Name {
+	if known, ok := w.inputs[portType]; ok {
+		return known
+	}
+	out := map[string]xml.Name{}
+	for _, e := range FindAll(portType, "operation") {
+		if _, ok := out[name(e)]; !ok {
+			out[name(e)] = w.inputElement(Child(e, "input"))
+		}
+	}
+	w.inputs[portType] = out
+	return out
+}
+
+func (w wsdl) inputElement(input *etree.Element) xml.Name {
 	if input == nil {
 		return xml.Name{}
 	}
-	message := byName(root, "message", QName(input, Attr(input, "message")).Local)
-	part := Child(message, "part")
+	part := Child(w.messages[QName(input, Attr(input, "message")).Local], "part")
 	if part == nil {
 		return xml.Name{}
 	}
 	return QName(part, Attr(part, "element"))
-}
-
-func byName(root *etree.Element, tag, name string) *etree.Element {
-	for _, e := range FindAll(root, tag) {
-		if Attr(e, "name") == name {
-			return e
-		}
-	}
-	return nil
 }
 
 // AppendMetadataRequest writes a WS-Transfer Get (web-services.md §1.4); to is the service without /mex.
@@ -131,6 +155,9 @@ func AppendMetadataRequest(b []byte, to string) []byte {
 
 // WrapMetadata puts a WSDL into the answer to a WS-Transfer Get (web-services.md §1.4, inferred).
 func WrapMetadata(wsdl []byte) []byte {
+	if _, rest, ok := bytes.Cut(wsdl, []byte("?>")); ok && bytes.HasPrefix(wsdl, []byte("<?xml ")) {
+		wsdl = rest // a declaration may only begin a document
+	}
 	return fmt.Appendf(nil, `<s:Envelope xmlns:s="%s" xmlns:a="%s"><s:Header><a:Action s:mustUnderstand="1">`+
 		`http://schemas.xmlsoap.org/ws/2004/09/transfer/GetResponse</a:Action></s:Header><s:Body>`+
 		`<Metadata xmlns="http://schemas.xmlsoap.org/ws/2004/09/mex" xmlns:wsx="http://schemas.xmlsoap.org/ws/2004/09/mex">`+

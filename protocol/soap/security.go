@@ -97,11 +97,14 @@ type Proof struct {
 
 // ReadProof finds the header. It checks that everything is there, not that it is right.
 func ReadProof(doc *etree.Document) (Proof, error) {
-	security := Find(Child(doc.Root(), "Header"), "Security")
+	security := Path(doc.Root(), "Header", "Security")
 	p := Proof{Assertion: Child(security, "Assertion"), timestamp: Child(security, "Timestamp"), signature: Child(security, "Signature")}
-	for name, e := range map[string]*etree.Element{"Security": security, "Assertion": p.Assertion, "Timestamp": p.timestamp, "Signature": p.signature} {
-		if e == nil {
-			return p, fmt.Errorf("%w: no %s", ErrNoProof, name)
+	if security == nil {
+		return p, fmt.Errorf("%w: no Security", ErrNoProof)
+	}
+	for _, name := range []string{"Timestamp", "Assertion", "Signature"} {
+		if n := children(security, name); n != 1 {
+			return p, fmt.Errorf("%w: %d elements %s in Security, one expected", ErrNoProof, n, name)
 		}
 	}
 	p.AssertionID = Attr(p.Assertion, "AssertionID")
@@ -114,6 +117,16 @@ func ReadProof(doc *etree.Document) (Proof, error) {
 	}
 	p.Expires, err = instant(p.timestamp, "Expires")
 	return p, err
+}
+
+func children(e *etree.Element, local string) int {
+	n := 0
+	for child := range e.ChildElementsSeq() {
+		if child.Tag == local {
+			n++
+		}
+	}
+	return n
 }
 
 func instant(e *etree.Element, local string) (time.Time, error) {
@@ -131,11 +144,15 @@ func (p Proof) Verify(key []byte) error {
 	if len(references) != 1 || Attr(references[0], "URI") != "#"+Attr(p.timestamp, "Id") || Attr(p.timestamp, "Id") == "" {
 		return ErrReference
 	}
-	for local, want := range map[string]string{
-		"CanonicalizationMethod": exclusiveC14N, "SignatureMethod": hmacSHA1, "Transform": exclusiveC14N, "DigestMethod": digestSHA1,
+	for _, want := range []struct{ local, algorithm string }{
+		{"CanonicalizationMethod", exclusiveC14N}, {"SignatureMethod", hmacSHA1}, {"Transform", exclusiveC14N}, {"DigestMethod", digestSHA1},
 	} {
-		if got := Attr(Find(info, local), "Algorithm"); got != want {
-			return fmt.Errorf("%w: %s is %q", ErrAlgorithm, local, got)
+		found := FindAll(info, want.local)
+		if len(found) != 1 {
+			return fmt.Errorf("%w: %d elements %s, one expected", ErrAlgorithm, len(found), want.local)
+		}
+		if got := Attr(found[0], "Algorithm"); got != want.algorithm {
+			return fmt.Errorf("%w: %s is %q", ErrAlgorithm, want.local, got)
 		}
 	}
 	canonical, err := Canonicalize(p.timestamp)

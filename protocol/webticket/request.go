@@ -97,7 +97,11 @@ func ParseRequest(b []byte) (Request, error) {
 	if err != nil {
 		return r, err
 	}
-	rst := soap.Child(soap.Child(doc.Root(), "Body"), "RequestSecurityToken")
+	body, err := soap.Body(doc)
+	if err != nil {
+		return r, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	rst := soap.Child(body, "RequestSecurityToken")
 	if rst == nil || rst.NamespaceURI() != soap.NSTrust {
 		return r, fmt.Errorf("%w: no RequestSecurityToken of %s in the body", ErrRequest, soap.NSTrust)
 	}
@@ -107,8 +111,11 @@ func ParseRequest(b []byte) (Request, error) {
 	if r.Entropy, err = base64.StdEncoding.DecodeString(soap.Text(soap.Path(rst, "Entropy", "BinarySecret"))); err != nil {
 		return r, fmt.Errorf("%w: entropy: %w", ErrRequest, err)
 	}
-	if claim := soap.Path(rst, "Claims", "ClaimType"); soap.Attr(claim, "Uri") == claimURI {
-		r.SIPAddress = soap.Text(soap.Child(claim, "Value"))
+	for _, claim := range soap.FindAll(soap.Child(rst, "Claims"), "ClaimType") {
+		if soap.Attr(claim, "Uri") == claimURI {
+			r.SIPAddress = soap.Text(soap.Child(claim, "Value"))
+			break
+		}
 	}
 	if token := soap.Find(soap.Child(doc.Root(), "Header"), "UsernameToken"); token != nil {
 		r.Number, r.PIN = soap.Text(soap.Child(token, "Username")), soap.Text(soap.Child(token, "Password"))

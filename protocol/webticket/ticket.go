@@ -1,7 +1,6 @@
 package webticket
 
 import (
-	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -44,7 +43,11 @@ func ParseResponse(b []byte) (Ticket, error) {
 	if err != nil {
 		return t, err
 	}
-	response := soap.Find(soap.Child(doc.Root(), "Body"), "RequestSecurityTokenResponse")
+	body, err := soap.Body(doc)
+	if err != nil {
+		return t, fmt.Errorf("%w: %w", ErrTicket, err)
+	}
+	response := soap.Find(body, "RequestSecurityTokenResponse")
 	if response == nil {
 		return t, fmt.Errorf("%w: no RequestSecurityTokenResponse", ErrTicket)
 	}
@@ -69,14 +72,8 @@ func ParseResponse(b []byte) (Ticket, error) {
 	}
 	t.Audience = soap.Text(soap.Find(assertion, "Audience"))
 	t.SIPAddress = sipAddress(assertion)
-	if t.Assertion, err = rawElement(b, assertion); err != nil {
-		return t, err
-	}
-	raw, err := rawElement(b, lifetime)
-	if err != nil {
-		return t, err
-	}
-	t.LifetimeInner = inner(raw)
+	t.Assertion, _ = rawElement(b, doc, assertion)
+	_, t.LifetimeInner = rawElement(b, doc, lifetime)
 	return t, nil
 }
 
@@ -89,33 +86,6 @@ func sipAddress(assertion *etree.Element) string {
 		}
 	}
 	return ""
-}
-
-// rawElement cuts the bytes of e out of the document: the first element of its full name.
-func rawElement(b []byte, e *etree.Element) ([]byte, error) {
-	name := e.FullTag()
-	start := -1
-	for from := 0; ; {
-		i := bytes.Index(b[from:], []byte("<"+name))
-		if i < 0 {
-			return nil, fmt.Errorf("%w: %s is not where it was", ErrTicket, name)
-		}
-		start = from + i
-		if next := b[start+1+len(name)]; next == ' ' || next == '>' || next == '/' || next == '\r' || next == '\n' || next == '\t' {
-			break
-		}
-		from = start + 1
-	}
-	end := bytes.Index(b[start:], []byte("</"+name))
-	if end < 0 {
-		return nil, fmt.Errorf("%w: %s has no end", ErrTicket, name)
-	}
-	closing := bytes.IndexByte(b[start+end:], '>')
-	return bytes.Clone(b[start : start+end+closing+1]), nil
-}
-
-func inner(raw []byte) []byte {
-	return raw[bytes.IndexByte(raw, '>')+1 : bytes.LastIndex(raw, []byte("</"))]
 }
 
 // AssertionFields are the values of the lab's assertion.
