@@ -54,6 +54,7 @@ func TestTimers(t *testing.T) {
 		name     string
 		lab      string
 		fault    string
+		lose     bool // the front end has no carrier
 		timeout  time.Duration
 		state    devicestate.State
 		stay     time.Duration // 0: not checked
@@ -68,6 +69,12 @@ func TestTimers(t *testing.T) {
 		{name: "time server", fault: "time=silent", state: devicestate.TimeSync, stay: 4 * time.Second, protocol: "ntp", sent: "client", at: []float64{0}},
 		{name: "INFORM", fault: "discovery=silent", state: devicestate.PoolDiscover, stay: 30 * time.Second, protocol: "dhcp", sent: "INFORM", at: []float64{0, 2, 6, 14}},
 		{name: "answer and one retry of the web service", fault: "chain=timeout", state: devicestate.RootChain, stay: 26 * time.Second, protocol: "http", sent: "GET", at: []float64{0, 18}},
+		{name: "DNS, two tries a name", fault: "dns=silent", state: devicestate.UpdateLookup, stay: 8 * time.Second, protocol: "dns", sent: "A ucupdates-r2", at: []float64{0, 2}},
+		{name: "connect and one retry", lose: true, state: devicestate.RootChain, stay: 26 * time.Second, protocol: "http", sent: "GET"},
+		{name: "answer of the web ticket service", fault: "ticket=timeout", state: devicestate.WebTicket, stay: 26 * time.Second, protocol: "http", sent: "GET /CertProv", at: []float64{0, 18}},
+		{name: "answer of certificate provisioning", fault: "enroll=timeout", state: devicestate.Enroll, stay: 26 * time.Second, protocol: "http", sent: "GetAndPublishCert", at: []float64{0, 18}},
+		{name: "one retry after 503", fault: "register=503", state: devicestate.Register, stay: 10 * time.Second, protocol: "sip", sent: "REGISTER 4", at: []float64{0, 10}},
+		{name: "answer to a subscription", fault: "provision=timeout", state: devicestate.Provision, stay: 8 * time.Second, protocol: "sip", sent: "SUBSCRIBE 1 vnd-microsoft-provisioning-v2", at: []float64{0}},
 		{name: "one retry of a refused web service", fault: "chain=refused", state: devicestate.RootChain, stay: 10 * time.Second, protocol: "http", sent: "GET"},
 		{name: "answer and one retry of the registrar", fault: "register=timeout", state: devicestate.Register, stay: 26 * time.Second, protocol: "sip", sent: "REGISTER 1", at: []float64{0, 18}},
 	} {
@@ -82,6 +89,13 @@ func TestTimers(t *testing.T) {
 				}
 				if test.timeout != 0 {
 					s.Timeout = test.timeout
+				}
+				if test.lose {
+					s.Observers = append(s.Observers, func(o timeline.Observation) {
+						if o.Kind == timeline.Transition && o.Text == string(test.state) {
+							s.Cable.SetCarrier(s.Lab.FrontEnds[0].FQDN, false)
+						}
+					})
 				}
 				s.boot()
 				if got := s.times(timeline.Sent, test.state, test.protocol, test.sent); !slices.Equal(got, test.at) {
