@@ -1,0 +1,75 @@
+//go:build outside
+
+package outside
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// program finds a program or fails the test: one that was left out would prove nothing.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("test-outside needs %s, on Debian: apt-get install %[1]s (%v)", name, err)
+	}
+	return path
+}
+
+func tshark(t *testing.T, file string, args ...string) string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), program(t, "tshark"), append([]string{"-n", "-2", "-r", file}, args...)...)
+	var errs bytes.Buffer
+	command.Stderr = &errs
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("tshark %v: %v\n%s", args, err, errs.String())
+	}
+	return string(out)
+}
+
+// tsharkFields gives a line with the fields of each frame that the filter takes.
+func tsharkFields(t *testing.T, file, filter string, fields ...string) string {
+	t.Helper()
+	args := []string{"-Y", filter, "-T", "fields"}
+	for _, f := range fields {
+		args = append(args, "-e", f)
+	}
+	return tshark(t, file, args...)
+}
+
+// faults are the frames of the capture that tshark cannot dissect, or holds for wrong, checksums included.
+func faults(t *testing.T, file string) string {
+	t.Helper()
+	return tshark(
+		t, file, "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE",
+		"-Y", "_ws.malformed || _ws.expert.severity >= 8388608", // of which 8388608 is an error
+		"-T", "fields", "-e", "frame.number", "-e", "frame.protocols", "-e", "_ws.expert.message",
+	)
+}
+
+// decrypted gives what tshark reads inside the TLS of the TCP connection that the frames of filter belong to.
+func decrypted(t *testing.T, file, filter string) (client, server []byte) {
+	t.Helper()
+	streams := strings.Fields(tsharkFields(t, file, filter, "tcp.stream"))
+	if len(streams) == 0 {
+		t.Fatalf("no frame is %s", filter)
+	}
+	for line := range strings.Lines(tshark(t, file, "-q", "-z", fmt.Sprintf("follow,tls,raw,%s", streams[0]))) {
+		text, fromServer := strings.CutPrefix(strings.TrimRight(line, "\r\n"), "\t")
+		b, err := hex.DecodeString(text)
+		switch {
+		case err != nil: // the frame around it
+		case fromServer:
+			server = append(server, b...)
+		default:
+			client = append(client, b...)
+		}
+	}
+	return client, server
+}
