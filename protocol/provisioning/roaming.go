@@ -15,8 +15,8 @@ const (
 
 // Contacts is the body of roaming-contacts (sip.md §5.3.1).
 type Contacts struct {
-	DeltaNum int            // never 0: clients refuse that
-	Groups   []ContactGroup // empty stands for the one group that every user has
+	DeltaNum int // never 0: clients refuse that
+	Groups   []ContactGroup
 	Unknown  []Element      // contacts and whatever else, in order
 }
 
@@ -26,17 +26,16 @@ type ContactGroup struct {
 	Name, ExternalURI string
 }
 
+// NoGroup is the group that every user has.
+var NoGroup = ContactGroup{ID: 1, Name: "~"}
+
 // Append writes the list.
 func (c Contacts) Append(b []byte) ([]byte, error) {
 	if c.DeltaNum <= 0 {
 		return nil, fmt.Errorf("%w: deltaNum %d", ErrMalformed, c.DeltaNum)
 	}
 	root := el("contactList", []string{"deltaNum", strconv.Itoa(c.DeltaNum)})
-	groups := c.Groups
-	if len(groups) == 0 {
-		groups = []ContactGroup{{ID: 1, Name: "~"}}
-	}
-	for _, g := range groups {
+	for _, g := range c.Groups {
 		root.Children = append(root.Children, el("group", []string{"id", strconv.Itoa(g.ID), "name", g.Name, "externalURI", g.ExternalURI}))
 	}
 	root.Children = append(root.Children, c.Unknown...)

@@ -90,7 +90,7 @@ func (c *connection) firstNotification(m *sipmessage.Message, id identity, event
 		body, err = c.s.provision(id, request).Append(nil)
 	case eventContacts:
 		contentType = provisioning.TypeContacts
-		body, err = provisioning.Contacts{DeltaNum: 1}.Append(nil)
+		body, err = provisioning.Contacts{DeltaNum: 1, Groups: []provisioning.ContactGroup{provisioning.NoGroup}}.Append(nil)
 	case eventSelf:
 		if _, bad := provisioning.ParseSelfRequest(m.Body); bad != nil {
 			return "", nil, checkBody.refuse("%v", bad)
