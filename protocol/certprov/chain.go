@@ -48,11 +48,15 @@ func ParseRootChainRequest(b []byte) (RootChainRequest, error) {
 	if err != nil {
 		return RootChainRequest{}, err
 	}
-	body := soap.Child(doc.Root(), "Body")
-	if body == nil || len(body.ChildElements()) == 0 {
+	body, err := soap.Body(doc)
+	if err != nil {
+		return RootChainRequest{}, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	children := body.ChildElements()
+	if len(children) == 0 {
 		return RootChainRequest{}, fmt.Errorf("%w: the body is empty", ErrRequest)
 	}
-	return RootChainRequest{soap.Name(body.ChildElements()[0])}, nil
+	return RootChainRequest{soap.Name(children[0])}, nil
 }
 
 // AppendRootChains writes the answer to the named operation: each chain as base64 of certificates-only PKCS #7.
@@ -82,9 +86,9 @@ func ParseRootChains(b []byte) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := soap.Child(doc.Root(), "Body")
-	if body == nil {
-		return nil, fmt.Errorf("%w: no SOAP body", ErrNoChain)
+	body, err := soap.Body(doc)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoChain, err)
 	}
 	var out []*x509.Certificate
 	seen := map[string]bool{}

@@ -82,8 +82,11 @@ func ParseRequest(b []byte) (Request, *etree.Document, error) {
 	if err != nil {
 		return r, nil, err
 	}
-	root := doc.Root()
-	body := soap.Child(soap.Child(root, "Body"), "GetAndPublishCert")
+	envelope, err := soap.Body(doc)
+	if err != nil {
+		return r, doc, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	body := soap.Child(envelope, "GetAndPublishCert")
 	if body == nil || body.NamespaceURI() != soap.NSServices {
 		return r, doc, fmt.Errorf("%w: no GetAndPublishCert of %s in the body", ErrRequest, soap.NSServices)
 	}
@@ -101,7 +104,7 @@ func ParseRequest(b []byte) (Request, *etree.Document, error) {
 			return r, doc, fmt.Errorf("%w: %s is %q", ErrRequest, f.name, f.got)
 		}
 	}
-	header := soap.Child(root, "Header")
+	header := soap.Child(doc.Root(), "Header")
 	r.To = soap.Text(soap.Child(header, "To"))
 	r.MessageID = strings.TrimPrefix(soap.Text(soap.Child(header, "MessageID")), "uuid:")
 	r.DeviceID = strings.Trim(soap.Attr(body, "DeviceId"), "{}")
@@ -148,7 +151,11 @@ func ParseResponse(b []byte) (Response, error) {
 	if err != nil {
 		return r, err
 	}
-	body := soap.Child(soap.Child(doc.Root(), "Body"), "GetAndPublishCertResponse")
+	envelope, err := soap.Body(doc)
+	if err != nil {
+		return r, fmt.Errorf("%w: %w", ErrResponse, err)
+	}
+	body := soap.Child(envelope, "GetAndPublishCertResponse")
 	if body == nil {
 		return r, fmt.Errorf("%w: no GetAndPublishCertResponse", ErrResponse)
 	}
@@ -163,8 +170,11 @@ func ParseResponse(b []byte) (Response, error) {
 		}
 		return r, nil
 	}
-	if r.Certificate, err = decode(soap.Text(token)); err != nil || len(r.Certificate) == 0 {
+	if r.Certificate, err = decode(soap.Text(token)); err != nil {
 		return r, fmt.Errorf("%w: certificate: %w", ErrResponse, err)
+	}
+	if len(r.Certificate) == 0 {
+		return r, fmt.Errorf("%w: the certificate is empty", ErrResponse)
 	}
 	return r, nil
 }

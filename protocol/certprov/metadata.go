@@ -16,17 +16,18 @@ const (
 )
 
 // WSDL writes the service's metadata (web-services.md §1.5): the proof port at base (https), whose tickets come from
-// issuer, and, if anonymous is not empty, the root-chain operation at that http location. Without proof the first is left out.
-func WSDL(base, issuer, anonymous string, proof bool) []byte {
+// issuer, and, if anonymous is not empty, the root-chain operation at that http location.
+func WSDL(base, issuer, anonymous string) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<wsdl:definitions name="CertProvisioningService" targetNamespace="%s" xmlns:wsdl="http://schemas.xmlsoap.org/wsdl/" `+
 		`xmlns:soap="http://schemas.xmlsoap.org/wsdl/soap/" xmlns:tns="%s" xmlns:wsp="%s" xmlns:sp="http://docs.oasis-open.org/ws-sx/ws-securitypolicy/200702" `+
 		`xmlns:wsa10="%s" xmlns:wsu="%s" xmlns:wsx="http://schemas.xmlsoap.org/ws/2004/09/mex" xmlns:xsd="http://www.w3.org/2001/XMLSchema">`,
 		soap.NSServices, soap.NSServices, soap.NSPolicy, soap.NSAddressing, soap.NSUtility)
-	if proof {
-		b.WriteString(proofPolicy(issuer))
+	b.WriteString(proofPolicy(issuer))
+	b.WriteString(messages("GetAndPublishCert"))
+	if anonymous != "" {
+		b.WriteString(messages("GetRootCertChains"))
 	}
-	fmt.Fprint(&b, messages("GetAndPublishCert"), messages("GetRootCertChains"))
 	portType := func(operation, name string) {
 		fmt.Fprintf(&b, `<wsdl:portType name="%s"><wsdl:operation name="%s"><wsdl:input message="tns:%sMsg"/><wsdl:output message="tns:%sResponseMsg"/></wsdl:operation></wsdl:portType>`,
 			name, operation, operation, operation)
@@ -35,16 +36,12 @@ func WSDL(base, issuer, anonymous string, proof bool) []byte {
 	if anonymous != "" {
 		portType("GetRootCertChains", AnonymousPortName)
 	}
-	if proof {
-		b.WriteString(binding(ProofPortName, "CertProvisioningService", "GetAndPublishCert", ActionEnroll, true))
-	}
+	b.WriteString(binding(ProofPortName, "CertProvisioningService", "GetAndPublishCert", ActionEnroll, true))
 	if anonymous != "" {
 		b.WriteString(binding(AnonymousPortName, AnonymousPortName, "GetRootCertChains", ActionRootChains, false))
 	}
 	b.WriteString(`<wsdl:service name="CertProvisioningService">`)
-	if proof {
-		fmt.Fprintf(&b, `<wsdl:port name="%s" binding="tns:%s"><soap:address location="%s"/></wsdl:port>`, ProofPortName, ProofPortName, soap.Escape(base+ProofSuffix))
-	}
+	fmt.Fprintf(&b, `<wsdl:port name="%s" binding="tns:%s"><soap:address location="%s"/></wsdl:port>`, ProofPortName, ProofPortName, soap.Escape(base+ProofSuffix))
 	if anonymous != "" {
 		fmt.Fprintf(&b, `<wsdl:port name="%s" binding="tns:%s"><soap:address location="%s"/></wsdl:port>`, AnonymousPortName, AnonymousPortName, soap.Escape(anonymous))
 	}

@@ -29,11 +29,11 @@ func (s *Server) anonymousMetadata(x *exchange) (response, *refusal) {
 	if !s.chainDownload() {
 		location = ""
 	}
-	return x.metadata(certprov.WSDL(s.certProvURL(), s.webTicketURL(), location, true), s.anonymousURL(), s.certProvURL())
+	return x.metadata(certprov.WSDL(s.certProvURL(), s.webTicketURL(), location), s.anonymousURL(), s.certProvURL())
 }
 
 func (s *Server) certProvMetadata(x *exchange) (response, *refusal) {
-	return x.metadata(certprov.WSDL(s.certProvURL(), s.webTicketURL(), "", true), s.certProvURL())
+	return x.metadata(certprov.WSDL(s.certProvURL(), s.webTicketURL(), ""), s.certProvURL())
 }
 
 func (s *Server) webTicketMetadata(x *exchange) (response, *refusal) {
