@@ -3,6 +3,7 @@ package handset
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"net/url"
 	"strings"
 
@@ -109,7 +110,7 @@ func (h *Handset) readChain(ctx context.Context, r webRequest, location string, 
 	}
 	chain, err := certprov.ParseRootChains(answer.Body)
 	if err != nil {
-		return fail(r.stage, "garbage", answer.peer, "the root chain cannot be read", err)
+		return fail(r.stage, chainTrouble(err), answer.peer, "the root chain cannot be used", err)
 	}
 	roots := 0
 	for _, c := range chain {
@@ -123,6 +124,17 @@ func (h *Handset) readChain(ctx context.Context, r webRequest, location string, 
 	}
 	h.ram.chain = authorities(chain)
 	return nil
+}
+
+// chainTrouble is the kind of failure that an answer without a usable chain is.
+func chainTrouble(err error) string {
+	switch {
+	case errors.Is(err, certprov.ErrChainTooLong):
+		return "too-long"
+	case errors.Is(err, certprov.ErrNoChain):
+		return "empty"
+	}
+	return "garbage"
 }
 
 func authorities(chain []*x509.Certificate) []*x509.Certificate {
