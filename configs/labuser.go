@@ -100,13 +100,14 @@ func (l *Lab) checkDuplicates(s *section, u User) {
 }
 
 func sharesNumber(a, b User) bool {
-	numbers := b.numbers()
-	return slices.ContainsFunc(a.numbers(), func(n string) bool { return slices.Contains(numbers, n) })
+	numbers := LineNumbers(b.LineURI)
+	return slices.ContainsFunc(LineNumbers(a.LineURI), func(n string) bool { return slices.Contains(numbers, n) })
 }
 
-// numbers returns the directory number without plus, and the extension if there is one.
-func (u User) numbers() []string {
-	parts := lineText.FindStringSubmatch(u.LineURI)
+// LineNumbers returns what can be dialled for a LineURI: the directory number without plus, and the extension if there
+// is one.
+func LineNumbers(lineURI string) []string {
+	parts := lineText.FindStringSubmatch(lineURI)
 	if parts == nil {
 		return nil
 	}
@@ -162,7 +163,7 @@ func (p PINPolicy) Check(pin, lineURI string) error {
 	if p.AllowCommonPatterns {
 		return nil
 	}
-	if strings.Count(pin, pin[:1]) == len(pin) || hasRun(pin, 1) || hasRun(pin, -1) || slices.Contains(User{LineURI: lineURI}.numbers(), pin) {
+	if strings.Count(pin, pin[:1]) == len(pin) || hasRun(pin, 1) || hasRun(pin, -1) || slices.Contains(LineNumbers(lineURI), pin) {
 		return ErrPINCommon
 	}
 	return nil

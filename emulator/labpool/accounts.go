@@ -1,9 +1,10 @@
 package labpool
 
 import (
+	"slices"
 	"strings"
-	"time"
 
+	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 )
 
@@ -14,11 +15,8 @@ const otherPIN = "864209"
 func (p *Pool) newDirectory() (*directory.Directory, error) {
 	lab := p.cfg.Lab
 	cfg := directory.Config{
-		Policy: directory.Policy{
-			MinLength: lab.Policy.MinPasswordLength, MaximumAttempts: lab.Policy.MaximumLogonAttempts,
-			Lifetime: time.Duration(lab.Policy.PINLifetime) * 24 * time.Hour, CommonPatterns: lab.Policy.AllowCommonPatterns,
-		},
-		Now: p.cfg.Now,
+		Policy: lab.Policy,
+		Now:    p.cfg.Now,
 	}
 	dialled := ""
 	for _, u := range lab.Users {
@@ -61,9 +59,7 @@ func (p *Pool) newDirectory() (*directory.Directory, error) {
 }
 
 func dials(number, lineURI string) bool {
-	number = strings.TrimPrefix(number, "+")
-	full, params, _ := strings.Cut(strings.TrimPrefix(lineURI, "tel:"), ";")
-	return number != "" && (number == strings.TrimPrefix(full, "+") || "ext="+number == params)
+	return slices.Contains(configs.LineNumbers(lineURI), strings.TrimPrefix(number, "+"))
 }
 
 // ApplyCableFaults strikes the cable of the named station.

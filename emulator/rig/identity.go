@@ -3,6 +3,7 @@ package rig
 import (
 	"crypto/sha256"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/phone-edition/lpe/configs"
@@ -13,41 +14,35 @@ import (
 // DefaultProfile is the profile of a boot that names none.
 const DefaultProfile = "polycom-cx600-4.0.7577.4463"
 
-// FirstUser returns the credentials of the lab's first user.
+// FirstUser returns the credentials of the lab's first user who has a number.
 func FirstUser(lab *configs.Lab) handset.Credentials {
-	user := lab.Users[0]
-	return handset.Credentials{Number: strings.TrimPrefix(directoryNumber(user), "+"), PIN: secret.New(user.PIN)}
-}
-
-// directoryNumber is the number of a LineURI, without tel: and parameters.
-func directoryNumber(user configs.User) string {
-	number, _, _ := strings.Cut(strings.TrimPrefix(user.LineURI, "tel:"), ";")
-	return number
-}
-
-// userOf finds the lab's user that number dials: the whole number with or without plus, or the extension.
-func userOf(lab *configs.Lab, number string) (configs.User, bool) {
-	number = strings.TrimPrefix(number, "+")
 	for _, user := range lab.Users {
-		_, extension, _ := strings.Cut(user.LineURI, ";ext=")
-		if full := strings.TrimPrefix(directoryNumber(user), "+"); number == full && full != "" || number == extension && extension != "" {
-			return user, true
+		if numbers := configs.LineNumbers(user.LineURI); len(numbers) > 0 {
+			return handset.Credentials{Number: numbers[0], PIN: secret.New(user.PIN)}
 		}
 	}
-	return configs.User{}, false
+	return handset.Credentials{}
+}
+
+// directoryNumber is the whole number, with its plus, of the lab's user whom number dials: that number with or without
+// plus, or the extension. A number that nobody has is itself.
+func directoryNumber(lab *configs.Lab, number string) string {
+	for _, user := range lab.Users {
+		if numbers := configs.LineNumbers(user.LineURI); slices.Contains(numbers, strings.TrimPrefix(number, "+")) {
+			return "+" + numbers[0]
+		}
+	}
+	return number
 }
 
 // macFor derives a stable MAC address: the model's OUI and three bytes of a hash of profile model and the directory
 // number that is dialled, so that each way of writing the number is the same handset.
 func macFor(profile *configs.Profile, lab *configs.Lab, number string) (net.HardwareAddr, error) {
-	if user, ok := userOf(lab, number); ok {
-		number = directoryNumber(user)
-	}
 	mac, err := net.ParseMAC(profile.OUI + ":00:00:00")
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256([]byte(profile.Model + "\x00" + number))
+	sum := sha256.Sum256([]byte(profile.Model + "\x00" + directoryNumber(lab, number)))
 	copy(mac[3:], sum[:3])
 	return mac, nil
 }

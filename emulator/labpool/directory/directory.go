@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/phone-edition/lpe/configs"
 )
 
 // Reason is a PIN failure, named as in the UCMA enumeration PinFailureReason (web-services.md §3.4).
@@ -18,20 +20,19 @@ type Reason string
 
 // The reasons that this directory gives.
 const (
-	UserDoesNotExist           Reason = "UserDoesNotExist"
-	IncorrectPIN               Reason = "IncorrectPin"
-	UserPINAccountLocked       Reason = "UserPinAccountLocked"
-	UserPINDisabled            Reason = "UserPinAccountDisabled"
-	PINNotSet                  Reason = "PinNotSet"
-	PINExpired                 Reason = "PinExpired"
-	NonUniqueUser              Reason = "NonUniqueUser"
-	PINBelowRequirements       Reason = "PinDoesNotMeetMinimumRequirements"
-	hashIterations                    = 64 // a lab's secrets are test data; the hash only keeps them out of memory dumps and logs
-	saltSize                          = 16
-	observationWindow                 = 30 * time.Minute
-	localLock                         = time.Hour
-	patternRun                        = 4 // consecutive digits that make a common pattern
-	minPINLength, maxPINLength        = 4, 24
+	UserDoesNotExist     Reason = "UserDoesNotExist"
+	IncorrectPIN         Reason = "IncorrectPin"
+	UserPINAccountLocked Reason = "UserPinAccountLocked"
+	UserPINDisabled      Reason = "UserPinAccountDisabled"
+	PINNotSet            Reason = "PinNotSet"
+	PINExpired           Reason = "PinExpired"
+	NonUniqueUser        Reason = "NonUniqueUser"
+	PINBelowRequirements Reason = "PinDoesNotMeetMinimumRequirements"
+	hashIterations              = 64 // a lab's secrets are test data; the hash only keeps them out of memory dumps and logs
+	saltSize                    = 16
+	observationWindow           = 30 * time.Minute
+	localLock                   = time.Hour
+	defaultPINLength            = 5
 )
 
 // PINError is a refused sign-in.
@@ -53,24 +54,16 @@ type Account struct {
 	Locked               bool
 }
 
-// Policy is the PIN policy of every user, Set-CsPinPolicy.
-type Policy struct {
-	MinLength       int           // 0 means 5
-	MaximumAttempts int           // overrides the local limit only, 0: by length
-	Lifetime        time.Duration // 0: never expires
-	CommonPatterns  bool
-}
-
 // Config makes a directory.
 type Config struct {
-	Policy   Policy
+	Policy   configs.PINPolicy // of every user; a length of 0 means 5, the default of Set-CsPinPolicy
 	Accounts []Account
 	Now      func() time.Time // nil: time.Now
 }
 
 // Directory is the store. Its methods may be called from several goroutines.
 type Directory struct {
-	policy Policy
+	policy configs.PINPolicy
 	now    func() time.Time
 
 	mu    sync.Mutex
@@ -79,6 +72,7 @@ type Directory struct {
 
 type entry struct {
 	User
+	numbers       []string // of LineURI
 	login         string
 	password, pin secretHash
 	pinChanged    time.Time
@@ -112,12 +106,12 @@ func New(cfg Config) (*Directory, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.Policy.MinLength == 0 {
-		cfg.Policy.MinLength = 5
+	if cfg.Policy.MinPasswordLength == 0 {
+		cfg.Policy.MinPasswordLength = defaultPINLength
 	}
 	d := &Directory{policy: cfg.Policy, now: cfg.Now}
 	for _, a := range cfg.Accounts {
-		e := &entry{User: a.User, login: a.Login, locked: a.Locked}
+		e := &entry{User: a.User, numbers: configs.LineNumbers(a.LineURI), login: a.Login, locked: a.Locked}
 		var err error
 		if a.Password != "" {
 			if e.password, err = newHash(a.Password); err != nil {
@@ -134,21 +128,9 @@ func New(cfg Config) (*Directory, error) {
 	return d, nil
 }
 
-// numbers splits a LineURI: digits of the number, extension.
-func numbers(lineURI string) (number, extension string) {
-	number, params, _ := strings.Cut(strings.TrimPrefix(lineURI, "tel:"), ";")
-	var ok bool
-	if extension, ok = strings.CutPrefix(params, "ext="); !ok {
-		_, extension, _ = strings.Cut(params, ";ext=")
-	}
-	return strings.TrimPrefix(number, "+"), extension
-}
-
-// dialled reports whether number, as dialled with or without plus, is the user's number, extension, or both in a row.
+// dialled reports whether number, as dialled with or without plus, is the user's number or extension.
 func (e *entry) dialled(number string) bool {
-	number = strings.TrimPrefix(number, "+")
-	full, extension := numbers(e.LineURI)
-	return number != "" && (number == full || number == extension)
+	return slices.Contains(e.numbers, strings.TrimPrefix(number, "+"))
 }
 
 func (d *Directory) find(sip string) *entry {
@@ -216,15 +198,8 @@ func (d *Directory) Disable(sip string) error {
 
 // SetLineURI gives a user another line.
 func (d *Directory) SetLineURI(sip, lineURI string) error {
-	return d.change(sip, func(e *entry) error { e.LineURI = lineURI; return nil })
-}
-
-// SortedSIP lists the SIP addresses in order.
-func (d *Directory) SortedSIP() []string {
-	var out []string
-	for _, u := range d.Users() {
-		out = append(out, u.SIPAddress)
-	}
-	slices.Sort(out)
-	return out
+	return d.change(sip, func(e *entry) error {
+		e.LineURI, e.numbers = lineURI, configs.LineNumbers(lineURI)
+		return nil
+	})
 }

@@ -1,9 +1,6 @@
 package directory
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // SignIn finds the user of number and PIN. Of two users with one number the PIN tells which is meant. A wrong PIN is
 // counted once, for each user whom the number dials; a number that nobody has is counted for nobody.
@@ -46,7 +43,7 @@ func (d *Directory) state(e *entry, now time.Time) Reason {
 		return UserPINDisabled
 	case e.locked || now.Before(e.lockedUntil):
 		return UserPINAccountLocked
-	case e.expired || d.policy.Lifetime > 0 && now.After(e.pinChanged.Add(d.policy.Lifetime)):
+	case e.expired || d.policy.PINLifetime > 0 && now.After(e.pinChanged.AddDate(0, 0, d.policy.PINLifetime)):
 		return PINExpired
 	}
 	return ""
@@ -93,13 +90,13 @@ func (d *Directory) count(e *entry, now time.Time) {
 func (d *Directory) limits() (local, global int) {
 	local, global = 25, 5000
 	switch {
-	case d.policy.MinLength <= 4:
+	case d.policy.MinPasswordLength <= 4:
 		local, global = 10, 100
-	case d.policy.MinLength == 5:
+	case d.policy.MinPasswordLength == 5:
 		global = 1000
 	}
-	if d.policy.MaximumAttempts > 0 {
-		local = d.policy.MaximumAttempts
+	if d.policy.MaximumLogonAttempts > 0 {
+		local = d.policy.MaximumLogonAttempts
 	}
 	return local, global
 }
@@ -120,7 +117,7 @@ func (d *Directory) SetPIN(sip, pin string) error {
 }
 
 func (d *Directory) setPIN(e *entry, pin string) error {
-	if !d.meetsPolicy(e, pin) {
+	if d.policy.Check(pin, e.LineURI) != nil {
 		return &PINError{PINBelowRequirements}
 	}
 	hash, err := newHash(pin)
@@ -129,35 +126,6 @@ func (d *Directory) setPIN(e *entry, pin string) error {
 	}
 	e.pin, e.pinChanged, e.expired = hash, d.now(), false
 	return nil
-}
-
-func (d *Directory) meetsPolicy(e *entry, pin string) bool {
-	if len(pin) < max(d.policy.MinLength, minPINLength) || len(pin) > maxPINLength || strings.Trim(pin, "0123456789") != "" {
-		return false
-	}
-	if d.policy.CommonPatterns {
-		return true
-	}
-	number, extension := numbers(e.LineURI)
-	return pin != number && pin != extension && strings.Trim(pin, pin[:1]) != "" && !hasRun(pin)
-}
-
-// hasRun reports four consecutive digits in a row, up or down.
-func hasRun(pin string) bool {
-	for _, step := range []int{1, -1} {
-		run := 1
-		for i := 1; i < len(pin); i++ {
-			if int(pin[i])-int(pin[i-1]) == step {
-				run++
-			} else {
-				run = 1
-			}
-			if run >= patternRun {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // Unlock clears both counts and both locks.

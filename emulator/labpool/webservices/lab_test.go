@@ -191,7 +191,7 @@ func (r *room) makeDirectory(cfg *Config) {
 	}
 	var err error
 	r.directory, err = directory.New(directory.Config{
-		Policy: directory.Policy{MinLength: r.lab.Policy.MinPasswordLength}, Accounts: accounts, Now: r.now,
+		Policy: configs.PINPolicy{MinPasswordLength: r.lab.Policy.MinPasswordLength}, Accounts: accounts, Now: r.now,
 	})
 	if err != nil {
 		r.t.Fatal(err)
