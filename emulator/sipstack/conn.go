@@ -5,10 +5,22 @@
 // caller's. A message is never rebuilt from sipgo's types: what arrives is parsed by sipmessage from the bytes that
 // sipgo delimited, so every header keeps its text, and what is sent is written as it was composed. sipgo's lazily
 // parsing accessors, which write, are never called.
+//
+//	c, err := sipstack.Attach(conn, sipstack.Options{Transport: "tls"})
+//	…
+//	defer c.Close()
+//	err = c.Send(register)
+//	for m := range c.Messages() {
+//		…
+//	}
+//	return c.Err() // why it ended
+//
+// Nothing is answered, retried or timed out here, requests no more than keep-alives: a connection on which nothing is
+// said lives on. What is no SIP message, has no Content-Length or exceeds the bounds of sipmessage ends the connection,
+// as the stream cannot be read on after it.
 package sipstack
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -28,10 +40,11 @@ const (
 
 // Options say what the connection is.
 type Options struct {
-	Transport string // tls (also when empty) or tcp
+	Transport string // tls (also when empty) or tcp; the bytes are the same
 }
 
-// Conn sends and receives messages on one connection, in order. Its methods may be used by several goroutines.
+// Conn sends and receives messages on one connection, in order. Its methods may be used by several goroutines. It has
+// one goroutine of its own, until the connection ends.
 type Conn struct {
 	conn     net.Conn
 	out      sip.Connection
@@ -40,17 +53,19 @@ type Conn struct {
 	gone     chan struct{} // sipgo's reader has ended
 	attached chan struct{} // before it sipgo's reader waits
 
-	raw []byte // unparsed bytes from the start of a message on; sipgo's reader alone uses it
+	in inflow // sipgo's reader alone uses it
 
 	mu  sync.Mutex
 	err error // set before closing is closed
 }
 
-// ErrEnded is wrapped by Err when the peer closed the connection.
+// ErrEnded is wrapped by [Conn.Err] when the peer closed the connection or it was lost; the error of the read, io.EOF or
+// a reset, is wrapped too.
 var ErrEnded = errors.New("the peer closed the SIP connection")
 
-// Attach takes over a connection whose handshakes are done; Close ends it. A connection that ended meanwhile is taken
-// too, its Messages are closed.
+// Attach takes over a connection whose handshakes are done; [Conn.Close] ends it. A connection that ended meanwhile is
+// taken too: its Messages are closed. After an error conn may be open yet. There is no context; to bind the
+// connection to one, call Close by context.AfterFunc.
 func Attach(conn net.Conn, o Options) (*Conn, error) {
 	c := &Conn{
 		conn: conn, messages: make(chan *sipmessage.Message, queueLength),
@@ -76,7 +91,10 @@ func Attach(conn net.Conn, o Options) (*Conn, error) {
 	return c, nil
 }
 
-// Send writes m as it is. After an error the connection is closed: a part of m may have been written.
+// Send writes m byte for byte as [sipmessage.Message.Append] makes it, and returns when it is written. What Append
+// refuses (ErrMalformed, ErrTooLarge) is not written, and the connection goes on. After any other error it is closed, as
+// a part of m may have been written; a peer that does not read for ten seconds is such an error. On a connection that
+// has ended the error is that of Err.
 func (c *Conn) Send(m *sipmessage.Message) error {
 	b, err := m.Append(nil)
 	if err != nil {
@@ -88,7 +106,8 @@ func (c *Conn) Send(m *sipmessage.Message) error {
 	return nil
 }
 
-// KeepAlive writes CR LF CR LF, the keep-alive between messages (sip.md §5.4).
+// KeepAlive writes CR LF CR LF, the keep-alive between messages (sip.md §5.4). Its errors are those of Send. Those that
+// arrive are dropped.
 func (c *Conn) KeepAlive() error {
 	if _, err := c.write([]byte("\r\n\r\n")); err != nil {
 		return c.broken(err)
@@ -97,6 +116,9 @@ func (c *Conn) KeepAlive() error {
 }
 
 func (c *Conn) write(b []byte) (int, error) {
+	if err := c.Err(); err != nil {
+		return 0, err
+	}
 	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
 		return 0, err
 	}
@@ -112,21 +134,23 @@ func (c *Conn) broken(err error) error {
 	return errors.Join(err, c.conn.Close())
 }
 
-// Messages gives what arrives, in order. It is closed when the connection has ended; Err says why.
+// Messages gives what arrives, in order. When messages are not taken, the connection is not read after a few, so the peer
+// waits. It is closed when the connection has ended and the few are taken; Err says why.
 func (c *Conn) Messages() <-chan *sipmessage.Message { return c.messages }
 
-// Done is closed when the connection ends.
+// Done is closed when the connection ends; there may be messages to take yet.
 func (c *Conn) Done() <-chan struct{} { return c.closing }
 
-// Err says why the connection ended: net.ErrClosed after Close, ErrEnded, or what could not be read or written. It is
-// nil before.
+// Err says why the connection ended, and keeps to the first reason: net.ErrClosed after Close, ErrEnded,
+// sipmessage.ErrMalformed or ErrTooLarge for what arrived, or the error of a write. It is nil before.
 func (c *Conn) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
 }
 
-// Close ends the connection and waits for its reader.
+// Close ends the connection, every wait of Send and Messages with it, and waits for its reader. It may be called again.
+// Its error is that of closing the connection, which has no meaning when the peer was first.
 func (c *Conn) Close() error {
 	c.end(net.ErrClosed)
 	err := c.conn.Close()
@@ -147,41 +171,23 @@ func (c *Conn) end(err error) {
 // received runs in sipgo's reader, message by message. sipgo has found where the message ends; its text is cut out of
 // the bytes as they came.
 func (c *Conn) received(msg sip.Message) {
-	m, err := c.cut(len(msg.Body()))
+	select {
+	case <-c.closing:
+		return
+	default:
+	}
+	text, err := c.in.cut(len(msg.Body()))
+	var m *sipmessage.Message
+	if err == nil {
+		m, err = sipmessage.Parse(text)
+	}
 	if err != nil {
 		c.end(err)
 		c.conn.Close() // the reader's next read fails
 		return
 	}
 	select {
-	case <-c.closing:
-		return
-	default:
-	}
-	select {
 	case c.messages <- m:
 	case <-c.closing:
 	}
-}
-
-var endOfHead = []byte("\r\n\r\n")
-
-func (c *Conn) cut(bodyLength int) (*sipmessage.Message, error) {
-	head := bytes.Index(c.raw, endOfHead)
-	end := head + len(endOfHead) + bodyLength
-	if head < 0 || end > len(c.raw) {
-		return nil, fmt.Errorf("%w: its length is not that of its text", sipmessage.ErrMalformed)
-	}
-	m, err := sipmessage.Parse(c.raw[:end])
-	c.raw = betweenMessages(c.raw[end:])
-	return m, err
-}
-
-// betweenMessages drops the empty lines before a message; keep-alives are such lines.
-func betweenMessages(b []byte) []byte {
-	b = bytes.TrimLeft(b, "\r\n")
-	if len(b) == 0 {
-		return nil // an idle connection holds no memory for it
-	}
-	return b
 }

@@ -1,7 +1,6 @@
 package sipstack
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,11 +24,12 @@ func init() {
 }
 
 // newLayer is a transport layer, and so a connection pool, for one connection. Its parser understands Content-Length
-// alone, to cut the stream.
+// alone, to cut the stream. It counts the empty lines before a message as the message's, so its bound is a read more
+// than that of sipmessage, which holds too.
 func newLayer(c *Conn) *sip.TransportLayer {
 	all := sip.DefaultHeadersParser()
 	parser := sip.NewParser(sip.WithHeadersParsers(map[string]sip.HeaderParser{"content-length": all["content-length"], "l": all["l"]}))
-	parser.MaxMessageLength = sipmessage.MaxSize
+	parser.MaxMessageLength = sipmessage.MaxSize + readBufferSize
 	return sip.NewTransportLayer(nil, parser, nil, sip.WithTransportLayerLogger(slog.New(unreadable{c})))
 }
 
@@ -41,46 +41,39 @@ type composed struct {
 
 func (m composed) StringWrite(w io.StringWriter) { w.WriteString(string(m.text)) }
 
-// tapped is the connection as sipgo sees it. What is read is kept for Conn.cut as well. sipgo closes it, in its
-// reader, when reading ends.
+// tapped is the connection as sipgo sees it. What is read goes through Conn.in. sipgo closes it, in its reader, when
+// reading ends.
 type tapped struct{ c *Conn }
 
 func (t *tapped) Read(b []byte) (int, error) {
 	c := t.c
 	<-c.attached
-	n, err := c.conn.Read(b)
-	if n > 0 && len(bytes.Trim(b[:n], "\x00")) == 0 {
-		n, err = 0, fmt.Errorf("%w: nothing but zero bytes", sipmessage.ErrMalformed) // sipgo would drop them
-		c.end(err)
+	for {
+		if n := c.in.give(b); n > 0 {
+			return n, nil
+		}
+		n, err := c.conn.Read(b)
+		if n == 0 && err != nil { // TLS tells the end with the last bytes; these are a message yet, and the next read fails again
+			c.end(fmt.Errorf("%w: %w", ErrEnded, err))
+			return 0, err
+		}
+		if err := c.in.add(b[:n]); err != nil {
+			c.end(err)
+			return 0, err
+		}
 	}
-	switch {
-	case n > 0:
-		err = nil // TLS tells the end with the last bytes; these are a message yet, and the next read fails again
-	case err != nil:
-		c.end(fmt.Errorf("%w: %w", ErrEnded, err))
-	}
-	c.raw = append(c.raw, b[:n]...)
-	if len(c.raw) == n {
-		c.raw = betweenMessages(c.raw)
-	}
-	return n, err
 }
 
-// Write carries composed messages, and sipgo's own answer CR LF to a keep-alive, which no Microsoft peer gives: it is
-// not sent.
-func (t *tapped) Write(b []byte) (int, error) {
-	if string(b) == "\r\n" {
-		return len(b), nil
-	}
-	return t.c.write(b)
-}
+// Write carries composed messages. sipgo's own answer CR LF to a keep-alive, which no Microsoft peer gives, is not
+// among them: inflow keeps the keep-alives from it.
+func (t *tapped) Write(b []byte) (int, error) { return t.c.write(b) }
 
 // Close is called once, by sipgo's reader at its end.
 func (t *tapped) Close() error {
 	c := t.c
 	c.end(ErrEnded)
 	err := c.conn.Close()
-	c.raw = nil
+	c.in = inflow{}
 	close(c.messages)
 	close(c.gone)
 	return err
