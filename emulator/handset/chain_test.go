@@ -15,9 +15,9 @@ func TestChainTrouble(t *testing.T) {
 	for err, want := range map[error]devicestate.Code{
 		fmt.Errorf("%w", certprov.ErrChainTooLong):  "chain.too-long",
 		fmt.Errorf("%w: text", certprov.ErrNoChain): "chain.empty",
-		soap.ErrMalformed:                           "chain.garbage",
-		soap.ErrTooLarge:                            "chain.garbage",
-		errors.New("something else"):                "chain.garbage",
+		soap.ErrMalformed:            "chain.garbage",
+		soap.ErrTooLarge:             "chain.garbage",
+		errors.New("something else"): "chain.garbage",
 	} {
 		got := devicestate.NewCode(devicestate.StageChain, chainTrouble(err))
 		if _, explained := report.Lookup(got); got != want || !explained {

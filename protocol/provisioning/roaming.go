@@ -17,7 +17,7 @@ const (
 type Contacts struct {
 	DeltaNum int // never 0: clients refuse that
 	Groups   []ContactGroup
-	Unknown  []Element      // contacts and whatever else, in order
+	Unknown  []Element // contacts and whatever else, in order
 }
 
 // ContactGroup is one group of the contact list; "~" is the group of those without one.
