@@ -141,7 +141,7 @@ func changeAfter(t *testing.T, request []byte, mark string) []byte {
 	if at < 0 {
 		t.Fatalf("no %s in the request", mark)
 	}
-	text := regexp.MustCompile(`>[0-9A-Za-z]`).FindIndex(request[at:])
+	text := regexp.MustCompile(`>[0-9A-Za-z+/]`).FindIndex(request[at:])
 	if text == nil {
 		t.Fatalf("no text after %s", mark)
 	}
