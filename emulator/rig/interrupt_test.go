@@ -224,3 +224,24 @@ func TestFailureAfterRegistrationSignsOff(t *testing.T) {
 		})
 	})
 }
+
+// TestInterruptInTheDailyQuery is Ctrl-C while a handset that stays signed in asks for updates.
+func TestInterruptInTheDailyQuery(t *testing.T) {
+	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+		s.Profile.UpdateInterval = 2 * time.Hour
+		run := s.start()
+		defer run.Close()
+		s.wantSuccess(run.Boot(context.Background()))
+		ctx, interrupt := context.WithTimeout(context.Background(), 7*time.Hour)
+		defer interrupt()
+		run.Timeline.Observe(func(o timeline.Observation) {
+			if o.Kind == timeline.Transition && o.Text == string(devicestate.UpdateCheck) {
+				interrupt()
+			}
+		})
+		s.wantSuccess(run.Stay(ctx))
+		if ctx.Err() != context.Canceled {
+			t.Error("the handset asked for no update")
+		}
+	})
+}

@@ -138,6 +138,9 @@ func (r *Run) Boot(ctx context.Context) report.Result {
 // Stay keeps a handset that is Ready signed in until ctx ends or it is not Ready any more.
 func (r *Run) Stay(ctx context.Context) report.Result {
 	out, err := r.Handset.Run(ctx, func(m devicestate.Machine) bool { return m.State == devicestate.Failed })
+	if err == nil && ctx.Err() != nil && out.Machine.State == devicestate.UpdateCheck {
+		out.Machine.State = devicestate.Ready // the daily query was interrupted, the handset is signed in
+	}
 	return r.result(ctx, out, err)
 }
 
