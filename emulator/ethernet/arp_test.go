@@ -42,6 +42,7 @@ func TestARPOnTheWire(t *testing.T) {
 			arpFrame(t, everybody, mac1, "001", ip1, nobody, ip2), // request
 			arpFrame(t, mac1, mac2, "002", ip2, mac1, ip1),        // reply
 		}
+		w.settle()
 		got := w.tap.take(sent(0x0806))
 		for i, f := range got {
 			if i < len(want) && !bytes.Equal(f.Frame, want[i]) {
@@ -173,6 +174,7 @@ func TestStaticNeighbour(t *testing.T) {
 		pool.DropNeighbor(netip.MustParseAddr("10.0.0.1"))
 		w.listen(pool, 80)
 		w.dial(handset, "10.0.0.2:80")
+		w.settle()
 		if n := len(w.tap.take(sent(0x0806))); n != 4 {
 			w.Errorf("%d ARP frames, want a request and a reply more", n-2)
 		}

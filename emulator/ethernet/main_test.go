@@ -29,9 +29,10 @@ type cable interface {
 type world struct {
 	*testing.T
 	cable
-	name string
-	next byte
-	tap  tapped
+	name   string
+	settle func() // in virtual time: lets everything come to rest
+	next   byte
+	tap    tapped
 }
 
 // onBoth runs a test on a Segment, and on a Pipe in virtual time.
@@ -48,7 +49,7 @@ func onBoth(t *testing.T, o ethernet.Options, test func(w *world)) {
 
 func onSegment(t *testing.T, o ethernet.Options, test func(w *world)) {
 	t.Helper()
-	w := &world{T: t, name: "segment"}
+	w := &world{T: t, name: "segment", settle: func() {}}
 	o.Tap = w.tap.add
 	w.cable = ethernet.NewSegment(o)
 	t.Cleanup(w.shut)
@@ -58,7 +59,7 @@ func onSegment(t *testing.T, o ethernet.Options, test func(w *world)) {
 func onPipe(t *testing.T, o ethernet.Options, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{T: t, name: "pipe"}
+		w := &world{T: t, name: "pipe", settle: synctest.Wait}
 		o.Tap = w.tap.add
 		w.cable = ethernet.NewPipe(o)
 		t.Cleanup(w.shut)

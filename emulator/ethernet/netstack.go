@@ -164,7 +164,7 @@ func (n *netstack) close() {
 // A station that is unplugged waits this long for its peers to end, too, the connections that it closed;
 // they would be reset otherwise.
 const (
-	farewells = 20
+	farewells = 200
 	farewell  = 100 * time.Microsecond
 )
 
@@ -173,7 +173,7 @@ func (n *netstack) ending() bool {
 	for _, e := range n.stack.RegisteredEndpoints() {
 		if c, ok := e.(*tcp.Endpoint); ok {
 			switch c.EndpointState() {
-			case tcp.StateFinWait1, tcp.StateFinWait2, tcp.StateClosing, tcp.StateLastAck:
+			case tcp.StateFinWait1, tcp.StateFinWait2, tcp.StateClosing, tcp.StateTimeWait, tcp.StateLastAck:
 				return true
 			}
 		}
