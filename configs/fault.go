@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/goccy/go-yaml/ast"
@@ -19,7 +18,6 @@ type Fault struct {
 	Description string `json:"description"`         // one sentence
 	Code        string `json:"code,omitempty"`      // failure code it must give, empty if the handset boots
 	Warning     string `json:"warning,omitempty"`   // warning code of a boot that succeeds
-	Lab         string `json:"lab,omitempty"`       // the lab it needs, empty: litware
 	Source      string `json:"source"`
 }
 
@@ -68,7 +66,7 @@ func parseFaults(name string, data []byte) ([]Fault, error) {
 func readFault(s *section) Fault {
 	fault := Fault{
 		Name: s.needText("name"), Description: s.needText("description"), Code: s.text("code"), Warning: s.text("warning"),
-		Lab: s.text("lab"), Source: s.needText("source"),
+		Source: s.needText("source"),
 	}
 	if s.has("parameter") {
 		fault.Parameter = s.choice("parameter", "", "duration", "times")
@@ -84,9 +82,6 @@ func readFault(s *section) Fault {
 	}
 	if fault.Code != "" && fault.Warning != "" {
 		s.report("warning", "a fault gives a failure code or a warning, not both")
-	}
-	if fault.Lab != "" && !slices.Contains(Labs(), fault.Lab) {
-		s.report("lab", "expected one of %s", strings.Join(Labs(), ", "))
 	}
 	return fault
 }

@@ -88,7 +88,6 @@ func TestParseFaultsProblems(t *testing.T) {
 		{"- {name: dns=silent, description: D., source: x, code: dns-silent}", "fault 1.code: expected a code stage.kind"},
 		{"- {name: dns=silent, description: D., source: x, warning: dns.silent}", "fault 1.warning: expected a code stage.kind"},
 		{"- {name: dns=silent, description: D., source: x, code: link.a, warning: link.b}", "not both"},
-		{"- {name: dns=silent, description: D., source: x, lab: nowhere}", "fault 1.lab: expected one of contoso, litware"},
 		{"- {name: dns=silent, description: D., source: x, parameter: colour}", "fault 1.parameter: expected one of duration, times"},
 		{"- {name: dns=silent, description: D., source: x, cod: link.a}", "fault 1.cod: unknown key"},
 		{"- dns=silent", "fault 1: expected a mapping of keys and values, found a text"},

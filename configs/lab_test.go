@@ -306,3 +306,31 @@ func TestPINPolicy(t *testing.T) {
 		}
 	}
 }
+
+// A mistake in a line that holds a secret does not show the secret.
+func TestMistakesShowNoSecret(t *testing.T) {
+	good, err := files.ReadFile("labs/litware.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range [][2]string{
+		{"password: Litware-2013", "password Litware-2013"},
+		{"password: Litware-2013", "password = Litware-2013"},
+		{"password: Litware-2013", "- Litware-2013"},
+		{"password: Litware-2013", "Litware-2013: password"},
+		{"password: Litware-2013", "password: |\n\tLitware-2013"},
+		{`pin: "0712"`, "pin 0712"},
+		{`pin: "0712"`, "pin = 0712"},
+		{`pin: "0712"`, "pin: |\n\t0712"},
+		{`pin: "0712"`, "pin: 0712"},
+	} {
+		text := strings.Replace(string(good), c[0], c[1], 1)
+		if text == string(good) {
+			t.Fatalf("%q is not in the lab", c[0])
+		}
+		_, err := ParseLab("lab.yaml", []byte(text))
+		if err == nil || strings.Contains(err.Error(), "Litware-2013") || strings.Contains(err.Error(), "0712") {
+			t.Errorf("%q: %v", c[1], err)
+		}
+	}
+}

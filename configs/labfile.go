@@ -24,9 +24,16 @@ func LoadLab(nameOrPath string) (*Lab, error) {
 		}
 		return ParseLab(nameOrPath, data)
 	}
-	f, err := os.Open(nameOrPath)
+	info, err := os.Stat(nameOrPath)
 	if err != nil {
 		return nil, fmt.Errorf("no lab %q (there are %s) and no such file: %w", nameOrPath, strings.Join(Labs(), ", "), err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("lab file %s: a regular file expected", nameOrPath)
+	}
+	f, err := os.Open(nameOrPath)
+	if err != nil {
+		return nil, fmt.Errorf("lab file: %w", err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))

@@ -51,6 +51,22 @@ var (
 	quotedDigits = regexp.MustCompile(`(["'])\d{4,24}["']`)
 )
 
+var (
+	plainKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]{0,31}$`)
+	keyed    = regexp.MustCompile(`^(\s*(?:- )?[A-Za-z_][A-Za-z0-9_.]{0,31}\s*:)(?:\s|$)`)
+)
+
+// keyOnly leaves of an excerpt its key, if it begins with one.
+func keyOnly(excerpt string) string {
+	if match := keyed.FindStringSubmatch(excerpt); match != nil {
+		return match[1] + " …"
+	}
+	if excerpt == "" {
+		return ""
+	}
+	return "…"
+}
+
 // excerpt shows a line of a file without the secrets that lab files hold.
 func excerpt(line string) string {
 	line = strings.TrimRight(line, " \t\r")

@@ -109,8 +109,9 @@ func (s *section) finish() {
 		}
 		s.report(key, "unknown key")
 		last := &s.file.problems[len(s.file.problems)-1]
-		if shown, _, ok := strings.Cut(last.Excerpt, ":"); ok {
-			last.Excerpt = shown + ": …"
+		last.Excerpt = keyOnly(last.Excerpt)
+		if !plainKey.MatchString(key) { // it may be a secret itself
+			last.Text = strings.ReplaceAll(last.Text, key, "…")
 		}
 	}
 }

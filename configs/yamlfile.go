@@ -154,6 +154,8 @@ func (f *yamlFile) reportSyntax(err error) {
 			line = t.Position.Line
 		}
 		f.report(line, "%s", syntax.GetMessage())
+		last := &f.problems[len(f.problems)-1]
+		last.Excerpt = keyOnly(last.Excerpt) // what is no key and value yet may be a secret
 		return
 	}
 	f.report(0, "%v", err)

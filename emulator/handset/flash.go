@@ -1,10 +1,12 @@
 package handset
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"path/filepath"
 
 	"github.com/phone-edition/lpe/devicestate"
@@ -51,7 +53,40 @@ func (d FlashDir) Load() (devicestate.Flash, error) {
 	if f.Version != devicestate.FlashVersion {
 		return devicestate.Flash{}, fmt.Errorf("%s has version %d, this program reads version %d", path, f.Version, devicestate.FlashVersion)
 	}
+	if err := checkContent(f); err != nil {
+		return devicestate.Flash{}, fmt.Errorf("%s is damaged: %w", path, err)
+	}
 	return f, nil
+}
+
+// Check reports why the directory cannot be a handset's flash.
+func (d FlashDir) Check() error {
+	if err := wholefile.Writable(string(d)); err != nil {
+		return err
+	}
+	_, err := d.Load()
+	return err
+}
+
+// checkContent parses what the handset will use as it is.
+func checkContent(f devicestate.Flash) error {
+	for _, der := range f.Chain {
+		if _, err := x509.ParseCertificate(der); err != nil {
+			return fmt.Errorf("chain: %w", err)
+		}
+	}
+	if len(f.Certificate) > 0 {
+		if _, err := x509.ParseCertificate(f.Certificate); err != nil {
+			return fmt.Errorf("certificate: %w", err)
+		}
+		if _, err := x509.ParsePKCS8PrivateKey(f.Key); err != nil {
+			return fmt.Errorf("key: %w", err)
+		}
+	}
+	if _, err := url.Parse(f.CertificateURL); err != nil {
+		return fmt.Errorf("certificate URL: %w", err)
+	}
+	return nil
 }
 
 // Save replaces the file.

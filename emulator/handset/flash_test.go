@@ -1,6 +1,8 @@
 package handset
 
 import (
+	"crypto/x509"
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,9 +20,14 @@ func TestFlashDir(t *testing.T) {
 	if err != nil || !cmp.Equal(empty, devicestate.Flash{}) {
 		t.Fatalf("a new flash is %+v, %v", empty, err)
 	}
+	ca := certSpec{name: "CA", ca: true}.make(t, nil)
+	key, err := x509.MarshalPKCS8PrivateKey(testKeys()[2048])
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := devicestate.Flash{
 		Version: devicestate.FlashVersion, Registrar: "fe.litwareinc.com", SIPAddress: "sip:kenmyer@litwareinc.com",
-		Chain: [][]byte{{1, 2}}, Certificate: []byte{3}, Key: devicestate.Key{4, 5}, EPID: "0123456789", PINForm: "p1",
+		Chain: [][]byte{ca.Raw}, Certificate: ca.Raw, Key: key, EPID: "0123456789", PINForm: "p1",
 	}
 	if err := dir.Save(want); err != nil {
 		t.Fatal(err)
@@ -49,6 +56,10 @@ func TestDamagedFlashIsAnError(t *testing.T) {
 	for name, text := range map[string]string{
 		"cut off":         `{"version":1,"registrar":"fe`,
 		"another version": `{"version":99}`,
+		"chain":           `{"version":1,"chain":["AAAA"]}`,
+		"certificate":     `{"version":1,"certificate":"AAAA"}`,
+		"key":             `{"version":1,"certificate":"` + base64.StdEncoding.EncodeToString(certSpec{name: "x"}.make(t, nil).Raw) + `","key":"AAAA"}`,
+		"URL":             `{"version":1,"certificateUrl":"::bad"}`,
 		"too large":       strings.Repeat(" ", maxFlashSize+1),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,8 +67,8 @@ func TestDamagedFlashIsAnError(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, flashName), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := FlashDir(dir).Load(); err == nil {
-				t.Error("loaded")
+			if _, err := FlashDir(dir).Load(); err == nil || !strings.Contains(err.Error(), flashName) {
+				t.Errorf("loaded: %v", err)
 			}
 		})
 	}

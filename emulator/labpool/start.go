@@ -148,7 +148,11 @@ func (p *Pool) discovery() dhcpserver.Discovery {
 	if p.on("discovery=no-registrar") {
 		return dhcpserver.Discovery{}
 	}
-	uc := dhcpoption.NewUC(p.cfg.Lab.Web)
+	web := p.cfg.Lab.Web
+	if p.on("dns=no-web-name") && web == p.cfg.Lab.Pool {
+		web = "lyncweb." + p.cfg.Lab.DNSDomain // a name of its own, which nobody resolves
+	}
+	uc := dhcpoption.NewUC(web)
 	return dhcpserver.Discovery{UC: &uc, SIPServers: []string{p.entry()}}
 }
 

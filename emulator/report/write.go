@@ -49,8 +49,8 @@ func (r Result) finished() Result {
 	if r.States == nil {
 		r.States = []State{}
 	}
-	if note, ok := sourceNotes[r.TargetURISource]; ok && r.Result == Success && r.Diagnosis == "" {
-		r.Diagnosis = note
+	if note, ok := sourceNotes[r.TargetURISource]; ok && !strings.Contains(r.Diagnosis, note) {
+		r.Diagnosis = strings.TrimPrefix(strings.TrimRight(r.Diagnosis, ".")+". "+note, ". ")
 	}
 	return r
 }

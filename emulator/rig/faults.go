@@ -2,15 +2,13 @@ package rig
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 )
 
-// CheckFaults refuses a fault that faults.yaml does not list, a parameter that it does not take, and one that means
-// nothing in the lab, if that is one of those that come with the program.
-func CheckFaults(list []string, lab string) error {
+// CheckFaults refuses a fault that faults.yaml does not list, or a parameter that it does not take.
+func CheckFaults(list []string) error {
 	known, err := configs.Faults()
 	if err != nil {
 		return err
@@ -33,8 +31,6 @@ func CheckFaults(list []string, lab string) error {
 			return fmt.Errorf("fault %s takes no duration", fault.Name)
 		case fault.Param.Times != 0 && entry.Parameter != "times":
 			return fmt.Errorf("fault %s takes no number of times", fault.Name)
-		case entry.Lab != "" && entry.Lab != lab && slices.Contains(configs.Labs(), lab):
-			return fmt.Errorf("fault %s changes nothing in lab %s: use lab %s", fault.Name, lab, entry.Lab)
 		}
 	}
 	return nil

@@ -170,11 +170,7 @@ func TestFaults(t *testing.T) {
 	}
 	for _, fault := range list {
 		t.Run(fault.Name, func(t *testing.T) {
-			lab := fault.Lab
-			if lab == "" {
-				lab = "litware"
-			}
-			virtual(t, lab, rig.DefaultProfile, func(s *setting) {
+			virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
 				s.Faults = []string{fault.Name}
 				began := time.Now()
 				result := s.boot()
@@ -215,7 +211,6 @@ func TestCheckFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"web=slow:2s":                "",
 		"register=503:2":             "",
-		"dns=no-web-name":            "use lab contoso",
 		"web=slow:2":                 "no number of times",
 		"register=503:2s":            "no duration",
 		"register=refused:1":         "no number of times",
@@ -223,13 +218,10 @@ func TestCheckFaults(t *testing.T) {
 		"register":                   "stage=kind expected",
 		"discovery=option43-short:x": "parameter",
 	} {
-		err := rig.CheckFaults([]string{text}, "litware")
+		err := rig.CheckFaults([]string{text})
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
-	}
-	if err := rig.CheckFaults([]string{"dns=no-web-name"}, "my-lab.yaml"); err != nil {
-		t.Errorf("a lab of the user's own: %v", err)
 	}
 }
 

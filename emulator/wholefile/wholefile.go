@@ -14,10 +14,25 @@ func Read(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: a regular file expected", path)
+	}
 	if info.Size() > limit {
 		return nil, fmt.Errorf("%s: %d bytes, at most %d", path, info.Size(), limit)
 	}
 	return os.ReadFile(path)
+}
+
+// Writable reports why no file can be written into a directory. The directory is made with mode 0700 if it does not exist.
+func Writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(dir, ".writable.*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
 // Write replaces a file: a new one of mode 0600 beside the old one, flushed and renamed over it. Its directory is made

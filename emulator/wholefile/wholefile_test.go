@@ -55,3 +55,24 @@ func TestFailedWriteLeavesNothing(t *testing.T) {
 		t.Errorf("%v, %v", entries, err)
 	}
 }
+
+func TestWritable(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	if err := wholefile.Writable(dir); err != nil {
+		t.Error(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 0 {
+		t.Errorf("%v, %v", entries, err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := wholefile.Write(file, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := wholefile.Writable(file); err == nil {
+		t.Error("a file was taken for a directory")
+	}
+	if _, err := wholefile.Read(dir, 10); err == nil {
+		t.Error("a directory was read")
+	}
+}

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"net/url"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +47,7 @@ func bootCommand(sys system) *cobra.Command {
 			if f.listFaults {
 				return listFaults(sys)
 			}
-			options, err := f.options(sys)
+			options, err := f.options(c, sys)
 			if err != nil {
 				return err
 			}
@@ -80,7 +84,8 @@ func listFaults(sys system) error {
 		return err
 	}
 	for _, fault := range faults {
-		if _, err := fmt.Fprintf(sys.out, "%-36s %s\n", fault.Name, fault.Description); err != nil {
+		takes := map[string]string{"duration": " Takes :DURATION, such as :5s.", "times": " Takes :TIMES, such as :3."}[fault.Parameter]
+		if _, err := fmt.Fprintf(sys.out, "%-36s %s%s\n", fault.Name, fault.Description, takes); err != nil {
 			return err
 		}
 	}
@@ -88,7 +93,7 @@ func listFaults(sys system) error {
 }
 
 // options checks the flags and makes a run of them.
-func (f bootFlags) options(sys system) (o rig.Options, err error) {
+func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err error) {
 	if f.lab == "" {
 		return o, usage("boot needs --lab: this version boots against a lab pool")
 	}
@@ -101,8 +106,8 @@ func (f bootFlags) options(sys system) (o rig.Options, err error) {
 	if f.timeout <= 0 {
 		return o, usage("--timeout must be more than 0")
 	}
-	if f.targetFQDN == "" && f.targetURI != "" {
-		return o, usage("--target-uri needs --target-fqdn")
+	if o.Target, err = f.target(c.Flags().Changed("registrar-port")); err != nil {
+		return o, err
 	}
 	if o.Lab, err = configs.LoadLab(f.lab); err != nil {
 		return o, usage("%w", err)
@@ -114,42 +119,86 @@ func (f bootFlags) options(sys system) (o rig.Options, err error) {
 		return o, usage("%s signs in with user name and password, not with a PIN; this version cannot", o.Profile.Name)
 	}
 	if f.mac != "" {
-		if o.MAC, err = net.ParseMAC(f.mac); err != nil || len(o.MAC) != 6 || o.MAC[0]&1 != 0 {
+		if o.MAC, err = net.ParseMAC(f.mac); err != nil || len(o.MAC) != 6 || o.MAC[0]&1 != 0 || slices.Max(o.MAC) == 0 {
 			return o, usage("--mac: %q is no MAC address of one station", f.mac)
 		}
 	}
 	if f.flash != "" {
-		o.Flash = handset.FlashDir(f.flash)
+		flash := handset.FlashDir(f.flash)
+		if err := flash.Check(); err != nil {
+			return o, flashError(err)
+		}
+		o.Flash = flash
 		name := strings.TrimSuffix(filepath.Base(f.lab), filepath.Ext(f.lab))
 		o.LabState = filepath.Join(f.flash, "lab-"+name+".json")
 	}
-	if o.Credentials, err = f.credentials(sys); err != nil {
+	if o.Credentials, err = f.credentials(c.Context(), sys); err != nil {
 		return o, err
 	}
 	if o.Credentials.Number == "" {
 		o.Credentials = rig.FirstUser(o.Lab)
 	}
 	o.Credentials.ExpectedSIP = f.sipAddress
-	o.Target = handset.Target{FQDN: f.targetFQDN, URI: f.targetURI, Port: f.registrarPort}
 	o.Faults, o.Timeout, o.Capture, o.CaptureSecrets = f.faults, f.timeout, f.capture, f.captureSecrets
-	if err := rig.CheckFaults(o.Faults, o.Lab.Name); err != nil {
+	if c.Flags().Changed("fault") && len(o.Faults) == 0 {
+		return o, usage("--fault: STAGE=KIND expected, see --list-faults")
+	}
+	if err := rig.CheckFaults(o.Faults); err != nil {
 		return o, usage("--fault: %w", err)
 	}
 	return o, nil
 }
 
-func (f bootFlags) credentials(sys system) (c handset.Credentials, err error) {
+// flashError tells a flash that the computer does not let be read or written from one that is damaged.
+func flashError(err error) error {
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		return lacking(fmt.Errorf("--flash: %w", err))
+	}
+	return usage("--flash: %w", err)
+}
+
+var (
+	numberText = regexp.MustCompile(`^\+?[0-9]{1,32}$`)
+	fqdnText   = regexp.MustCompile(`(?i)^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+)
+
+// target checks what replaces discovery.
+func (f bootFlags) target(withPort bool) (handset.Target, error) {
+	t := handset.Target{FQDN: strings.TrimSuffix(f.targetFQDN, "."), URI: f.targetURI, Port: f.registrarPort}
+	switch {
+	case f.targetFQDN == "" && f.targetURI != "":
+		return t, usage("--target-uri needs --target-fqdn")
+	case f.targetFQDN == "" && withPort:
+		return t, usage("--registrar-port needs --target-fqdn")
+	case f.targetFQDN == "":
+		return handset.Target{}, nil
+	case !fqdnText.MatchString(t.FQDN) || len(t.FQDN) > 253:
+		return t, usage("--target-fqdn: %q is no fully qualified domain name, such as pool.contoso.com", f.targetFQDN)
+	case t.Port == 0:
+		return t, usage("--registrar-port: 1 to 65535 expected")
+	}
+	if t.URI != "" {
+		u, err := url.Parse(t.URI)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
+			return t, usage("--target-uri: %q is no http or https URL", t.URI)
+		}
+	}
+	return t, nil
+}
+
+func (f bootFlags) credentials(ctx context.Context, sys system) (c handset.Credentials, err error) {
 	if f.number == "" {
 		if f.pin != "" || f.pinFile != "" {
 			return c, usage("a PIN needs --phone-or-ext")
 		}
 		return c, nil
 	}
-	if strings.Trim(f.number, "+0123456789") != "" || len(f.number) > 32 {
+	if !numberText.MatchString(f.number) {
 		return c, usage("--phone-or-ext: %q is no phone number or extension", f.number)
 	}
 	var pin secret.Value
-	if pin, err = readPIN(sys, f.pin, f.pinFile); err != nil {
+	if pin, err = readPIN(ctx, sys, f.pin, f.pinFile); err != nil {
 		return c, err
 	}
 	return handset.Credentials{Number: f.number, PIN: pin}, nil
@@ -160,7 +209,8 @@ func boot(ctx context.Context, sys system, f bootFlags, o rig.Options) error {
 	run, err := rig.Start(o)
 	if err != nil {
 		var problem *rig.ComputerError
-		if errors.As(err, &problem) {
+		var file *fs.PathError
+		if errors.As(err, &problem) || errors.As(err, &file) {
 			return lacking(err)
 		}
 		return usage("%w", err)

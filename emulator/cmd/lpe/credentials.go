@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,20 +15,34 @@ import (
 
 const maxPINFile = 1024
 
-// askPIN reads a PIN from the terminal without echo.
-func askPIN(prompt string) (string, error) {
+// askPIN reads a PIN from the terminal without echo. When ctx ends the echo is back.
+func askPIN(ctx context.Context, prompt string) (string, error) {
 	fd := int(os.Stdin.Fd())
-	if !term.IsTerminal(fd) {
+	before, err := term.GetState(fd)
+	if err != nil {
 		return "", errors.New("standard input is no terminal")
 	}
 	fmt.Fprint(os.Stderr, prompt)
 	defer fmt.Fprintln(os.Stderr)
-	text, err := term.ReadPassword(fd)
-	return string(text), err
+	type answer struct {
+		text []byte
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() { // ends with the process if the user does not answer
+		text, err := term.ReadPassword(fd)
+		answers <- answer{text, err}
+	}()
+	select {
+	case a := <-answers:
+		return string(a.text), a.err
+	case <-ctx.Done():
+		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
+	}
 }
 
 // readPIN takes the PIN from the flag, a file, the environment or the terminal, in this order.
-func readPIN(sys system, flag, file string) (secret.Value, error) {
+func readPIN(ctx context.Context, sys system, flag, file string) (secret.Value, error) {
 	if flag != "" && file != "" {
 		return secret.Value{}, usage("give --pin or --pin-file, not both")
 	}
@@ -44,7 +59,10 @@ func readPIN(sys system, flag, file string) (secret.Value, error) {
 	if text := sys.env("LPE_PIN"); text != "" {
 		return checkPIN(text)
 	}
-	text, err := sys.askPIN("PIN: ")
+	text, err := sys.askPIN(ctx, "PIN: ")
+	if ctx.Err() != nil {
+		return secret.Value{}, &exitError{code: exitInterrupted, err: errors.New("interrupted")}
+	}
 	if err != nil {
 		return secret.Value{}, usage("a number needs a PIN: give --pin-file, LPE_PIN or --pin (%w)", err)
 	}
@@ -63,6 +81,9 @@ func readPINFile(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s: a regular file expected", path)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return "", fmt.Errorf("%s can be read by others (mode %04o): chmod 600 it", path, info.Mode().Perm())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 func quietSystem(out, err *bytes.Buffer) system {
 	return system{
 		in: strings.NewReader(""), out: out, err: err, env: func(string) string { return "" },
-		askPIN: func(string) (string, error) { return "", errors.New("no terminal") },
+		askPIN: func(context.Context, string) (string, error) { return "", errors.New("no terminal") },
 	}
 }
 
@@ -25,6 +26,10 @@ func TestExitCodes(t *testing.T) {
 	}
 	lab := filepath.Join(t.TempDir(), "lab.yaml")
 	if err := os.WriteFile(lab, []byte("name: [\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	damaged := t.TempDir()
+	if err := os.WriteFile(filepath.Join(damaged, "flash.json"), []byte(`{"version":1,"chain":["AAAA"]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	noDirectory := filepath.Join(t.TempDir(), "none", "boot.pcapng")
@@ -47,6 +52,18 @@ func TestExitCodes(t *testing.T) {
 		"boot --lab --capture " + noDirectory:                       exitComputer,
 		"boot --lab --fault chain=refused --timeout 40s":            exitFailed,
 		"boot --lab --phone-or-ext 1219 --pin 0712 --timeout 500ms": exitFailed,
+
+		"boot --lab --target-fqdn a_b":                          exitUsage,
+		"boot --lab --target-fqdn 10.20.0.10":                   exitUsage,
+		"boot --lab --target-fqdn a.example --target-uri ::x":   exitUsage,
+		"boot --lab --target-fqdn a.example --registrar-port 0": exitUsage,
+		"boot --lab --registrar-port 5062":                      exitUsage,
+		"boot --lab --phone-or-ext ++1219 --pin 0712":           exitUsage,
+		"boot --lab --phone-or-ext + --pin 0712":                exitUsage,
+		"boot --lab --fault=":                                   exitUsage,
+		"boot --lab --mac 00:00:00:00:00:00":                    exitUsage,
+		"boot --lab --flash " + pin:                             exitComputer,
+		"boot --lab --flash " + damaged:                         exitUsage,
 
 		"dhcp decode --option43 zz":     exitUsage,
 		"dhcp decode --option120 ff":    exitFailed,

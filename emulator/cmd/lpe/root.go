@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,7 +16,7 @@ type system struct {
 	in       io.Reader
 	out, err io.Writer
 	env      func(string) string
-	askPIN   func(prompt string) (string, error) // without echo; an error if there is no terminal
+	askPIN   func(ctx context.Context, prompt string) (string, error) // without echo; an error if there is no terminal
 }
 
 // Exit codes; each command's help ends with them.
@@ -94,6 +95,10 @@ func run(ctx context.Context, args []string, sys system) int {
 	var exit *exitError
 	if !errors.As(err, &exit) {
 		exit = &exitError{code: exitUsage, err: err} // cobra's own errors are about usage
+		var file *fs.PathError
+		if errors.As(err, &file) || errors.Is(err, io.ErrShortWrite) {
+			exit.code = exitComputer // the output cannot be written
+		}
 	}
 	if !exit.silent {
 		fmt.Fprintf(sys.err, "lpe: %v\n", exit.err)
