@@ -148,12 +148,17 @@ func (p *Pool) discovery() dhcpserver.Discovery {
 	if p.on("discovery=no-registrar") {
 		return dhcpserver.Discovery{}
 	}
-	web := p.cfg.Lab.Web
-	if p.on("dns=no-web-name") && web == p.cfg.Lab.Pool {
-		web = "lyncweb." + p.cfg.Lab.DNSDomain // a name of its own, which nobody resolves
-	}
-	uc := dhcpoption.NewUC(web)
+	uc := dhcpoption.NewUC(p.webName())
 	return dhcpserver.Discovery{UC: &uc, SIPServers: []string{p.entry()}}
+}
+
+// webName is the name of the web services that handsets are told. Under dns=no-web-name, which hides it, it is never
+// the pool's own.
+func (p *Pool) webName() string {
+	if lab := p.cfg.Lab; p.on("dns=no-web-name") && lab.Web == lab.Pool {
+		return "lyncweb." + lab.DNSDomain
+	}
+	return p.cfg.Lab.Web
 }
 
 // entry is the registrar that handsets are told: the Director if there is one, else the pool.
@@ -197,7 +202,7 @@ func (p *Pool) zone(station ethernet.Station) nameserver.Config {
 	}
 	return nameserver.Config{
 		Station: station, Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now,
-		Zones: []string{lab.SIPDomain}, Hosts: hosts, Services: services, Glue: true, WebName: lab.Web,
+		Zones: []string{lab.SIPDomain}, Hosts: hosts, Services: services, Glue: true, WebName: p.webName(),
 	}
 }
 
