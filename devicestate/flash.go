@@ -27,11 +27,20 @@ type Flash struct {
 	Certificate        []byte `json:"certificate,omitempty"`
 	Key                Key    `json:"key,omitempty"`
 	CertificateRefused bool   `json:"certificateRefused,omitempty"`
+	// Refused recognises the credentials that the pool refused last; they are not sent again.
+	Refused *RefusedCredentials `json:"refused,omitempty"`
 
 	Profile         string        `json:"profile,omitempty"` // installed by an update
 	PreviousProfile string        `json:"previousProfile,omitempty"`
 	ClockOffset     time.Duration `json:"clockOffset,omitempty"` // to the cable's clock, valid while ClockKept
 	ClockKept       bool          `json:"clockKept,omitempty"`
+}
+
+// RefusedCredentials recognise credentials without holding them: PBKDF2 with HMAC-SHA-256 of number and PIN. They are no protection
+// of a short PIN from whoever reads flash.
+type RefusedCredentials struct {
+	Salt []byte `json:"salt"`
+	Sum  []byte `json:"sum"`
 }
 
 // Key is a private key as PKCS #8 DER. It prints as "***"; JSON, the form in flash, holds it.

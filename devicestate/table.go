@@ -81,7 +81,7 @@ var table = []Row{
 	{RootChain, ChainFailed, nil, Failed, "", []Effect{Report}, "handset.md §5.2, texts 3 and 4"},
 
 	{WebTicket, TicketGranted, nil, Enroll, "", []Effect{StoreIdentity}, signInOrder},
-	{WebTicket, TicketRefused, nil, SignIn, ReasonRefused, []Effect{DropCredentials, DropTicket, Report}, "web-services.md §3.4"},
+	{WebTicket, TicketRefused, nil, SignIn, ReasonRefused, []Effect{HoldBack, DropCredentials, DropTicket, Report}, "web-services.md §3.4"},
 	{WebTicket, TicketOtherUser, nil, Failed, "", []Effect{DropCredentials, DropTicket, Report}, "Test-CsPhoneBootstrap, UserSipAddress"},
 	{WebTicket, TicketFailed, nil, Failed, "", []Effect{DropTicket, Report}, "web-services.md §3.4"},
 

@@ -150,7 +150,7 @@ func TestEveryEffectIsUsed(t *testing.T) {
 		devicestate.TagFrames, devicestate.UntagFrames, devicestate.ReleaseLease, devicestate.DeclineLease,
 		devicestate.SetClock, devicestate.StoreChain, devicestate.StoreIdentity, devicestate.StoreCertificate,
 		devicestate.StoreRegistrar, devicestate.StoreImage, devicestate.MarkRefused, devicestate.EraseSignIn,
-		devicestate.ForgetRegistrar, devicestate.DropCredentials, devicestate.DropTicket, devicestate.Deregister,
+		devicestate.ForgetRegistrar, devicestate.HoldBack, devicestate.DropCredentials, devicestate.DropTicket, devicestate.Deregister,
 		devicestate.CloseConnection, devicestate.LoseMemory, devicestate.Report,
 	} {
 		if !used[effect] {

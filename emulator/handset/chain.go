@@ -35,9 +35,9 @@ func (h *Handset) signIn(ctx context.Context) (devicestate.Event, *Failure) {
 	return "", nil
 }
 
-// rootChain downloads the server's chain over anonymous http, unless flash holds one (web-services.md §2).
+// rootChain downloads the server's chain over anonymous http, unless one is given or in flash (web-services.md §2).
 func (h *Handset) rootChain(ctx context.Context) (devicestate.Event, *Failure) {
-	if len(h.flash.Chain) > 0 {
+	if len(h.anchors()) > 0 {
 		h.skipped = true
 		return devicestate.ChainHeld, nil
 	}

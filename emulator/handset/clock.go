@@ -38,6 +38,11 @@ func (h *Handset) timeSync(ctx context.Context) (devicestate.Event, *Failure) {
 			return devicestate.ClockSet, nil
 		}
 	}
+	if _, ok := h.computer(); ok {
+		h.clockOffset, h.clockSynced = 0, true
+		h.warn(fail(devicestate.StageTime, "no-answer", "", "no time server answered, the computer's clock is taken", nil))
+		return devicestate.ClockSet, nil
+	}
 	h.warn(fail(devicestate.StageTime, "no-answer", "", "no time server answered, the clock stays at "+h.now().UTC().Format(time.RFC3339), nil))
 	return devicestate.ClockUnset, nil
 }

@@ -33,6 +33,7 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 	case devicestate.StoreIdentity:
 		id := h.ram.identity
 		h.flash.SIPAddress, h.flash.Number, h.flash.PINForm = id.sip, h.ram.credentials.Number, string(id.form)
+		h.flash.Refused = nil
 		return h.save()
 	case devicestate.StoreCertificate:
 		return h.storeCertificate()
@@ -52,6 +53,8 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 		return h.save()
 	case devicestate.ForgetRegistrar:
 		h.ram.candidates = nil
+	case devicestate.HoldBack:
+		return h.holdBack()
 	case devicestate.DropCredentials:
 		h.ram.credentials = Credentials{Number: h.ram.credentials.Number}
 	case devicestate.DropTicket:

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -34,6 +35,16 @@ type Target struct {
 	FQDN string // registrar
 	Port uint16 // 0 means 5061
 	URI  string // certificate provisioning, "" means: ask the registrar, then the default path
+	// Address is where FQDN is, whatever DNS says; names in TLS and SIP stay. The zero Addr: DNS tells.
+	Address netip.Addr
+	// First makes the handset try only the first of the addresses that DNS gives for FQDN.
+	First bool
+}
+
+// Network goes before what the lease or the computer says.
+type Network struct {
+	DNS    netip.Addr // server that is asked, the zero Addr: those of the lease, or the computer's resolver
+	Domain string     // DNS domain, "": that of the lease, or the computer's
 }
 
 // Config says what a handset is made of.
@@ -43,7 +54,12 @@ type Config struct {
 	Flash       FlashStore
 	Credentials Credentials
 	Target      Target
-	Timeline    *timeline.Timeline // nil: nobody watches
+	Network     Network
+	// Authorities are trusted instead of the chain that is downloaded, none: the chain is downloaded.
+	Authorities []*x509.Certificate
+	// RetryRefused sends credentials again that flash remembers as refused.
+	RetryRefused bool
+	Timeline     *timeline.Timeline // nil: nobody watches
 
 	// KeyLog receives the TLS secrets of the outer connections in NSS key log format. nil: nobody can decrypt.
 	KeyLog io.Writer
@@ -75,6 +91,7 @@ type Outcome struct {
 	Warnings       []Warning
 	Visits         []Visit
 	Registrar      string
+	Addresses      []netip.Addr // of Target.FQDN by DNS, before Target chooses one
 	CertificateURL string
 	URLSource      string // option43, target, sts-uri, default-path or flash
 	SIPAddress     string

@@ -32,6 +32,10 @@ type lease struct {
 
 // vlanDiscover takes an untagged lease with the class of the VLAN request and looks for sub-option 10 (discovery.md §1.2).
 func (h *Handset) vlanDiscover(ctx context.Context) (devicestate.Event, *Failure) {
+	if _, ok := h.computer(); ok {
+		h.skipped = true
+		return devicestate.VlanAbsent, nil
+	}
 	got, failure := h.acquire(ctx, h.profile.VLANTimeouts)
 	if got == nil {
 		if failure != nil {
@@ -59,6 +63,10 @@ func (h *Handset) vlanDiscover(ctx context.Context) (devicestate.Event, *Failure
 
 // addressAcquire gets an address and checks that nobody uses it (RFC 2131 §3.1, RFC 5227 §2.1.1).
 func (h *Handset) addressAcquire(ctx context.Context) (devicestate.Event, *Failure) {
+	if c, ok := h.computer(); ok {
+		h.useComputer(c)
+		return devicestate.AddressBound, nil
+	}
 	if h.ram.lease == nil || !h.ram.lease.kept {
 		got, failure := h.acquire(ctx, h.profile.LeaseTimeouts)
 		if got == nil {
@@ -84,6 +92,7 @@ func (h *Handset) addressAcquire(ctx context.Context) (devicestate.Event, *Failu
 	if err := h.station.SetAddress(l.address, l.router); err != nil {
 		return devicestate.AddressUnanswered, internal("address not set", err)
 	}
+	h.overrideNetwork()
 	h.note("address %v, router %v, domain %q, DNS %v, time %v", l.address, l.router, l.domain, l.dns, l.ntp)
 	return devicestate.AddressBound, nil
 }

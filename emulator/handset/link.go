@@ -20,6 +20,10 @@ type voicePolicy struct {
 // linkDetect waits for carrier, then asks the switch for a voice policy by LLDP-MED. The handset speaks first: a
 // network connectivity device starts its MED TLVs only after it has heard an endpoint (TIA-1057, discovery.md §1.1).
 func (h *Handset) linkDetect(ctx context.Context) (devicestate.Event, *Failure) {
+	if _, ok := h.computer(); ok {
+		h.skipped = true
+		return devicestate.PolicyAbsent, nil
+	}
 	if !h.station.Carrier() {
 		if !h.ram.noCarrier {
 			h.ram.noCarrier = true

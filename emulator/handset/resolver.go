@@ -37,6 +37,30 @@ func (h *Handset) lookupHost(ctx context.Context, name string) ([]netip.Addr, er
 	if address, err := netip.ParseAddr(name); err == nil {
 		return []netip.Addr{address}, nil
 	}
+	t := h.cfg.Target
+	targeted := t.FQDN != "" && strings.EqualFold(name, t.FQDN)
+	if targeted && t.Address.IsValid() {
+		return []netip.Addr{t.Address}, nil
+	}
+	list, err := h.resolveHost(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if targeted {
+		if h.out.Addresses == nil {
+			h.out.Addresses = list
+		}
+		if t.First {
+			return h.out.Addresses[:1], nil
+		}
+	}
+	return list, nil
+}
+
+func (h *Handset) resolveHost(ctx context.Context, name string) ([]netip.Addr, error) {
+	if c, ok := h.resolver(); ok {
+		return h.computerHost(ctx, c, name)
+	}
 	answers, err := h.lookup(ctx, name, dnsmessage.TypeA)
 	if err != nil {
 		return nil, err
@@ -55,6 +79,9 @@ func (h *Handset) lookupHost(ctx context.Context, name string) ([]netip.Addr, er
 
 // lookupService resolves an SRV name, by priority, then heavier weight first.
 func (h *Handset) lookupService(ctx context.Context, name string) ([]service, error) {
+	if c, ok := h.resolver(); ok {
+		return h.computerService(ctx, c, name)
+	}
 	answers, err := h.lookup(ctx, name, dnsmessage.TypeSRV)
 	if err != nil {
 		return nil, err

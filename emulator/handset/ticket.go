@@ -33,6 +33,10 @@ type heldTicket struct {
 
 // webTicket reads the metadata of both services and asks for a ticket with number and PIN (web-services.md §0.1 B-D).
 func (h *Handset) webTicket(ctx context.Context) (devicestate.Event, *Failure) {
+	if h.heldBack() {
+		return devicestate.TicketFailed, fail(devicestate.StageTicket, "held-back", "",
+			"the pool has refused this number and PIN before; they are not sent again, so that no account is locked", nil)
+	}
 	var ports ticketPorts
 	if failure := h.withRetry(ctx, func() (f *Failure) { ports, f = h.findPorts(ctx); return f }); failure != nil {
 		return devicestate.TicketFailed, failure

@@ -151,8 +151,11 @@ func name(c *x509.Certificate) string {
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-// anchors are the certificates in flash.
+// anchors are the certificates that the user gave, else those in flash.
 func (h *Handset) anchors() []*x509.Certificate {
+	if len(h.cfg.Authorities) > 0 {
+		return h.cfg.Authorities
+	}
 	var out []*x509.Certificate
 	for _, der := range h.flash.Chain {
 		if c, err := x509.ParseCertificate(der); err == nil {

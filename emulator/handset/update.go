@@ -39,10 +39,10 @@ func (h *Handset) updateLookup(ctx context.Context) (devicestate.Event, *Failure
 		return devicestate.UpdateAnswered, nil
 	}
 	var check *trust
-	if len(h.flash.Chain) > 0 {
+	if len(h.anchors()) > 0 {
 		check = h.trustNow(false)
 	} else {
-		h.note("the update server's certificate is not checked: flash holds no root (inferred)")
+		h.note("the update server's certificate is not checked: no root is held (inferred)")
 	}
 	return h.queryUpdates(ctx, "https://"+host+":443"+updatePath, check, nil)
 }

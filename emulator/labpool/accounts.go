@@ -64,7 +64,7 @@ func dials(number, lineURI string) bool {
 
 // ApplyCableFaults strikes the cable of the named station.
 func (p *Pool) ApplyCableFaults(station string) {
-	if p.on("link=no-carrier") {
-		p.cfg.Cable.SetCarrier(station, false)
+	if cable, ok := p.cfg.Cable.(Switch); ok && p.on("link=no-carrier") {
+		cable.SetCarrier(station, false)
 	}
 }

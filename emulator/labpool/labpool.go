@@ -19,8 +19,8 @@ import (
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
-// Cable is the switch side of an [ethernet.Cable].
-type Cable interface {
+// Switch is a cable whose access switch is the lab's own: it speaks LLDP-MED and can take a port's link away.
+type Switch interface {
 	ethernet.Cable
 	// JoinSwitch gives the station that is the switch itself.
 	JoinSwitch(ethernet.StationConfig) (ethernet.Station, error)
@@ -28,11 +28,22 @@ type Cable interface {
 	SetCarrier(station string, up bool)
 }
 
+// Services says what of the network a lab brings to its cable, besides the pool itself.
+type Services struct {
+	Leases bool // DHCP leases, the VLAN offer on the native VLAN, and the answers to INFORM if the lab leaves them to DHCP
+	Inform bool // the registrar's answers to INFORM
+	Names  bool // DNS
+	Time   bool // NTP
+}
+
 // Config says which lab is started, and how.
 type Config struct {
-	Lab    *configs.Lab
-	Cable  Cable
-	Faults []string // stage=kind[:parameter]
+	Lab *configs.Lab
+	// Cable joins the lab's stations. On a [Switch] the lab speaks LLDP-MED.
+	Cable ethernet.Cable
+	// Services are what the lab brings, nil: all of them.
+	Services *Services
+	Faults   []string // stage=kind[:parameter]
 	// DialledNumber is the user whom the faults of the directory strike.
 	DialledNumber string
 
@@ -61,6 +72,9 @@ type Pool struct {
 func Start(cfg Config) (*Pool, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Services == nil {
+		cfg.Services = &Services{Leases: true, Inform: true, Names: true, Time: true}
 	}
 	p := &Pool{cfg: cfg, Timeline: timeline.New("lab " + cfg.Lab.Name)}
 	if err := p.start(); err != nil {

@@ -57,8 +57,12 @@ func (p *Pool) start() error {
 
 // startSwitch starts the LLDP speaker of the access switch.
 func (p *Pool) startSwitch() error {
+	cable, ok := p.cfg.Cable.(Switch)
+	if !ok {
+		return nil
+	}
 	n := p.cfg.Lab.Network
-	station, err := p.cfg.Cable.JoinSwitch(ethernet.StationConfig{Name: "switch", MAC: p.mac()})
+	station, err := cable.JoinSwitch(ethernet.StationConfig{Name: "switch", MAC: p.mac()})
 	if err != nil {
 		return fmt.Errorf("switch: %w", err)
 	}
@@ -83,20 +87,27 @@ func (p *Pool) startSwitch() error {
 
 // startNetwork starts DHCP, DNS and time, on the voice VLAN and on the native one if these differ.
 func (p *Pool) startNetwork() error {
-	n := p.cfg.Lab.Network
+	n, brings := p.cfg.Lab.Network, p.cfg.Services
+	if !brings.Leases && !brings.Names && !brings.Time {
+		return nil
+	}
 	station, err := p.joinAt("network", n.VoiceVLAN, n.Server, n.Subnet)
 	if err != nil {
 		return err
 	}
-	if err := p.startDHCP(station, n.Server, n.Subnet, n.Gateway, n.FirstLease, n.VoiceVLAN != 0); err != nil {
-		return err
+	if brings.Leases {
+		if err := p.startDHCP(station, n.Server, n.Subnet, n.Gateway, n.FirstLease, n.VoiceVLAN != 0); err != nil {
+			return err
+		}
 	}
-	names, err := nameserver.Start(p.zone(station))
-	if err != nil {
-		return err
+	if brings.Names {
+		names, err := nameserver.Start(p.zone(station))
+		if err != nil {
+			return err
+		}
+		p.keep(names)
 	}
-	p.keep(names)
-	if n.NTP != "none" {
+	if brings.Time && n.NTP != "none" {
 		clock, err := timeserver.Start(timeserver.Config{Station: station, Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now})
 		if err != nil {
 			return err
@@ -108,7 +119,7 @@ func (p *Pool) startNetwork() error {
 			return err
 		}
 	}
-	if n.VoiceVLAN == 0 {
+	if n.VoiceVLAN == 0 || !brings.Leases {
 		return nil
 	}
 	native, err := p.joinAt("native-network", 0, n.NativeServer, n.NativeSubnet)
@@ -219,7 +230,7 @@ func (p *Pool) startFrontEnds() error {
 				return err
 			}
 		}
-		if lab.Registrar.EnableDHCPServer && lab.Network.DHCPOptions == "registrar" {
+		if p.cfg.Services.Inform && lab.Registrar.EnableDHCPServer && lab.Network.DHCPOptions == "registrar" {
 			responder, err := dhcpserver.StartResponder(dhcpserver.ResponderConfig{
 				Station: station, Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now, Server: host.Address,
 				Domain: lab.DNSDomain, Discovery: p.discovery(),

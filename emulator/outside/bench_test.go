@@ -41,7 +41,7 @@ const (
 type world struct {
 	lab     *configs.Lab
 	profile *configs.Profile
-	cable   labpool.Cable
+	cable   ethernet.Cable
 	pool    *labpool.Pool
 	keys    []*rsa.PrivateKey
 
@@ -49,7 +49,7 @@ type world struct {
 	sip atomic.Int64 // SIP messages
 }
 
-func newWorld(t *testing.T, cable labpool.Cable, handsets int, keys []*rsa.PrivateKey) *world {
+func newWorld(t *testing.T, cable ethernet.Cable, handsets int, keys []*rsa.PrivateKey) *world {
 	t.Helper()
 	w := &world{cable: cable, keys: keys}
 	var err error
@@ -213,7 +213,7 @@ func (c cost) overFloor() float64 { return float64(c.boot) / float64(c.floor) }
 
 // measure boots in rounds, each followed by the bare operations of its boots. Of each the round that was disturbed the
 // least counts: on a computer that others use too, disturbance only adds, and comes and goes.
-func measure(t *testing.T, cable labpool.Cable, keys []*rsa.PrivateKey) cost {
+func measure(t *testing.T, cable ethernet.Cable, keys []*rsa.PrivateKey) cost {
 	w := newWorld(t, cable, benchRounds*benchBoots+1, keys)
 	warm := w.boot(t, benchRounds*benchBoots, w.prepared(0))
 	shutdown([]*phone{warm})
@@ -232,7 +232,7 @@ func measure(t *testing.T, cable labpool.Cable, keys []*rsa.PrivateKey) cost {
 }
 
 // withKeygen is the ratio of means: how long it takes to make a key is a matter of luck.
-func withKeygen(t *testing.T, cable labpool.Cable, keys []*rsa.PrivateKey, o operations) float64 {
+func withKeygen(t *testing.T, cable ethernet.Cable, keys []*rsa.PrivateKey, o operations) float64 {
 	const boots = 40
 	w := newWorld(t, cable, boots, keys)
 	var handsets []*phone

@@ -21,7 +21,6 @@ import (
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/ethernet"
-	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/protocol/certprov"
 	"github.com/phone-edition/lpe/protocol/tlsdsk"
@@ -262,7 +261,7 @@ func recordFlows(t *testing.T) [][]turn {
 	return out
 }
 
-func bootOn(t *testing.T, cable labpool.Cable) {
+func bootOn(t *testing.T, cable ethernet.Cable) {
 	t.Helper()
 	lab, err := configs.LoadLab("litware")
 	if err != nil {

@@ -40,6 +40,7 @@ type Result struct {
 
 	Schema          string            `json:"schema"`          // filled in when written
 	TargetURISource string            `json:"targetUriSource"` // option43, target, sts-uri, default-path or flash
+	TargetAddress   string            `json:"targetAddress"`   // of the one front end that was tried, empty: what DNS gave
 	Code            string            `json:"code"`            // failure code, empty on success
 	Stage           devicestate.Stage `json:"stage"`           // where it failed, empty on success
 	State           devicestate.State `json:"state"`           // where the handset was at the end

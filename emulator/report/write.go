@@ -16,6 +16,9 @@ func WriteList(w io.Writer, r Result) error {
 		writeLine(&b, "TargetUri", r.TargetURI)
 	}
 	writeLine(&b, "TargetFqdn", r.TargetFQDN)
+	if r.TargetAddress != "" {
+		writeLine(&b, "Address", r.TargetAddress)
+	}
 	writeLine(&b, "Result", string(r.Result))
 	writeLine(&b, "Latency", r.Latency.String())
 	writeLine(&b, "Error", r.Error)

@@ -3,12 +3,14 @@ package rig
 import (
 	"crypto/sha256"
 	"net"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/secret"
+	"github.com/phone-edition/lpe/emulator/wholefile"
 )
 
 // DefaultProfile is the profile of a boot that names none.
@@ -35,14 +37,40 @@ func directoryNumber(lab *configs.Lab, number string) string {
 	return number
 }
 
-// macFor derives a stable MAC address: the model's OUI and three bytes of a hash of profile model and the directory
-// number that is dialled, so that each way of writing the number is the same handset.
-func macFor(profile *configs.Profile, lab *configs.Lab, number string) (net.HardwareAddr, error) {
+// HandsetMAC is the handset's address: the one given, else the model's OUI and three bytes that stay the same from run to run.
+func (o Options) HandsetMAC() (net.HardwareAddr, error) {
+	switch {
+	case o.MAC != nil:
+		return o.MAC, nil
+	case o.Lab != nil: // each way of writing a number is the same handset
+		return macFor(o.Profile, directoryNumber(o.Lab, o.Credentials.Number))
+	}
+	return macFor(o.Profile, machineID(), o.Interface)
+}
+
+// macFor is the model's OUI and three bytes of a hash of the model and what tells handsets of that model apart.
+func macFor(profile *configs.Profile, parts ...string) (net.HardwareAddr, error) {
 	mac, err := net.ParseMAC(profile.OUI + ":00:00:00")
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256([]byte(profile.Model + "\x00" + directoryNumber(lab, number)))
+	sum := sha256.Sum256([]byte(strings.Join(append([]string{profile.Model}, parts...), "\x00")))
 	copy(mac[3:], sum[:3])
 	return mac, nil
+}
+
+const maxMachineID = 1024
+
+// machineID tells this computer from others: machine-id(5) where there is one, else the computer's name.
+func machineID() string {
+	if text, err := wholefile.Read("/etc/machine-id", maxMachineID); err == nil {
+		if id := strings.TrimSpace(string(text)); id != "" {
+			return id
+		}
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "" // then every such computer has the same handset
+	}
+	return strings.ToLower(name)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/labpool/registrar"
 	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/rig"
@@ -45,8 +46,8 @@ func TestInterruptWhenThePoolIsGone(t *testing.T) {
 		name string
 		lose func(*signedIn)
 	}{
-		{"no carrier at the front end", func(x *signedIn) { x.Cable.SetCarrier(x.Lab.FrontEnds[0].FQDN, false) }},
-		{"no carrier at the handset", func(x *signedIn) { x.Cable.SetCarrier("handset", false) }},
+		{"no carrier at the front end", func(x *signedIn) { x.Cable.(labpool.Switch).SetCarrier(x.Lab.FrontEnds[0].FQDN, false) }},
+		{"no carrier at the handset", func(x *signedIn) { x.Cable.(labpool.Switch).SetCarrier("handset", false) }},
 		{"the front end knows the handset no more", func(x *signedIn) {
 			if err := x.registrar().DropAssociations(context.Background()); err != nil {
 				x.t.Error(err)
@@ -76,7 +77,7 @@ func TestInterruptWhenThePoolIsGone(t *testing.T) {
 func TestSignOutWhenThePoolIsGone(t *testing.T) {
 	ready(t, nil, func(x *signedIn) {
 		before := x.load()
-		x.Cable.SetCarrier(x.Lab.FrontEnds[0].FQDN, false)
+		x.Cable.(labpool.Switch).SetCarrier(x.Lab.FrontEnds[0].FQDN, false)
 		began := time.Now()
 		x.run.Handset.Do(devicestate.SignOut)
 		x.until(devicestate.SignIn)

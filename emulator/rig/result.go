@@ -23,6 +23,12 @@ func (r *Run) result(ctx context.Context, out handset.Outcome, runErr error) rep
 			MAC: strings.ToUpper(strings.ReplaceAll(r.mac.String(), ":", "-")),
 		},
 	}
+	switch t := r.options.Target; {
+	case t.Address.IsValid():
+		res.TargetAddress = t.Address.String()
+	case t.First && len(out.Addresses) > 0:
+		res.TargetAddress = out.Addresses[0].String()
+	}
 	for _, w := range out.Warnings {
 		res.Warnings = append(res.Warnings, report.Warning{Code: string(w.Code), Text: w.Text})
 	}

@@ -4,6 +4,7 @@ package rig
 import (
 	"context"
 	"crypto/rsa"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -28,8 +29,8 @@ const signOffTime = 3 * time.Second
 
 // Options say what a run is made of. The zero value of a field means its default.
 type Options struct {
-	Lab         *configs.Lab
-	LabState    string // file that keeps the lab's authority, so that a later run's handset is still known; "" means none
+	Lab         *configs.Lab // nil: the pool is somewhere on Interface, or where the computer reaches it
+	LabState    string       // file that keeps the lab's authority, so that a later run's handset is still known; "" means none
 	Profile     *configs.Profile
 	MAC         net.HardwareAddr
 	Flash       handset.FlashStore
@@ -42,8 +43,17 @@ type Options struct {
 	CaptureSecrets bool
 	Observers      []func(timeline.Observation) // of the handset
 
-	// Cable joins handset and pool; nil means a [ethernet.Segment] of the run's own. The run closes it.
-	Cable labpool.Cable
+	// Interface joins the handset to the segment of this interface of the computer.
+	Interface string
+	// Host lets the handset use the computer's own sockets, address and resolver.
+	Host         bool
+	Network      handset.Network
+	Authorities  []*x509.Certificate // trusted instead of the downloaded chain
+	RetryRefused bool                // send credentials again that flash remembers as refused
+
+	// Cable joins handset and pool; nil means one of the run's own, a [ethernet.Segment] if there is a lab. The run
+	// closes it.
+	Cable ethernet.Cable
 	// HandsetKey and PoolKey make RSA keys, nil means a new key each time.
 	HandsetKey, PoolKey func(bits int) (*rsa.PrivateKey, error)
 }
@@ -61,7 +71,7 @@ type Run struct {
 	Timeline *timeline.Timeline // the handset's
 
 	options Options
-	cable   labpool.Cable
+	cable   ethernet.Cable
 	capture *trace.Writer
 	mac     net.HardwareAddr
 }
@@ -80,42 +90,57 @@ func Start(o Options) (*Run, error) {
 
 func (r *Run) assemble() error {
 	o := r.options
-	r.mac = o.MAC
-	if r.mac == nil {
-		var err error
-		if r.mac, err = macFor(o.Profile, o.Lab, o.Credentials.Number); err != nil {
-			return err
-		}
+	var err error
+	if r.mac, err = o.HandsetMAC(); err != nil {
+		return err
 	}
 	if err := r.openCapture(r.mac); err != nil {
 		return &ComputerError{err}
 	}
-	if r.cable = o.Cable; r.cable == nil {
-		r.cable = ethernet.NewSegment(r.cableOptions())
+	if r.cable, err = o.cable(r.cableOptions()); err != nil {
+		return err
 	}
-	keyLog := r.keyLog()
+	if err := r.startLab(); err != nil {
+		return err
+	}
+	port := ethernet.Port{Trunk: o.Interface != ""}
+	if o.Lab != nil {
+		port.Voice = o.Lab.Network.VoiceVLAN
+	}
+	station, err := r.cable.Join(ethernet.StationConfig{Name: handsetName, MAC: r.mac, TTL: o.Profile.IPTTL, Port: port})
+	if err != nil {
+		return err
+	}
+	if err := o.checkDiscovery(station); err != nil {
+		return err
+	}
+	r.Handset, err = handset.New(handset.Config{
+		Station: station, Profile: o.Profile, Flash: o.Flash, Credentials: o.Credentials, Target: o.Target,
+		Network: o.Network, Authorities: o.Authorities, RetryRefused: o.RetryRefused,
+		Timeline: r.Timeline, KeyLog: r.keyLog(), NewKey: o.HandsetKey,
+	})
+	if err != nil {
+		return err
+	}
+	if r.Pool != nil {
+		r.Pool.ApplyCableFaults(handsetName)
+	}
+	return nil
+}
+
+func (r *Run) startLab() error {
+	o := r.options
+	if o.Lab == nil {
+		return nil
+	}
 	pool, err := labpool.Start(labpool.Config{
 		Lab: o.Lab, Cable: r.cable, Faults: o.Faults, DialledNumber: o.Credentials.Number, State: o.LabState,
-		NewKey: o.PoolKey, KeyLog: keyLog,
+		NewKey: o.PoolKey, KeyLog: r.keyLog(),
 	})
 	if err != nil {
 		return fmt.Errorf("lab %s: %w", o.Lab.Name, err)
 	}
 	r.Pool = pool
-	station, err := r.cable.Join(ethernet.StationConfig{
-		Name: handsetName, MAC: r.mac, TTL: o.Profile.IPTTL, Port: ethernet.Port{Voice: o.Lab.Network.VoiceVLAN},
-	})
-	if err != nil {
-		return err
-	}
-	r.Handset, err = handset.New(handset.Config{
-		Station: station, Profile: o.Profile, Flash: o.Flash, Credentials: o.Credentials, Target: o.Target,
-		Timeline: r.Timeline, KeyLog: keyLog, NewKey: o.HandsetKey,
-	})
-	if err != nil {
-		return err
-	}
-	pool.ApplyCableFaults(handsetName)
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/handset"
+	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/emulator/timeline"
@@ -138,8 +139,8 @@ func TestConnectionLost(t *testing.T) {
 				x.t.Error(err)
 			}
 		}},
-		{"carrier", 30 * time.Minute, func(x *signedIn) { x.Cable.SetCarrier("handset", false) }},
-		{"front end silent", 30 * time.Minute, func(x *signedIn) { x.Cable.SetCarrier(litwareFQDN, false) }},
+		{"carrier", 30 * time.Minute, func(x *signedIn) { x.Cable.(labpool.Switch).SetCarrier("handset", false) }},
+		{"front end silent", 30 * time.Minute, func(x *signedIn) { x.Cable.(labpool.Switch).SetCarrier(litwareFQDN, false) }},
 		{"associations forgotten", 30 * time.Minute, func(x *signedIn) {
 			if err := x.registrar().DropAssociations(context.Background()); err != nil {
 				x.t.Error(err)

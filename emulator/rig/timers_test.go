@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
@@ -93,7 +94,7 @@ func TestTimers(t *testing.T) {
 				if test.lose {
 					s.Observers = append(s.Observers, func(o timeline.Observation) {
 						if o.Kind == timeline.Transition && o.Text == string(test.state) {
-							s.Cable.SetCarrier(s.Lab.FrontEnds[0].FQDN, false)
+							s.Cable.(labpool.Switch).SetCarrier(s.Lab.FrontEnds[0].FQDN, false)
 						}
 					})
 				}

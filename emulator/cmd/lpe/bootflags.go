@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/handset"
+	"github.com/phone-edition/lpe/emulator/rig"
+	"github.com/phone-edition/lpe/emulator/secret"
+	"github.com/phone-edition/lpe/emulator/wholefile"
+)
+
+const defaultLab = "litware"
+
+// bootFlags are the flags of `lpe boot` as given.
+type bootFlags struct {
+	lab, number, pin, pinFile, sipAddress string
+	targetFQDN, targetURI                 string
+	registrarPort                         uint16
+	profile, mac, flash                   string
+	timeout                               time.Duration
+	stay, verbose, listFaults             bool
+	output                                string
+	faults                                []string
+	capture                               string
+	captureSecrets                        bool
+	iface, ca, dns, domain, targetAddress string
+	host, allAddresses, retryPIN          bool
+}
+
+// declare defines the flags.
+func (f *bootFlags) declare(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.lab, "lab", "", "boot against this lab pool, a name or a file (default litware)")
+	flags.Lookup("lab").NoOptDefVal = defaultLab
+	flags.StringVar(&f.number, "phone-or-ext", "", "phone number or extension to sign in with (default: the lab's first user)")
+	flags.StringVar(&f.pin, "pin", "", "PIN; others can see it in the process list, prefer --pin-file or LPE_PIN")
+	flags.StringVar(&f.pinFile, "pin-file", "", "file that holds the PIN; refused if others can read it")
+	flags.StringVar(&f.sipAddress, "user-sip-address", "", "SIP address that number and PIN must belong to")
+	flags.StringVar(&f.targetFQDN, "target-fqdn", "", "registrar; skips discovery")
+	flags.StringVar(&f.targetURI, "target-uri", "", "certificate provisioning URL, with --target-fqdn")
+	flags.Uint16Var(&f.registrarPort, "registrar-port", 5061, "port of the registrar, with --target-fqdn")
+	flags.StringVar(&f.profile, "profile", rig.DefaultProfile, "model and firmware, see 'lpe profile list'")
+	flags.StringVar(&f.mac, "mac", "", "MAC address (default: the model's OUI and three bytes derived from profile and user)")
+	flags.StringVar(&f.flash, "flash", "", "directory of the handset's flash, and of the lab's certificates; with it the next boot is warm")
+	flags.DurationVar(&f.timeout, "timeout", 45*time.Second, "end the boot after this time")
+	flags.BoolVar(&f.stay, "stay", false, "stay signed in until interrupted, and keep a diary on standard error")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print each message and decision on standard error")
+	flags.StringVarP(&f.output, "output", "o", "list", "list or json")
+	flags.StringSliceVar(&f.faults, "fault", nil, "faults of the lab, STAGE=KIND[:PARAM][,…], see --list-faults")
+	flags.BoolVar(&f.listFaults, "list-faults", false, "print the faults and end")
+	flags.StringVar(&f.capture, "capture", "", "write every frame to this pcapng file")
+	flags.BoolVar(&f.captureSecrets, "capture-secrets", false,
+		"put the TLS secrets into the capture: whoever has the file can read PIN and tickets")
+	flags.StringVar(&f.iface, "interface", "", "join the segment of this interface as a host of its own")
+	flags.BoolVar(&f.host, "host", false, "use this computer's own sockets, address and resolver")
+	flags.StringVar(&f.ca, "ca", "", "trust the certificates in this PEM file instead of the chain that is downloaded")
+	flags.StringVar(&f.dns, "dns", "", "address of the DNS server to ask (default: the lease's, or this computer's)")
+	flags.StringVar(&f.domain, "domain", "", "DNS domain (default: the lease's, or this computer's)")
+	flags.StringVar(&f.targetAddress, "target-address", "", "address of the registrar that --target-fqdn names: try this front end")
+	flags.BoolVar(&f.allAddresses, "all-addresses", false, "boot once against each address of --target-fqdn, one result each")
+	flags.BoolVar(&f.retryPIN, "retry-pin", false, "send a PIN again that the pool has refused before; it may lock the user out")
+}
+
+// options checks the flags and makes a run of them.
+func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err error) {
+	if err := f.checkCable(); err != nil {
+		return o, err
+	}
+	if f.output != "list" && f.output != "json" {
+		return o, usage("-o takes list or json, not %q", f.output)
+	}
+	if f.captureSecrets && f.capture == "" {
+		return o, usage("--capture-secrets needs --capture")
+	}
+	if f.timeout <= 0 {
+		return o, usage("--timeout must be more than 0")
+	}
+	if o.Target, err = f.target(c.Flags().Changed("registrar-port")); err != nil {
+		return o, err
+	}
+	if f.lab != "" {
+		if o.Lab, err = configs.LoadLab(f.lab); err != nil {
+			return o, usage("%w", err)
+		}
+	}
+	if o.Network, err = f.network(); err != nil {
+		return o, err
+	}
+	if o.Authorities, err = readAuthorities(f.ca); err != nil {
+		return o, usage("--ca: %w", err)
+	}
+	if o.Profile, err = configs.LoadProfile(f.profile); err != nil {
+		return o, usage("%w", err)
+	}
+	if !o.Profile.PIN {
+		return o, usage("%s signs in with user name and password, not with a PIN; this version cannot", o.Profile.Name)
+	}
+	if f.mac != "" {
+		if o.MAC, err = net.ParseMAC(f.mac); err != nil || len(o.MAC) != 6 || o.MAC[0]&1 != 0 || slices.Max(o.MAC) == 0 {
+			return o, usage("--mac: %q is no MAC address of one station", f.mac)
+		}
+	}
+	if f.flash != "" {
+		flash := handset.FlashDir(f.flash)
+		if err := flash.Check(); err != nil {
+			return o, flashError(err)
+		}
+		o.Flash = flash
+		if f.lab != "" {
+			name := strings.TrimSuffix(filepath.Base(f.lab), filepath.Ext(f.lab))
+			o.LabState = filepath.Join(f.flash, "lab-"+name+".json")
+		}
+	}
+	if o.Credentials, err = f.credentials(c.Context(), sys); err != nil {
+		return o, err
+	}
+	if o.Credentials.Number == "" {
+		if o.Lab == nil {
+			return o, usage("boot needs --phone-or-ext and a PIN; only a lab has a first user")
+		}
+		o.Credentials = rig.FirstUser(o.Lab)
+	}
+	o.Credentials.ExpectedSIP = f.sipAddress
+	o.Interface, o.Host, o.RetryRefused = f.iface, f.host, f.retryPIN
+	o.Faults, o.Timeout, o.Capture, o.CaptureSecrets = f.faults, f.timeout, f.capture, f.captureSecrets
+	if c.Flags().Changed("fault") && len(o.Faults) == 0 {
+		return o, usage("--fault: STAGE=KIND expected, see --list-faults")
+	}
+	if err := rig.CheckFaults(o.Faults); err != nil {
+		return o, usage("--fault: %w", err)
+	}
+	return o, nil
+}
+
+// flashError tells a flash that the computer does not let be read or written from one that is damaged.
+func flashError(err error) error {
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		return lacking(fmt.Errorf("--flash: %w", err))
+	}
+	return usage("--flash: %w", err)
+}
+
+var (
+	numberText = regexp.MustCompile(`^\+?[0-9]{1,32}$`)
+	fqdnText   = regexp.MustCompile(`(?i)^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+)
+
+// target checks what replaces discovery.
+func (f bootFlags) target(withPort bool) (handset.Target, error) {
+	t := handset.Target{FQDN: strings.TrimSuffix(f.targetFQDN, "."), URI: f.targetURI, Port: f.registrarPort}
+	switch {
+	case f.targetFQDN == "" && f.targetURI != "":
+		return t, usage("--target-uri needs --target-fqdn")
+	case f.targetFQDN == "" && withPort:
+		return t, usage("--registrar-port needs --target-fqdn")
+	case f.targetFQDN == "" && f.targetAddress != "":
+		return t, usage("--target-address needs --target-fqdn")
+	case f.targetFQDN == "" && f.allAddresses:
+		return t, usage("--all-addresses needs --target-fqdn")
+	case f.targetAddress != "" && f.allAddresses:
+		return t, usage("give --target-address or --all-addresses, not both")
+	case f.targetFQDN == "":
+		return handset.Target{}, nil
+	case !fqdnText.MatchString(t.FQDN) || len(t.FQDN) > 253:
+		return t, usage("--target-fqdn: %q is no fully qualified domain name, such as pool.contoso.com", f.targetFQDN)
+	case t.Port == 0:
+		return t, usage("--registrar-port: 1 to 65535 expected")
+	}
+	if t.URI != "" {
+		u, err := url.Parse(t.URI)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
+			return t, usage("--target-uri: %q is no http or https URL", t.URI)
+		}
+	}
+	if f.targetAddress != "" {
+		address, err := parseIPv4(f.targetAddress)
+		if err != nil {
+			return t, usage("--target-address: %w", err)
+		}
+		t.Address = address
+	}
+	return t, nil
+}
+
+func (f bootFlags) credentials(ctx context.Context, sys system) (c handset.Credentials, err error) {
+	if f.number == "" {
+		if f.pin != "" || f.pinFile != "" {
+			return c, usage("a PIN needs --phone-or-ext")
+		}
+		return c, nil
+	}
+	if !numberText.MatchString(f.number) {
+		return c, usage("--phone-or-ext: %q is no phone number or extension", f.number)
+	}
+	var pin secret.Value
+	if pin, err = readPIN(ctx, sys, f.pin, f.pinFile); err != nil {
+		return c, err
+	}
+	return handset.Credentials{Number: f.number, PIN: pin}, nil
+}
+
+// checkCable wants one way to a pool, and only flags that mean something there.
+func (f bootFlags) checkCable() error {
+	ways := 0
+	for _, given := range []bool{f.lab != "", f.iface != "", f.host} {
+		if given {
+			ways++
+		}
+	}
+	switch {
+	case ways == 0:
+		return usage("boot needs --lab, --interface or --host")
+	case ways > 1:
+		return usage("give one of --lab, --interface and --host")
+	case f.lab == "" && len(f.faults) > 0:
+		return usage("--fault needs --lab: no fault is made in a real pool")
+	case f.host && f.capture != "":
+		return usage("--capture needs --lab or --interface: no frames pass here with --host, use tcpdump")
+	case f.allAddresses && f.stay:
+		return usage("--stay and --all-addresses exclude each other")
+	}
+	return nil
+}
+
+func (f bootFlags) network() (n handset.Network, err error) {
+	if f.dns != "" {
+		if n.DNS, err = parseIPv4(f.dns); err != nil {
+			return n, usage("--dns: %w", err)
+		}
+	}
+	n.Domain = strings.Trim(f.domain, ".")
+	if f.domain != "" && (!fqdnText.MatchString(n.Domain) || len(n.Domain) > 253) {
+		return n, usage("--domain: %q is no DNS domain, such as contoso.com", f.domain)
+	}
+	return n, nil
+}
+
+func parseIPv4(text string) (netip.Addr, error) {
+	address, err := netip.ParseAddr(text)
+	if err != nil || !address.Is4() || address.IsUnspecified() || address.IsMulticast() {
+		return netip.Addr{}, fmt.Errorf("%q is no IPv4 address of one host", text)
+	}
+	return address, nil
+}
+
+const maxAuthorities = 256 << 10
+
+// readAuthorities reads the certificates of a PEM file; no file, no certificates.
+func readAuthorities(path string) ([]*x509.Certificate, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := wholefile.Read(path, maxAuthorities)
+	if err != nil {
+		return nil, err
+	}
+	var out []*x509.Certificate
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		out = append(out, certificate)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s holds no PEM certificate", path)
+	}
+	return out, nil
+}

@@ -1,0 +1,303 @@
+package ethernet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+type closer interface{ Close() error }
+
+// hostStation is a station on a [Host].
+type hostStation struct {
+	on   *Host
+	name string
+	mac  macAddress
+
+	mu       sync.Mutex
+	silenced map[uint16]bool
+	open     map[closer]bool // sockets and silenced connections, closed with the station
+	closed   bool
+}
+
+func (st *hostStation) Name() string { return st.name }
+
+func (st *hostStation) MAC() net.HardwareAddr { return slices.Clone(st.mac[:]) }
+
+func (st *hostStation) Carrier() bool { return true }
+
+func (st *hostStation) CarrierChanged() <-chan struct{} { return nil }
+
+func (st *hostStation) SetTag(Tag) {}
+
+func (st *hostStation) SetDSCP(uint8) {}
+
+func (st *hostStation) SendFrame([]byte) error { return st.noFrames() }
+
+func (st *hostStation) Frames(uint16) (FrameReceiver, error) { return nil, st.noFrames() }
+
+func (st *hostStation) noFrames() error { return fmt.Errorf("station %s: %w", st.name, ErrNoFrames) }
+
+func (st *hostStation) Probe(context.Context, netip.Addr, time.Duration) error { return nil }
+
+func (st *hostStation) SetAddress(netip.Prefix, netip.Addr) error { return nil }
+
+func (st *hostStation) ClearAddress() {}
+
+func (st *hostStation) Address() netip.Prefix { return st.on.ownAddress() }
+
+func (st *hostStation) AddNeighbor(netip.Addr, net.HardwareAddr) {}
+
+func (st *hostStation) DropNeighbor(netip.Addr) {}
+
+func (st *hostStation) DialTCP(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp4", to.String())
+	if err != nil {
+		return nil, err
+	}
+	return st.tcp(conn)
+}
+
+// tcp keeps a connection until it is closed.
+func (st *hostStation) tcp(conn net.Conn) (net.Conn, error) {
+	c := &hostConn{TCPConn: conn.(*net.TCPConn), st: st}
+	if err := st.keep(c); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return c, nil
+}
+
+// hostConn is a TCP connection of the computer.
+type hostConn struct {
+	*net.TCPConn
+	st *hostStation
+}
+
+var _ Resetter = (*hostConn)(nil)
+
+func (c *hostConn) Close() error {
+	c.st.forget(c)
+	return c.TCPConn.Close()
+}
+
+// Reset implements [Resetter].
+func (c *hostConn) Reset() error {
+	return errors.Join(c.SetLinger(0), c.Close())
+}
+
+func (st *hostStation) DialUDP(to netip.AddrPort) (net.Conn, error) {
+	conn, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(to))
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (st *hostStation) ListenTCP(port uint16) (net.Listener, error) {
+	at := netip.AddrPortFrom(st.listenAddress(), st.on.port(st.name, port))
+	listener, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(at))
+	if err != nil {
+		return nil, err
+	}
+	l := &hostListener{TCPListener: listener, st: st, port: port}
+	if err := st.keep(l); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return l, nil
+}
+
+func (st *hostStation) listenAddress() netip.Addr {
+	if st.on.options.Listen.IsValid() {
+		return st.on.options.Listen
+	}
+	return netip.IPv4Unspecified()
+}
+
+func (st *hostStation) ListenUDP(port uint16) (net.PacketConn, error) {
+	at := netip.AddrPortFrom(st.listenAddress(), st.on.port(st.name, port))
+	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
+	if err != nil {
+		return nil, err
+	}
+	c := &hostPacketConn{conn, st}
+	if err := st.keep(c); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return c, nil
+}
+
+type hostPacketConn struct {
+	*net.UDPConn
+	st *hostStation
+}
+
+func (c *hostPacketConn) Close() error {
+	c.st.forget(c)
+	return c.UDPConn.Close()
+}
+
+// Silence implements [Station]: the computer still accepts connections to the port, and then nothing answers on them.
+func (st *hostStation) Silence(port uint16, silent bool) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.silenced[port] = silent
+}
+
+// hostListener keeps the connections to a silenced port to itself.
+type hostListener struct {
+	*net.TCPListener
+	st   *hostStation
+	port uint16
+}
+
+func (l *hostListener) Accept() (net.Conn, error) {
+	var held []net.Conn // they end with the station
+	for {
+		conn, err := l.TCPListener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		c, err := l.st.tcp(conn)
+		if err != nil {
+			return nil, err
+		}
+		if !l.st.isSilent(l.port) {
+			return c, nil
+		}
+		if held = append(held, c); len(held) > backlog {
+			held[0].Close()
+			held = held[1:]
+		}
+	}
+}
+
+func (l *hostListener) Close() error {
+	l.st.forget(l)
+	return l.TCPListener.Close()
+}
+
+func (st *hostStation) isSilent(port uint16) bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.silenced[port]
+}
+
+func (st *hostStation) keep(c closer) error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.closed {
+		return ErrClosed
+	}
+	st.open[c] = true
+	return nil
+}
+
+func (st *hostStation) forget(c closer) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	delete(st.open, c)
+}
+
+// Close ends every socket of the station.
+func (st *hostStation) Close() error {
+	st.mu.Lock()
+	st.closed = true
+	open := st.open
+	st.open = map[closer]bool{}
+	st.mu.Unlock()
+	var errs []error
+	for c := range open {
+		if err := c.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// hostUDP is a UDP socket of the computer in the shape of a [RawUDP].
+type hostUDP struct {
+	conn *hostPacketConn
+}
+
+// RawUDP implements [Station]. Another program of the computer, or its own DHCP service, may hold the port.
+func (st *hostStation) RawUDP(port uint16) (RawUDP, error) {
+	conn, err := st.ListenUDP(port)
+	if err != nil {
+		return nil, err
+	}
+	return &hostUDP{conn.(*hostPacketConn)}, nil
+}
+
+func (u *hostUDP) Send(d Datagram) error {
+	_, err := u.conn.WriteToUDPAddrPort(d.Payload, unmap(d.Dst))
+	return err
+}
+
+func (u *hostUDP) Receive(ctx context.Context) (Datagram, error) {
+	buffer := make([]byte, maxUDPPayload)
+	for {
+		if err := u.conn.SetReadDeadline(time.Time{}); err != nil {
+			return Datagram{}, err
+		}
+		stop := context.AfterFunc(ctx, func() { u.conn.SetReadDeadline(time.Unix(1, 0)) })
+		n, from, err := u.conn.ReadFromUDPAddrPort(buffer)
+		stop()
+		switch {
+		case err == nil:
+			to := u.conn.LocalAddr().(*net.UDPAddr).AddrPort()
+			return Datagram{Src: unmap(from), Dst: to, Payload: slices.Clone(buffer[:n])}, nil
+		case ctx.Err() != nil:
+			return Datagram{}, ctx.Err()
+		case !errors.Is(err, os.ErrDeadlineExceeded): // one of an earlier ctx may come late
+			return Datagram{}, err
+		}
+	}
+}
+
+func (u *hostUDP) Close() error { return u.conn.Close() }
+
+func (st *hostStation) LookupHost(ctx context.Context, name string) ([]netip.Addr, error) {
+	list, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", name)
+	for i := range list {
+		list[i] = list[i].Unmap()
+	}
+	return list, err
+}
+
+func (st *hostStation) LookupService(ctx context.Context, name string) ([]*net.SRV, error) {
+	_, list, err := net.DefaultResolver.LookupSRV(ctx, "", "", name)
+	return list, err
+}
+
+const maxResolverFile = 64 << 10
+
+// SearchDomain reads resolv.conf, or where there is none the domain that Windows tells its users' programs.
+func (st *hostStation) SearchDomain() string {
+	file, err := os.Open("/etc/resolv.conf")
+	if err != nil {
+		return strings.ToLower(os.Getenv("USERDNSDOMAIN"))
+	}
+	defer file.Close()
+	text := make([]byte, maxResolverFile)
+	n, _ := file.Read(text) // a file that cannot be read names no domain
+	return searchDomain(string(text[:n]))
+}
+
+// searchDomain is the first name of the last search or domain line (resolv.conf(5)).
+func searchDomain(resolvConf string) string {
+	domain := ""
+	for line := range strings.Lines(resolvConf) {
+		if fields := strings.Fields(line); len(fields) > 1 && (fields[0] == "search" || fields[0] == "domain") {
+			domain = strings.ToLower(strings.Trim(fields[1], "."))
+		}
+	}
+	return domain
+}
