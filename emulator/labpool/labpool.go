@@ -16,6 +16,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 	"github.com/phone-edition/lpe/emulator/labpool/registrar"
+	"github.com/phone-edition/lpe/emulator/labpool/webservices"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
@@ -59,10 +60,12 @@ type Config struct {
 type Pool struct {
 	Directory  *directory.Directory
 	Authority  *authority.Authority
-	Registrars []*registrar.Server // front ends first, then director and backup
+	Registrars []*registrar.Server // front ends first, then backup and director
 	Timeline   *timeline.Timeline
 
 	cfg     Config
+	web     *webservices.Server
+	fronts  []ethernet.Station // of the front ends
 	faults  *faults.Set
 	closers []io.Closer // closed in reverse
 	nextMAC byte
@@ -82,6 +85,9 @@ func Start(cfg Config) (*Pool, error) {
 	}
 	return p, nil
 }
+
+// CertProvURL is the URL of certificate provisioning.
+func (p *Pool) CertProvURL() string { return p.web.CertProvURL() }
 
 // Close ends every server.
 func (p *Pool) Close() error {

@@ -3,7 +3,9 @@ package labpool
 import (
 	"crypto/tls"
 	"fmt"
+	"net/http"
 	"net/netip"
+	"net/url"
 	"sync"
 
 	"github.com/phone-edition/lpe/configs"
@@ -21,10 +23,7 @@ import (
 	"github.com/phone-edition/lpe/protocol/lldp"
 )
 
-const (
-	certProvPath = "/CertProv/CertProvisioningService.svc"
-	updatesName  = "ucupdates-r2"
-)
+const updatesName = "ucupdates-r2"
 
 func (p *Pool) start() error {
 	var list []faults.Fault
@@ -47,7 +46,7 @@ func (p *Pool) start() error {
 	if err != nil {
 		return fmt.Errorf("authority: %w", err)
 	}
-	for _, step := range []func() error{p.startSwitch, p.startNetwork, p.startFrontEnds, p.startOtherRegistrars} {
+	for _, step := range []func() error{p.startSwitch, p.startFrontEnds, p.startOtherRegistrars, p.startNetwork, p.startResponders} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -160,7 +159,10 @@ func (p *Pool) discovery() dhcpserver.Discovery {
 		return dhcpserver.Discovery{}
 	}
 	uc := dhcpoption.NewUC(p.webName())
-	return dhcpserver.Discovery{UC: &uc, SIPServers: []string{p.entry()}}
+	if u, err := url.Parse(p.web.CertProvURL()); err == nil {
+		uc.Port = u.Port()
+	}
+	return dhcpserver.Discovery{UC: &uc, SIPServers: []string{p.entryName()}}
 }
 
 // webName is the name of the web services that handsets are told. Under dns=no-web-name, which hides it, it is never
@@ -172,12 +174,20 @@ func (p *Pool) webName() string {
 	return p.cfg.Lab.Web
 }
 
-// entry is the registrar that handsets are told: the Director if there is one, else the pool.
-func (p *Pool) entry() string {
+// entryName is the registrar that handsets are told: the Director if there is one, else the pool.
+func (p *Pool) entryName() string {
 	if d := p.cfg.Lab.Director; d != nil {
 		return d.FQDN
 	}
 	return p.cfg.Lab.Pool
+}
+
+// entry is the server of that name, the pool's first front end for the pool.
+func (p *Pool) entry() *registrar.Server {
+	if p.cfg.Lab.Director != nil {
+		return p.Registrars[len(p.Registrars)-1]
+	}
+	return p.Registrars[0]
 }
 
 // zone is the lab's DNS.
@@ -201,7 +211,7 @@ func (p *Pool) zone(station ethernet.Station) nameserver.Config {
 		}
 	}
 	services := map[string][]nameserver.Service{
-		"_sipinternaltls._tcp." + lab.SIPDomain: {{Port: registrar.DefaultPort, Target: p.entry()}},
+		"_sipinternaltls._tcp." + lab.SIPDomain: {{Port: p.entry().Port(), Target: p.entryName()}},
 	}
 	if lab.Network.NTP == "srv" {
 		services["_ntp._udp."+lab.SIPDomain] = []nameserver.Service{{Port: 123, Target: "ntp." + lab.SIPDomain}}
@@ -230,16 +240,7 @@ func (p *Pool) startFrontEnds() error {
 				return err
 			}
 		}
-		if p.cfg.Services.Inform && lab.Registrar.EnableDHCPServer && lab.Network.DHCPOptions == "registrar" {
-			responder, err := dhcpserver.StartResponder(dhcpserver.ResponderConfig{
-				Station: station, Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now, Server: host.Address,
-				Domain: lab.DNSDomain, Discovery: p.discovery(),
-			})
-			if err != nil {
-				return err
-			}
-			p.keep(responder)
-		}
+		p.fronts = append(p.fronts, station)
 		if err := p.startRegistrar(station, host, nil); err != nil {
 			return err
 		}
@@ -247,11 +248,32 @@ func (p *Pool) startFrontEnds() error {
 	return nil
 }
 
+// startResponders starts the registrar's own answers to INFORM on each front end.
+func (p *Pool) startResponders() error {
+	lab := p.cfg.Lab
+	if !p.cfg.Services.Inform || !lab.Registrar.EnableDHCPServer || lab.Network.DHCPOptions != "registrar" {
+		return nil
+	}
+	for i, host := range lab.FrontEnds {
+		responder, err := dhcpserver.StartResponder(dhcpserver.ResponderConfig{
+			Station: p.fronts[i], Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now, Server: host.Address,
+			Domain: lab.DNSDomain, Discovery: p.discovery(),
+		})
+		if err != nil {
+			return err
+		}
+		p.keep(responder)
+	}
+	return nil
+}
+
 func (p *Pool) startWeb(station ethernet.Station) error {
 	lab := p.cfg.Lab
-	handler := updates.New(updates.Config{
-		Lab: lab, Host: lab.Web, Authority: p.Authority, Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now,
-	})
+	handler := func(files string) http.Handler {
+		return updates.New(updates.Config{
+			Lab: lab, Host: files, Authority: p.Authority, Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now,
+		})
+	}
 	names := []string{lab.Web, lab.Pool, updatesName + "." + lab.SIPDomain, lab.FrontEnds[0].FQDN}
 	web, err := webservices.Start(webservices.Config{
 		Station: station, Lab: lab, Host: lab.Web, Directory: p.Directory, Authority: p.Authority,
@@ -260,41 +282,40 @@ func (p *Pool) startWeb(station ethernet.Station) error {
 	if err != nil {
 		return err
 	}
+	p.web = web
 	p.keep(web)
 	return nil
 }
 
-// startOtherRegistrars starts Director and backup.
+// startOtherRegistrars starts backup and Director.
 func (p *Pool) startOtherRegistrars() error {
 	lab := p.cfg.Lab
-	if d := lab.Director; d != nil {
-		station, err := p.joinAt(d.FQDN, lab.Network.VoiceVLAN, d.Address, lab.Network.Subnet)
-		if err != nil {
-			return err
-		}
-		home := []string{lab.FrontEnds[0].FQDN}
-		if lab.Backup != nil {
-			home = append(home, lab.Backup.FQDN)
-		}
-		if err := p.startRegistrar(station, *d, home); err != nil {
-			return err
-		}
-	}
+	home := []string{p.Registrars[0].Address()}
 	if b := lab.Backup; b != nil {
-		station, err := p.joinAt(b.FQDN, lab.Network.VoiceVLAN, b.Address, lab.Network.Subnet)
-		if err != nil {
+		if err := p.startRegistrarAt(*b, nil); err != nil {
 			return err
 		}
-		return p.startRegistrar(station, *b, nil)
+		home = append(home, p.Registrars[len(p.Registrars)-1].Address())
+	}
+	if d := lab.Director; d != nil {
+		return p.startRegistrarAt(*d, home)
 	}
 	return nil
 }
 
+func (p *Pool) startRegistrarAt(host configs.Host, home []string) error {
+	station, err := p.joinAt(host.FQDN, p.cfg.Lab.Network.VoiceVLAN, host.Address, p.cfg.Lab.Network.Subnet)
+	if err != nil {
+		return err
+	}
+	return p.startRegistrar(station, host, home)
+}
+
 func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home []string) error {
 	server, err := registrar.Start(registrar.Config{
-		Station: station, Host: host.FQDN, Home: home, Lab: p.cfg.Lab,
+		Station: station, Host: host.FQDN, Home: home, Neighbour: p.neighbour(host.FQDN), Lab: p.cfg.Lab,
 		Certificate: p.certificate("register", []string{host.FQDN, p.cfg.Lab.Pool}),
-		STSURI:      "https://" + p.cfg.Lab.Web + ":443" + certProvPath, Directory: p.Directory, Authority: p.Authority,
+		STSURI:      p.web.CertProvURL(), Web: p.web.BaseURL(), Directory: p.Directory, Authority: p.Authority,
 		Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog,
 	})
 	if err != nil {
@@ -302,6 +323,16 @@ func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home 
 	}
 	p.Registrars = append(p.Registrars, server)
 	p.keep(server)
+	return nil
+}
+
+// neighbour finds the address of another front end than the one named, when it is asked for; nil if there is none.
+func (p *Pool) neighbour(of string) func() string {
+	for i, host := range p.cfg.Lab.FrontEnds {
+		if host.FQDN != of {
+			return func() string { return p.Registrars[i].Address() }
+		}
+	}
 	return nil
 }
 

@@ -100,7 +100,7 @@ func (c *connection) struckByRegister(m *sipmessage.Message, a *association, id 
 	switch {
 	case c.s.struck(faultRedirectLoop):
 		c.note(timeline.Received, "%s: fault %s", describe(m), faultRedirectLoop)
-		c.redirect(m, a, []string{c.s.cfg.Host})
+		c.redirect(m, a, []string{c.s.Address()})
 	case c.s.firstRedirect(id):
 		c.note(timeline.Received, "%s: fault %s", describe(m), faultRedirect)
 		c.redirect(m, a, []string{c.s.neighbour()})
@@ -152,12 +152,10 @@ func (c *connection) struckByProvision(m *sipmessage.Message, a *association) bo
 	return true
 }
 
-// neighbour is another front end of the pool, or this one if it is alone.
+// neighbour is the address of another front end of the pool, or of this one if it is alone.
 func (s *Server) neighbour() string {
-	for _, host := range s.cfg.Lab.FrontEnds {
-		if !strings.EqualFold(host.FQDN, s.cfg.Host) {
-			return host.FQDN
-		}
+	if s.cfg.Neighbour == nil {
+		return s.Address()
 	}
-	return s.cfg.Host
+	return s.cfg.Neighbour()
 }

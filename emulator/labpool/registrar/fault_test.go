@@ -7,7 +7,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/protocol/provisioning"
 )
 
@@ -101,9 +100,9 @@ func TestRefusedConnections(t *testing.T) {
 
 // TestRedirects have the form of production with one target and that of a Director with two (sip.md §4.6).
 func TestRedirects(t *testing.T) {
-	const one, two = "fe02.lab.test", "backup.lab.test"
+	const one, two = "fe02.lab.test:5061", "backup.lab.test:5061"
 	home := func(names ...string) func(*lab) { return func(l *lab) { l.cfg.Home = names } }
-	neighbour := func(l *lab) { l.cfg.Lab.FrontEnds = append(l.cfg.Lab.FrontEnds, configs.Host{FQDN: one}) }
+	neighbour := func(l *lab) { l.cfg.Neighbour = func() string { return one } }
 	for name, c := range map[string]struct {
 		contacts string
 		then     string // what the next REGISTER gets

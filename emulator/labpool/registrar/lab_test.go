@@ -54,7 +54,8 @@ const (
 	disabled = "sip:disabled@lab.test"
 	removed  = "sip:removed@lab.test" // has a certificate, is not in the directory any more
 	lineURI  = "tel:+12065551219;ext=1219"
-	stsURI   = "https://pool.lab.test:443/CertProv/CertProvisioningService.svc"
+	webURL   = "https://pool.lab.test:443"
+	stsURI   = webURL + "/CertProv/CertProvisioningService.svc"
 )
 
 var (
@@ -113,7 +114,7 @@ func newLab(t *testing.T, changes ...func(*lab)) *lab {
 		l.observed = append(l.observed, o)
 	})
 	l.cfg = registrar.Config{
-		Host: host, STSURI: stsURI, Directory: l.directory, Authority: l.authority, Timeline: pool,
+		Host: host, STSURI: stsURI, Web: webURL, Directory: l.directory, Authority: l.authority, Timeline: pool,
 		Certificate: func() (tls.Certificate, error) { return certificate, nil },
 		Lab: &configs.Lab{
 			Name: "test", SIPDomain: "lab.test", Pool: poolName, Web: poolName, TLSMin: "1.0", TLSMax: "1.2",

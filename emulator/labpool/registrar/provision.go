@@ -40,7 +40,7 @@ func (s *Server) group(name string, id identity) []provisioning.Property {
 
 // serverConfiguration is Set-CsUCPhoneConfiguration and the pool's URLs ([MS-SIPREGE] 4.2.2; handset.md §4).
 func (s *Server) serverConfiguration(id identity) provisioning.Configuration {
-	lab, web := s.cfg.Lab, "https://"+s.cfg.Lab.Web+":443"
+	lab, web := s.cfg.Lab, s.cfg.Web
 	c := provisioning.Configuration{
 		EnforcePINLock: lab.Phone.EnforcePhoneLock,
 		MinPINLength:   lab.Phone.MinPhonePinLength,

@@ -192,10 +192,10 @@ func (c *connection) signOff(m *sipmessage.Message, a *association, id identity)
 func (c *connection) redirect(m *sipmessage.Message, a *association, to []string) {
 	var extra []sipmessage.Header
 	if len(to) == 1 {
-		extra = append(extra, header("Contact", fmt.Sprintf("<sip:%s:%d;transport=tls>", to[0], c.s.cfg.Port)))
+		extra = append(extra, header("Contact", fmt.Sprintf("<sip:%s;transport=tls>", to[0])))
 	} else {
 		for i, q := range []string{"0.7", "0.3"} {
-			extra = append(extra, header("Contact", fmt.Sprintf("<sip:%s:%d;transport=TLS>;q=%s", to[i], c.s.cfg.Port, q)))
+			extra = append(extra, header("Contact", fmt.Sprintf("<sip:%s;transport=TLS>;q=%s", to[i], q)))
 		}
 	}
 	c.reply(m, a, 301, "Redirect request to Home Server", slices.Concat(extra, []sipmessage.Header{header("Expires", redirectLife)})...)

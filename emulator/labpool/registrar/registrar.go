@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"sync"
 	"time"
 
@@ -31,12 +32,16 @@ type Config struct {
 	Port    uint16 // 0: DefaultPort
 	Host    string // FQDN of this machine: targetname, and the source of diagnostics
 	Home    []string
-	// Home are the front ends that a Director sends every endpoint to, the primary first; empty: endpoints are at home here.
+	// Home are the front ends, host:port, that a Director sends every endpoint to, the primary first; empty: endpoints
+	// are at home here.
+	// Neighbour is host:port of another front end of the pool, nil: there is none.
+	Neighbour func() string
 
 	Lab *configs.Lab
 	// Certificate is what the port presents, asked once a connection. The TLS handshake inside SIP presents the same.
 	Certificate func() (tls.Certificate, error)
 	STSURI      string // URL of certificate provisioning
+	Web         string // https URL of the web services without a path
 	Directory   *directory.Directory
 	Authority   *authority.Authority
 	Faults      *faults.Set
@@ -98,11 +103,24 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return fmt.Errorf("registrar %s: %w", s.cfg.Host, err)
 	}
+	if at, ok := listener.Addr().(*net.TCPAddr); ok {
+		s.cfg.Port = uint16(at.Port)
+	}
 	s.listener = listener
 	s.serving.Add(1)
 	go s.accept(listener)
 	return nil
 }
+
+// Port is the port that the front end listens on.
+func (s *Server) Port() uint16 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cfg.Port
+}
+
+// Address is host:port of the front end.
+func (s *Server) Address() string { return net.JoinHostPort(s.cfg.Host, strconv.Itoa(int(s.Port()))) }
 
 // SetSTSURI changes the URL of certificate provisioning that challenges name from now on, "" leaves it out of them.
 func (s *Server) SetSTSURI(url string) {

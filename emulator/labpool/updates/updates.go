@@ -48,7 +48,7 @@ const (
 // Config is what the service needs.
 type Config struct {
 	Lab       *configs.Lab
-	Host      string // FQDN of the web services, in the URL of images
+	Host      string // authority of the web services, in the URL of images
 	Authority *authority.Authority
 	Faults    *faults.Set
 	Timeline  *timeline.Timeline

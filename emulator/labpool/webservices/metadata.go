@@ -9,16 +9,16 @@ import (
 )
 
 func (s *Server) certProvURL() string {
-	return "https://" + s.cfg.Host + "/CertProv/CertProvisioningService.svc"
+	return "https://" + s.safe + servicePath
 }
 
 // anonymousURL has no suffix, as the topology property CAHandlerInternalAnonUri (web-services.md §1.1).
 func (s *Server) anonymousURL() string {
-	return "http://" + s.cfg.Host + "/CertProv/CertProvisioningService.svc"
+	return "http://" + s.plain + servicePath
 }
 
 func (s *Server) webTicketURL() string {
-	return "https://" + s.cfg.Host + "/WebTicket/WebTicketService.svc"
+	return "https://" + s.safe + "/WebTicket/WebTicketService.svc"
 }
 
 // proofURL is the location of port CertProvisioningServiceWebTicketProof_SHA1, and so the audience of every ticket.

@@ -70,8 +70,8 @@ func (s *Server) route(path string, secure bool) (route, bool) {
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	if s.cfg.Updates != nil && strings.HasPrefix(strings.ToLower(r.URL.Path), pathUpdates) {
-		s.cfg.Updates.ServeHTTP(w, r)
+	if s.updates != nil && strings.HasPrefix(strings.ToLower(r.URL.Path), pathUpdates) {
+		s.updates.ServeHTTP(w, r)
 		return
 	}
 	x := &exchange{request: r, what: r.Method + " " + shorten(r.URL.EscapedPath())}

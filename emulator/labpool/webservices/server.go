@@ -12,6 +12,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -48,13 +49,18 @@ type Config struct {
 	Timeline    *timeline.Timeline
 	Now         func() time.Time // the pool's clock, nil: time.Now
 	KeyLog      io.Writer        // nil: nobody can decrypt
-	Updates     http.Handler     // device updates under /RequestHandler/, nil: not found
+	// Updates makes the device updates under /RequestHandler/ when the authority (host, or host:port) of the URLs of
+	// images is known. nil: not found.
+	Updates func(files string) http.Handler
 }
 
 // Server is the running services.
 type Server struct {
 	cfg     Config
 	server  string // FQDN of the computer, for X-MS-Server-Fqdn
+	plain   string // authority of http URLs
+	safe    string // authority of https URLs
+	updates http.Handler
 	tickets tickets
 	http    *http.Server
 	serving sync.WaitGroup // accept loops and connections
@@ -72,7 +78,7 @@ func Start(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web services of lab %s: %w", cfg.Lab.Name, err)
 	}
-	s := &Server{cfg: cfg, server: cfg.Host}
+	s := &Server{cfg: cfg, server: cfg.Host, plain: cfg.Host, safe: cfg.Host}
 	if len(cfg.Lab.FrontEnds) > 0 {
 		s.server = cfg.Lab.FrontEnds[0].FQDN
 	}
@@ -94,24 +100,56 @@ func Start(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// listen opens both ports before anything is accepted, because every URL names the port that was got.
 func (s *Server) listen(tlsConfig *tls.Config) error {
+	var open []net.Listener
 	if !s.strikes("chain", kindRefused) {
 		plain, err := s.cfg.Station.ListenTCP(portHTTP)
 		if err != nil {
 			return err
 		}
-		s.accept(plain)
+		s.plain = authorityOf(s.cfg.Host, plain, portHTTP)
+		open = append(open, plain)
 	}
-	if s.strikes("ticket", kindRefused) {
-		return nil
+	if !s.strikes("ticket", kindRefused) {
+		secure, err := s.cfg.Station.ListenTCP(portHTTPS)
+		if err != nil {
+			for _, l := range open {
+				err = errors.Join(err, l.Close())
+			}
+			return err
+		}
+		s.secure, s.safe = secure, authorityOf(s.cfg.Host, secure, portHTTPS)
+		open = append(open, tls.NewListener(secure, tlsConfig))
 	}
-	secure, err := s.cfg.Station.ListenTCP(portHTTPS)
-	if err != nil {
-		return err
+	if s.cfg.Updates != nil {
+		s.updates = s.cfg.Updates(s.plain)
 	}
-	s.secure = secure
-	s.accept(tls.NewListener(secure, tlsConfig))
+	for _, l := range open {
+		s.accept(l)
+	}
 	return nil
+}
+
+// authorityOf is the authority part of URLs to the listener, without the scheme's own port.
+func authorityOf(host string, l net.Listener, standard uint16) string {
+	if at, ok := l.Addr().(*net.TCPAddr); ok && at.Port != int(standard) {
+		return net.JoinHostPort(host, strconv.Itoa(at.Port))
+	}
+	return host
+}
+
+// CertProvURL is the URL of certificate provisioning, its port written out as handsets are told it.
+func (s *Server) CertProvURL() string { return s.BaseURL() + servicePath }
+
+const servicePath = "/CertProv/CertProvisioningService.svc"
+
+// BaseURL is the https URL of the services without a path, its port written out.
+func (s *Server) BaseURL() string {
+	if s.safe == s.cfg.Host {
+		return fmt.Sprintf("https://%s:%d", s.safe, portHTTPS)
+	}
+	return "https://" + s.safe
 }
 
 func (s *Server) accept(l net.Listener) {

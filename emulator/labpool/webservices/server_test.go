@@ -85,11 +85,13 @@ func TestAFailedHandshakeIsTold(t *testing.T) {
 
 func TestUpdatesAreMountedOnBothPorts(t *testing.T) {
 	r := open(t, func(_ *configs.Lab, c *Config) {
-		c.Updates = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "update "+r.URL.Path) })
+		c.Updates = func(files string) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "update "+files+r.URL.Path) })
+		}
 	})
 	for _, scheme := range []string{"http://", "https://"} {
 		a := r.mustSend(get(scheme + host + "/RequestHandler/ucdevice.upx"))
-		if string(a.body) != "update /RequestHandler/ucdevice.upx" {
+		if string(a.body) != "update "+host+"/RequestHandler/ucdevice.upx" {
 			t.Errorf("%s%s", scheme, a.body)
 		}
 	}
