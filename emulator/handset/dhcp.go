@@ -111,7 +111,7 @@ func (x *dhcpExchange) acknowledgement(ctx context.Context, offer *dhcpv4.DHCPv4
 func (x *dhcpExchange) passedOver(m *dhcpv4.DHCPv4, from netip.Addr) string {
 	kind, server := m.MessageType(), senderOf(m, from)
 	told := ""
-	if value := m.GetOneOption(dhcpv4.GenericOptionCode(dhcpoption.OptionSIPServers)); value != nil {
+	if value, ok := m.Options[dhcpoption.OptionSIPServers]; ok {
 		if names, err := dhcpoption.ParseSIPServers(value); err != nil {
 			told = ", with " + err.Error()
 		} else {

@@ -192,7 +192,7 @@ func (h *Handset) collectACKs(ctx context.Context, x *dhcpExchange, timeout time
 func (h *Handset) readDiscovery(ack *dhcpv4.DHCPv4, from netip.Addr) found {
 	got := found{server: from}
 	server := from.String()
-	if value := ack.GetOneOption(dhcpv4.GenericOptionCode(dhcpoption.OptionSIPServers)); value == nil {
+	if value, ok := ack.Options[dhcpoption.OptionSIPServers]; !ok {
 		h.warn(fail(devicestate.StageDiscovery, "option120-missing", server, "the answer to INFORM has no option 120", nil))
 	} else if names, err := dhcpoption.ParseSIPServers(value); err != nil {
 		h.warn(h.optionFailure(server, err))
@@ -202,8 +202,8 @@ func (h *Handset) readDiscovery(ack *dhcpv4.DHCPv4, from netip.Addr) found {
 			h.note("option 120 of %v names %d registrars, the first one counts: %s", got.server, len(names), strings.Join(names, ", "))
 		}
 	}
-	value := ack.GetOneOption(dhcpv4.OptionVendorSpecificInformation)
-	if value == nil {
+	value, ok := ack.Options[dhcpoption.OptionVendor]
+	if !ok {
 		return got
 	}
 	uc, err := dhcpoption.ParseUC(value)
