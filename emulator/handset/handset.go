@@ -110,6 +110,7 @@ type Handset struct {
 	store   FlashStore
 	machine devicestate.Machine
 
+	late        *lingering // the last DHCP exchange
 	clockOffset time.Duration
 	clockSynced bool // in this boot or kept over a warm one
 	ram         memory
@@ -137,6 +138,8 @@ type memory struct {
 	sip         *registration
 	image       *offeredImage
 	noCarrier   bool
+	conflicts   int           // leases declined one after the other
+	pause       time.Duration // before DHCP begins again
 	credentials Credentials
 	chain       []*x509.Certificate
 	visited     map[devicestate.State]bool
@@ -328,6 +331,9 @@ func (h *Handset) seen(f *Failure) {
 func (h *Handset) warn(f *Failure) {
 	for _, w := range h.out.Warnings {
 		if w.Code == f.Code {
+			if w.Text != f.Detail() {
+				h.note("%s again: %s", f.Code, f.Detail())
+			}
 			return
 		}
 	}
@@ -399,6 +405,7 @@ func (h *Handset) Shutdown(ctx context.Context) error {
 }
 
 func (h *Handset) closeConnections() {
+	h.late.end()
 	if h.ram.sip != nil {
 		h.ram.sip.close()
 		h.ram.sip = nil
