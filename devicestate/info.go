@@ -36,13 +36,13 @@ var infos = map[State]StateInfo{
 	},
 	VlanDiscover: {
 		Does:   "takes an untagged lease and looks for the VLAN in option 43, sub-option 10",
-		Codes:  codes(StageVlan, "invalid nak garbage timeout"),
+		Codes:  codes(StageVlan, "invalid no-ack nak garbage timeout"),
 		Timer:  "vlan.timeouts",
 		Source: "discovery.md §1.2",
 	},
 	AddressAcquire: {
 		Does:   "gets an address by DHCP, probes and announces it by ARP",
-		Codes:  codes(StageAddress, "no-offer nak garbage duplicate timeout"),
+		Codes:  codes(StageAddress, "no-offer no-ack nak garbage duplicate timeout"),
 		Timer:  "dhcp.timeouts",
 		Source: "discovery.md §1.3",
 	},
@@ -94,7 +94,7 @@ var infos = map[State]StateInfo{
 	Register: {
 		Does: "tries the registrars in order, four REGISTERs each, and follows redirects",
 		Codes: codes(StageRegister, "refused timeout reset garbage unresolved "+tls+
-			"400 401 403 404 421 480 489 503 504 sip-error bad-rspauth certificate-refused redirect-loop security-association"),
+			"400 401 403 404 421 480 489 503 504 sip-error bad-rspauth certificate-refused redirect-loop redirect-insecure security-association"),
 		Timer:  "timeout.answer",
 		Source: "sip.md §1.1, §4",
 	},

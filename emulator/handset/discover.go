@@ -17,6 +17,7 @@ import (
 
 const (
 	sipTLSPort      = 5061
+	httpsPort       = 443 // the second port of A records (discovery.md §1.5, of the older Communicator Phone Edition)
 	defaultCertPath = "/CertProv/CertProvisioningService.svc"
 	maxCandidates   = 16
 )
@@ -262,10 +263,15 @@ func (h *Handset) discoverByDNS(ctx context.Context) map[string][]candidate {
 
 func (h *Handset) candidatesOf(ctx context.Context, name, transport string, srv bool) []candidate {
 	if !srv {
-		if addrs, err := h.lookupHost(ctx, name); err == nil {
-			return []candidate{{Source: "a", Host: name, Port: sipTLSPort, Transport: transport, addresses: addrs}}
+		addrs, err := h.lookupHost(ctx, name)
+		if err != nil {
+			return nil
 		}
-		return nil
+		var out []candidate
+		for _, port := range []uint16{sipTLSPort, httpsPort} {
+			out = append(out, candidate{Source: "a", Host: name, Port: port, Transport: transport, addresses: addrs})
+		}
+		return out
 	}
 	services, err := h.lookupService(ctx, name)
 	if err != nil {

@@ -166,6 +166,8 @@ func (x *dhcpExchange) attempt(ctx context.Context, timeout time.Duration) (*lea
 	switch {
 	case errors.Is(err, errNAK):
 		return nil, fail(stage, "nak", x.taken.String(), "the DHCP server refused the address it offered", nil)
+	case err != nil && ctx.Err() == nil:
+		return nil, fail(stage, "no-ack", x.taken.String(), "the DHCP server offered an address and did not answer the REQUEST for it", nil)
 	case err != nil:
 		return nil, nil
 	}

@@ -29,7 +29,7 @@ import (
 // operations are the cryptographic operations of one boot, both sides.
 type operations struct {
 	outerTLS int // handshakes, one of them with the client certificate
-	sip      int // messages, each signed by one side and verified by the other
+	sip      int // signed messages, each signed by one side and verified by the other
 }
 
 const floorRounds = 20

@@ -59,7 +59,7 @@ func (f *bootFlags) declare(c *cobra.Command) {
 	flags.StringVar(&f.mac, "mac", "", "MAC address (default: the model's OUI and three bytes derived from profile and user)")
 	flags.StringVar(&f.flash, "flash", "", "directory of the handset's flash, and of the lab's certificates; with it the next boot is warm")
 	flags.DurationVar(&f.timeout, "timeout", 45*time.Second, "end the boot after this time")
-	flags.BoolVar(&f.stay, "stay", false, "stay signed in until interrupted, and keep a diary on standard error")
+	flags.BoolVar(&f.stay, "stay", false, "stay signed in until interrupted, and keep a diary on standard error; Ctrl-C signs off and is success")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print each message and decision on standard error")
 	flags.StringVarP(&f.output, "output", "o", "list", "list or json")
 	flags.StringSliceVar(&f.faults, "fault", nil, "faults of the lab, STAGE=KIND[:PARAM][,…], see --list-faults")
@@ -136,6 +136,9 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 		}
 		o.Credentials = rig.FirstUser(o.Lab)
 	}
+	if f.sipAddress != "" && !sipText.MatchString(f.sipAddress) {
+		return o, usage("--user-sip-address: %q is no SIP address, such as sip:kenmyer@litwareinc.com", f.sipAddress)
+	}
 	o.Credentials.ExpectedSIP = f.sipAddress
 	o.Interface, o.Host, o.RetryRefused = f.iface, f.host, f.retryPIN
 	o.Faults, o.Timeout, o.Capture, o.CaptureSecrets = f.faults, f.timeout, f.capture, f.captureSecrets
@@ -159,6 +162,7 @@ func flashError(err error) error {
 
 var (
 	numberText = regexp.MustCompile(`^\+?[0-9]{1,32}$`)
+	sipText    = regexp.MustCompile(`(?i)^sip:[^\s@:;<>"]{1,128}@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	fqdnText   = regexp.MustCompile(`(?i)^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
 )
 
