@@ -188,7 +188,9 @@ func TestTwoServers(t *testing.T) {
 		},
 		{
 			name: "B first, and its OFFER cannot be used", a: time.Second, want: serverA,
-			answerB: func(q question) [][]byte { return onDiscover(q, fromB(q, offer, terms(offer, serverB, map[int]string{1: ""}))) },
+			answerB: func(q question) [][]byte {
+				return onDiscover(q, fromB(q, offer, terms(offer, serverB, map[int]string{1: ""})))
+			},
 			dropped: []string{"an OFFER that cannot be used"},
 		},
 		{
