@@ -54,7 +54,7 @@ var infos = map[State]StateInfo{
 	},
 	TimeSync: {
 		Does:   "asks the time sources in order and sets the handset's clock",
-		Codes:  codes(StageTime, "no-answer timeout"),
+		Codes:  codes(StageTime, "no-answer refused timeout"),
 		Timer:  "time.timeout",
 		Source: "discovery.md §6, position inferred",
 	},

@@ -28,6 +28,7 @@ type station struct {
 	ipID     atomic.Uint32
 	address  atomic.Pointer[addressing]
 	silenced atomic.Pointer[map[uint16]bool]
+	conflict atomic.Pointer[func(*AddressInUse)]
 
 	mu     sync.Mutex
 	frames map[uint16][]*frameReceiver

@@ -31,6 +31,7 @@ type bench struct {
 	cable *ethernet.Pipe
 	h     *Handset
 	macs  byte
+	port  ethernet.Station // the switch
 
 	mu   sync.Mutex
 	seen []timeline.Observation

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/phone-edition/lpe/configs"
@@ -119,6 +120,7 @@ type Handset struct {
 	failure     *Failure
 	reported    bool
 
+	state     atomic.Value // machine.State, for what other goroutines observe
 	mu        sync.Mutex
 	pending   []devicestate.Event
 	interrupt context.CancelFunc
@@ -156,7 +158,11 @@ func New(cfg Config) (*Handset, error) {
 	if cfg.NewKey == nil {
 		cfg.NewKey = func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) }
 	}
-	return &Handset{cfg: cfg, profile: cfg.Profile, station: cfg.Station, store: cfg.Flash}, nil
+	h := &Handset{cfg: cfg, profile: cfg.Profile, station: cfg.Station, store: cfg.Flash}
+	if watcher, ok := cfg.Station.(ethernet.ConflictWatcher); ok {
+		watcher.OnConflict(h.addressContested)
+	}
+	return h, nil
 }
 
 // Do hands an event of the user's to the handset: PowerOff, Reboot, SignOut or Retry. It interrupts the stage that runs.
@@ -310,6 +316,7 @@ func (h *Handset) step(happening devicestate.Happening) error {
 	}
 	h.closeVisit(happening.Event, after)
 	h.machine = after
+	h.state.Store(after.State)
 	if after.State != before.State {
 		h.openVisit()
 	}

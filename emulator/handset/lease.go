@@ -13,6 +13,7 @@ import (
 
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/dhcpoption"
 )
 
@@ -119,6 +120,17 @@ func (h *Handset) conflicted(l *lease, conflict *ethernet.AddressInUse) devicest
 	h.warn(fail(devicestate.StageAddress, "duplicate", l.server.String(), "the offered address is in use", conflict))
 	h.note("%v: the lease of DHCP server %v is declined", conflict, l.server)
 	return devicestate.AddressConflict
+}
+
+// addressContested notes that another station uses the handset's address, which the station defends and keeps; that the
+// hardware keeps it is inferred. Another goroutine calls it.
+func (h *Handset) addressContested(conflict *ethernet.AddressInUse) {
+	state, _ := h.state.Load().(devicestate.State)
+	h.cfg.Timeline.Add(timeline.Observation{
+		Kind: timeline.Diagnosis, State: state, Protocol: "arp", Peer: conflict.Holder.String(),
+		Code: string(devicestate.NewCode(devicestate.StageAddress, "duplicate")),
+		Text: fmt.Sprintf("warning: %v, too: the handset defends it and goes on (RFC 5227 §2.4)", conflict),
+	})
 }
 
 // acquire runs DISCOVER, OFFER, REQUEST, ACK, one DISCOVER for each timeout. nil, nil means nobody answered.

@@ -188,7 +188,9 @@ func TestTwoServers(t *testing.T) {
 		},
 		{
 			name: "B first, and its OFFER cannot be used", a: time.Second, want: serverA,
-			answerB: func(q question) [][]byte { return onDiscover(q, fromB(q, offer, terms(offer, serverB, map[int]string{1: ""}))) },
+			answerB: func(q question) [][]byte {
+				return onDiscover(q, fromB(q, offer, terms(offer, serverB, map[int]string{1: ""})))
+			},
 			dropped: []string{"an OFFER that cannot be used"},
 		},
 		{
@@ -385,6 +387,59 @@ func TestAddressInUse(t *testing.T) {
 				b.want(timeline.Diagnosis, "", "address.duplicate", "10.0.0.50 is in use by 02:00:00:00:00:02")
 				if n := b.count(timeline.Note, "", "is declined"); n != test.inUse {
 					b.Errorf("%d notes of a declined lease, want %d", n, test.inUse)
+				}
+			})
+		})
+	}
+}
+
+// TestAddressContested: a station that claims the handset's address later is answered, every ten seconds at most, and
+// the handset goes on (RFC 5227 §2.4).
+func TestAddressContested(t *testing.T) {
+	for name, claim := range map[string]string{
+		"gratuitous ARP":            "0001" + "020000000002" + hexOf("10.0.0.9") + "000000000000" + hexOf("10.0.0.9"),
+		"gratuitous reply":          "0002" + "020000000002" + hexOf("10.0.0.9") + "ffffffffffff" + hexOf("10.0.0.9"),
+		"request with that address": "0001" + "020000000002" + hexOf("10.0.0.9") + "000000000000" + hexOf("10.0.0.1"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBench(t, devicestate.UpdateLookup, func(b *bench) {
+				b.addressed(serverA)
+				b.dns(serverA, func(q asked) [][]byte { return [][]byte{rightAnswer(q)} })
+				rogue := b.station("")
+				heard, err := rogue.Frames(0x0806)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer heard.Close()
+				time.Sleep(time.Minute) // both announcements are out
+				for range 25 {
+					if err := rogue.SendFrame(slices.Concat(unhex("ffffffffffff"), rogue.MAC(), unhex("0806 0001 0800 06 04"), unhex(claim))); err != nil {
+						b.Fatal(err)
+					}
+					time.Sleep(time.Second)
+				}
+				if n := b.count(timeline.Diagnosis, "arp", rogue.MAC().String(), "address.duplicate", "10.0.0.9 is in use by"); n != 3 {
+					b.Errorf("%d diagnoses in 25 s, want 3\n%s", n, b.log())
+				}
+				announcement := slices.Concat(unhex("ffffffffffff"), handsetMAC, unhex("0806 0001 0800 06 04 0001"), handsetMAC, unhex(hexOf("10.0.0.9")+"000000000000"+hexOf("10.0.0.9")))
+				defences := 0
+				for n := 0; n < 3; {
+					frame, err := heard.Receive(b.Context())
+					if err != nil {
+						b.Fatal(err)
+					}
+					if slices.Equal(frame[6:12], handsetMAC) {
+						n++
+					}
+					if slices.Equal(frame[:42], announcement) {
+						defences++
+					}
+				}
+				if defences != 3 {
+					b.Errorf("%d defences, want 3", defences)
+				}
+				if got, err := b.h.lookupHost(b.Context(), "sip.contoso.com"); err != nil || got[0].String() != "10.0.0.7" {
+					b.Errorf("the handset does not go on: %v, %v", got, err)
 				}
 			})
 		})
