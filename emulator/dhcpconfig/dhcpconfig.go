@@ -25,12 +25,8 @@ const (
 	maxOption = 255 // bytes of an option; a longer one would have to be split (RFC 3396)
 )
 
-// New takes the registrar's name, that of the web services ("": the same, as Microsoft's DHCPUtil does it) and the voice
-// VLAN (nil: none).
+// New takes the names of the registrar and of the web services, and the voice VLAN (nil: none).
 func New(sipServer, webServer string, vlan *int) (*Values, error) {
-	if webServer == "" {
-		webServer = sipServer
-	}
 	if err := checkName("SIP server", sipServer); err != nil {
 		return nil, err
 	}

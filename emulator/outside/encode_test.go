@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -132,6 +133,39 @@ func TestEncodeComments(t *testing.T) {
 	})
 }
 
+// TestLongNames: options 120 and 43 fit together, or a comment says that they do not and the server leaves one out.
+func TestLongNames(t *testing.T) {
+	name := func(n int) string { return strings.Repeat("abcdefghi.", 30)[:n-5] + "a.com" }
+	for _, test := range []struct {
+		server string
+		length int
+		fits   bool
+	}{
+		{"isc", 103, true},
+		{"kea", 103, true},
+		{"dnsmasq", 103, true},
+		{"isc", 113, false},
+		{"dnsmasq", 113, false},
+	} {
+		t.Run(fmt.Sprint(test.server, test.length), func(t *testing.T) {
+			format, err := dhcpconfig.Find(test.server)
+			if err != nil {
+				t.Fatal(err)
+			}
+			warned := false
+			client, _ := serve(t, format, name(test.length), name(test.length), 200, func(text string) string {
+				warned = strings.Contains(text, "leaves out what does not fit")
+				return text
+			})
+			client.bind(client.lease("CPE-OCPHONE", 200))
+			got := dhcpoption.Judge(dhcpoption.Input{Packet: client.inform("MS-UC-Client")}, false)
+			if fits := got.Error == "" && got.Pool == name(test.length); fits != test.fits || warned == test.fits {
+				t.Errorf("%+v, warned %v", got, warned)
+			}
+		})
+	}
+}
+
 // serveEdited starts a server with what encode writes for lyncpool.contoso.com and VLAN 200, after one change.
 func serveEdited(t *testing.T, server, was, is string) (*dhcpClient, *daemon) {
 	t.Helper()
@@ -139,7 +173,7 @@ func serveEdited(t *testing.T, server, was, is string) (*dhcpClient, *daemon) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, format, "lyncpool.contoso.com", "", 200, func(text string) string {
+	return serve(t, format, "lyncpool.contoso.com", "lyncpool.contoso.com", 200, func(text string) string {
 		if !strings.Contains(text, was) {
 			t.Fatalf("no %s in\n%s", was, text)
 		}

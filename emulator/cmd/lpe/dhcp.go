@@ -35,6 +35,9 @@ func dhcpEncodeCommand(sys system) *cobra.Command {
 			if err != nil {
 				return usage("--format: %w", err)
 			}
+			if !c.Flags().Changed("web-server") {
+				webServer = sipServer // as Microsoft's DHCPUtil does it
+			}
 			voice := &vlan
 			if !c.Flags().Changed("vlan") {
 				voice = nil
