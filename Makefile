@@ -39,4 +39,4 @@ lint:
 
 # Writes the generated pages and the golden files anew.
 docs:
-	go test -count=1 ./devicestate ./emulator/report ./emulator/labpool -update
+	go test -count=1 ./configs ./devicestate ./emulator/dhcpconfig ./emulator/report ./emulator/labpool -update

@@ -5,6 +5,7 @@ package outside
 import (
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -51,8 +52,13 @@ func TestWire(t *testing.T) {
 			}
 		}
 
-		d := client.start("sh", "-c", "echo ready; exec sleep 600")
+		file := filepath.Join(t.TempDir(), "ready")
+		d := client.start("sh", "-c", "echo ready; >"+file+"; exec sleep 600")
 		d.says("ready")
+		d.until("its file", func() bool {
+			_, err := os.Stat(file)
+			return err == nil
+		})
 		d.stop()
 		if d.command.ProcessState == nil {
 			t.Error("a stopped program has no exit status")
