@@ -32,48 +32,54 @@ const (
 
 // Ports is what a handset of this profile sends and needs, in boot order.
 func (p *Profile) Ports() []Port {
-	stages := func(s ...devicestate.Stage) []devicestate.Stage { return s }
-	byFact := func(protocol string, port uint16, stage devicestate.Stage, fact, format string, args ...any) Port {
-		i := slices.IndexFunc(p.Facts, func(f Fact) bool { return f.Name == fact })
-		return Port{protocol, port, "out", stages(stage), fmt.Sprintf(format, args...), p.Facts[i].Provenance, p.Facts[i].Source}
-	}
-	answers := func(asked Port, from string) Port {
-		asked.Port, asked.Direction, asked.For = 68, "in", from
-		return asked
-	}
-	vlan := byFact("udp", 67, devicestate.StageVlan, "vlan.class", "DHCP of class %s, when LLDP gives no VLAN", p.VLANClass)
-	lease := Port{"udp", 67, "out", stages(devicestate.StageAddress), "DHCP, the lease", Sourced, leaseSource}
-	inform := byFact("udp", 67, devicestate.StageDiscovery, "inform.class", "DHCPINFORM of class %s", p.InformClass)
-	ports := []Port{
-		vlan, answers(vlan, "answers of the DHCP server"),
-		lease, answers(lease, "answers of the DHCP server"),
-		byFact("udp", 53, devicestate.StageUpdate, "update.host", "DNS, the device update service %s.DOMAIN", p.UpdateName),
-		{"tcp", 443, "out", stages(devicestate.StageUpdate), fmt.Sprintf("https, device updates: before the sign-in, after it, then every %s", span(p.UpdateInterval)), Sourced, updateSource},
-		{"tcp", 80, "out", stages(devicestate.StageUpdate), "http, download of an offered image", Inferred, imageSource},
-	}
-	ports = append(ports, p.timePorts(byFact)...)
-	registrars := byFact("udp", 53, devicestate.StageDiscovery, "discovery.order", "DNS, registrars, and where they redirect to")
+	vlan := p.portOf("vlan.class", "udp", 67, devicestate.StageVlan, "DHCP of class %s, when LLDP gives no VLAN", p.VLANClass)
+	lease := Port{"udp", 67, "out", []devicestate.Stage{devicestate.StageAddress}, "DHCP, the lease", Sourced, leaseSource}
+	inform := p.portOf("inform.class", "udp", 67, devicestate.StageDiscovery, "DHCPINFORM of class %s", p.InformClass)
+	registrars := p.portOf("discovery.order", "udp", 53, devicestate.StageDiscovery, "DNS, registrars, and where they redirect to")
 	registrars.Stages = append(registrars.Stages, devicestate.StageRegister)
+	update := []devicestate.Stage{devicestate.StageUpdate}
+	ticket := []devicestate.Stage{devicestate.StageTicket, devicestate.StageEnroll}
+	updates := fmt.Sprintf("https, device updates: before the sign-in, after it, then every %s", span(p.UpdateInterval))
+
+	ports := []Port{
+		vlan, vlan.answers("answers of the DHCP server"),
+		lease, lease.answers("answers of the DHCP server"),
+		p.portOf("update.host", "udp", 53, devicestate.StageUpdate, "DNS, the device update service %s.DOMAIN", p.UpdateName),
+		{"tcp", 443, "out", update, updates, Sourced, updateSource},
+		{"tcp", 80, "out", update, "http, download of an offered image", Inferred, imageSource},
+	}
+	ports = append(ports, p.timePorts()...)
 	ports = append(
-		ports, inform, answers(inform, "answers of a DHCP server, of a registrar too"),
+		ports,
+		inform, inform.answers("answers of a DHCP server, of a registrar too"),
 		registrars,
-		Port{"udp", 53, "out", stages(devicestate.StageChain, devicestate.StageTicket, devicestate.StageEnroll), "DNS, the web services", Sourced, webSource},
-		Port{"tcp", 80, "out", stages(devicestate.StageChain), "http, the root chain, anonymous", Sourced, chainSource},
-		Port{"tcp", 443, "out", stages(devicestate.StageTicket, devicestate.StageEnroll), "https, web ticket and certificate", Sourced, webSource},
-		Port{"tcp", 5061, "out", stages(devicestate.StageRegister), "SIP over TLS, one connection for all that follows", Sourced, sipSource},
+		Port{"udp", 53, "out", append([]devicestate.Stage{devicestate.StageChain}, ticket...), "DNS, the web services", Sourced, webSource},
+		Port{"tcp", 80, "out", []devicestate.Stage{devicestate.StageChain}, "http, the root chain, anonymous", Sourced, chainSource},
+		Port{"tcp", 443, "out", ticket, "https, web ticket and certificate", Sourced, webSource},
+		Port{"tcp", 5061, "out", []devicestate.Stage{devicestate.StageRegister}, "SIP over TLS, one connection for all that follows", Sourced, sipSource},
 	)
-	if p.SecurityMode != "High" && slices.ContainsFunc(p.discoveryEntries(), func(e string) bool { return strings.HasSuffix(e, "-tcp") }) {
-		ports = append(ports, byFact("tcp", 5060, devicestate.StageRegister, "sip.security_mode", "SIP without TLS, after the candidates with it: security mode %s", p.SecurityMode))
+	overTCP := func(entry string) bool { return strings.HasSuffix(entry, "-tcp") }
+	if p.SecurityMode != "High" && slices.ContainsFunc(slices.Concat(p.DiscoveryOrder, p.DiscoveryOrderKnown), overTCP) {
+		ports = append(ports, p.portOf("sip.security_mode", "tcp", 5060, devicestate.StageRegister,
+			"SIP without TLS, after the candidates with it: security mode %s", p.SecurityMode))
 	}
 	return ports
 }
 
-func (p *Profile) discoveryEntries() []string {
-	return slices.Concat(p.DiscoveryOrder, p.DiscoveryOrderKnown)
+// portOf is a port that the handset uses because of a fact.
+func (p *Profile) portOf(fact, protocol string, port uint16, stage devicestate.Stage, format string, args ...any) Port {
+	i := slices.IndexFunc(p.Facts, func(f Fact) bool { return f.Name == fact })
+	return Port{protocol, port, "out", []devicestate.Stage{stage}, fmt.Sprintf(format, args...), p.Facts[i].Provenance, p.Facts[i].Source}
+}
+
+// answers is the way back of DHCP.
+func (p Port) answers(from string) Port {
+	p.Port, p.Direction, p.For = 68, "in", from
+	return p
 }
 
 // timePorts name the servers that are asked: the last one is on the internet.
-func (p *Profile) timePorts(byFact func(string, uint16, devicestate.Stage, string, string, ...any) Port) []Port {
+func (p *Profile) timePorts() []Port {
 	var ports []Port
 	var servers []string
 	for _, source := range p.TimeSources {
@@ -87,9 +93,10 @@ func (p *Profile) timePorts(byFact func(string, uint16, devicestate.Stage, strin
 		}
 	}
 	if slices.ContainsFunc(p.TimeSources, func(s string) bool { return s != "option42" }) {
-		ports = append(ports, byFact("udp", 53, devicestate.StageTime, "time.sources", "DNS, the time server"))
+		ports = append(ports, p.portOf("time.sources", "udp", 53, devicestate.StageTime, "DNS, the time server"))
 	}
-	return append(ports, byFact("udp", 123, devicestate.StageTime, "time.sources", "SNTP, the first that answers of %s", strings.Join(servers, ", ")))
+	return append(ports, p.portOf("time.sources", "udp", 123, devicestate.StageTime,
+		"SNTP, the first that answers of %s", strings.Join(servers, ", ")))
 }
 
 // PortTable is the firewall list as text: a line a port, a second one with where it comes from.

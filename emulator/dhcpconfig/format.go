@@ -63,6 +63,15 @@ func (f Format) Text(v *Values) string {
 // Kea 2.2.0 does not keep to the size.
 const together = 276
 
+// subOptionNames are those of the sub-options of class MS-UC-Client, by code, as Microsoft's DHCPConfigScript.bat gives them ([T14]).
+var subOptionNames = map[uint8]string{
+	dhcpoption.SubIdentifier: "UCIdentifier",
+	dhcpoption.SubScheme:     "URLScheme",
+	dhcpoption.SubHost:       "WebServerFqdn",
+	dhcpoption.SubPort:       "WebServerPort",
+	dhcpoption.SubPath:       "CertProvRelPath",
+}
+
 // page is a text with its server's comment lines.
 type page struct {
 	b       *strings.Builder

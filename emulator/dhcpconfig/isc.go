@@ -2,15 +2,6 @@ package dhcpconfig
 
 import "github.com/phone-edition/lpe/protocol/dhcpoption"
 
-// Names of the sub-options of class MS-UC-Client, by code, as Microsoft's DHCPConfigScript.bat gives them ([T14]).
-var subOptionNames = map[uint8]string{
-	dhcpoption.SubIdentifier: "UCIdentifier",
-	dhcpoption.SubScheme:     "URLScheme",
-	dhcpoption.SubHost:       "WebServerFqdn",
-	dhcpoption.SubPort:       "WebServerPort",
-	dhcpoption.SubPath:       "CertProvRelPath",
-}
-
 // iscLines are for ISC dhcpd, which has no definition of option 120 (discovery.md §4).
 func iscLines(p page, v *Values) {
 	p.note("ISC dhcpd: at the top level of dhcpd.conf.")
