@@ -63,7 +63,7 @@ func (f Format) Text(v *Values) string {
 // Kea 2.2.0 does not keep to the size.
 const together = 276
 
-// subOptionNames are those of the sub-options of class MS-UC-Client, by code, as Microsoft's DHCPConfigScript.bat gives them ([T14]).
+// subOptionNames are those of class MS-UC-Client, by code, as Microsoft's DHCPConfigScript.bat gives them ([T14]).
 var subOptionNames = map[uint8]string{
 	dhcpoption.SubIdentifier: "UCIdentifier",
 	dhcpoption.SubScheme:     "URLScheme",
