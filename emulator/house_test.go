@@ -75,6 +75,8 @@ var permits = []permit{
 	{"emulator/report", "github.com/goccy/go-yaml", "diagnoses.yaml"},
 	{"emulator/report", "go.uber.org/zap/...", "the diary of commands that run long"},
 
+	{"emulator/dhcpconfig", "protocol/dhcpoption", "the bytes that a server's configuration has to make"},
+
 	{"emulator/rig", "devicestate", "it puts a run together"},
 	{"emulator/rig", "configs", "it puts a run together"},
 	{"emulator/rig", "emulator/...", "it puts a run together"},
