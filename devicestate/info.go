@@ -60,7 +60,7 @@ var infos = map[State]StateInfo{
 	},
 	PoolDiscover: {
 		Does: "finds registrar and certificate URL by DHCPINFORM and DNS at once",
-		Codes: codes(StageDiscovery, "no-registrar no-certprov-url registrar-unresolved timeout srv-domain-mismatch "+
+		Codes: codes(StageDiscovery, "no-registrar no-certprov-url inform-unanswered registrar-unresolved timeout srv-domain-mismatch "+
 			"option43-foreign option43-port-binary option43-truncated option43-hex-text option43-no-host "+
 			"option43-bad-scheme option43-no-path option43-bad-identifier option43-missing "+
 			"option120-text option120-no-type option120-address option120-truncated option120-empty option120-missing"),

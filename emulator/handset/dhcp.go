@@ -142,6 +142,7 @@ func (x *dhcpExchange) receive(ctx context.Context) (m *dhcpv4.DHCPv4, from neti
 		if err != nil {
 			return nil, netip.Addr{}, err
 		}
+		x.h.sawDHCP(false, datagram)
 		from := datagram.Src.Addr()
 		m, err := x.read(datagram)
 		if err == nil {
@@ -205,6 +206,7 @@ func (x *dhcpExchange) hearLate(ctx context.Context, done chan<- struct{}, state
 		if err != nil {
 			return
 		}
+		x.h.sawDHCP(false, datagram)
 		from := datagram.Src.Addr()
 		text := ""
 		m, err := x.read(datagram)
@@ -252,10 +254,12 @@ func (x *dhcpExchange) send(m *dhcpv4.DHCPv4, to netip.Addr, mac net.HardwareAdd
 		to = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 	}
 	x.h.sent("dhcp", to.String(), m.MessageType().String())
-	return x.udp.Send(ethernet.Datagram{
+	datagram := ethernet.Datagram{
 		DstMAC: mac, Src: netip.AddrPortFrom(src, dhcpv4.ClientPort), Dst: netip.AddrPortFrom(to, dhcpv4.ServerPort),
 		Payload: payload,
-	})
+	}
+	x.h.sawDHCP(true, datagram)
+	return x.udp.Send(datagram)
 }
 
 // message begins a message of the handset; secs counts from the first message of the transaction (RFC 2131 §2).

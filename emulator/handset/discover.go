@@ -152,9 +152,10 @@ func (h *Handset) inform(ctx context.Context) found {
 		got, answered := h.collectACKs(ctx, x, timeout)
 		best = got
 		if answered || ctx.Err() != nil {
-			break
+			return best
 		}
 	}
+	h.warn(fail(devicestate.StageDiscovery, "inform-unanswered", "", fmt.Sprintf("nobody answered %d INFORMs", len(h.profile.InformTimeouts)), nil))
 	return best
 }
 

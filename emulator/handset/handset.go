@@ -58,6 +58,9 @@ type Config struct {
 	Network     Network
 	// Authorities are trusted instead of the chain that is downloaded, none: the chain is downloaded.
 	Authorities []*x509.Certificate
+	// DHCP is called for each DHCP datagram that is sent or comes in, nil: nobody is. It may be called from another
+	// goroutine than Run's and must be quick.
+	DHCP func(DHCPDatagram)
 	// RetryRefused sends credentials again that flash remembers as refused.
 	RetryRefused bool
 	Timeline     *timeline.Timeline // nil: nobody watches

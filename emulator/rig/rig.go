@@ -54,6 +54,8 @@ type Options struct {
 	// Cable joins handset and pool; nil means one of the run's own, a [ethernet.Segment] if there is a lab. The run
 	// closes it.
 	Cable ethernet.Cable
+	dhcp  func(handset.DHCPDatagram) // sees the handset's DHCP
+
 	// HandsetKey and PoolKey make RSA keys, nil means a new key each time.
 	HandsetKey, PoolKey func(bits int) (*rsa.PrivateKey, error)
 }
@@ -116,7 +118,7 @@ func (r *Run) assemble() error {
 	}
 	r.Handset, err = handset.New(handset.Config{
 		Station: station, Profile: o.Profile, Flash: o.Flash, Credentials: o.Credentials, Target: o.Target,
-		Network: o.Network, Authorities: o.Authorities, RetryRefused: o.RetryRefused,
+		Network: o.Network, Authorities: o.Authorities, RetryRefused: o.RetryRefused, DHCP: o.dhcp,
 		Timeline: r.Timeline, KeyLog: r.keyLog(), NewKey: o.HandsetKey,
 	})
 	if err != nil {

@@ -133,7 +133,11 @@ func readVendor(b []byte) string {
 				continue
 			}
 		case s.Code >= SubIdentifier && s.Code <= SubPath:
-			parts = append(parts, fmt.Sprintf("%d %s", s.Code, excerpt(s.Value)))
+			text := fmt.Sprintf("%x", s.Value)
+			if isText(s.Value) {
+				text = fmt.Sprintf("%q", s.Value)
+			}
+			parts = append(parts, fmt.Sprintf("%d %s", s.Code, text))
 			continue
 		}
 		parts = append(parts, fmt.Sprintf("%d %x", s.Code, s.Value))

@@ -55,8 +55,9 @@ func FuzzDescribe(f *testing.F) {
 	f.Add(append(make([]byte, 240), 0x35, 1, 5, 0x2b, 2, 10, 0xff))
 	f.Add([]byte{1, 2, 3})
 	f.Fuzz(func(t *testing.T, message []byte) {
-		list, err := Describe(message)
+		list, _ := Describe(message)
 		var again []byte
+		var err error
 		for _, o := range list {
 			if again, err = AppendSubOptions(again, SubOption{Code: o.Code, Value: o.Value}); err != nil {
 				t.Fatal(err)

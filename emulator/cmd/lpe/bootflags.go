@@ -111,10 +111,8 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 	if !o.Profile.PIN {
 		return o, usage("%s signs in with user name and password, not with a PIN; this version cannot", o.Profile.Name)
 	}
-	if f.mac != "" {
-		if o.MAC, err = net.ParseMAC(f.mac); err != nil || len(o.MAC) != 6 || o.MAC[0]&1 != 0 || slices.Max(o.MAC) == 0 {
-			return o, usage("--mac: %q is no MAC address of one station", f.mac)
-		}
+	if o.MAC, err = f.macAddress(); err != nil {
+		return o, err
 	}
 	if f.flash != "" {
 		flash := handset.FlashDir(f.flash)
@@ -229,9 +227,7 @@ func (f bootFlags) checkCable() error {
 		}
 	}
 	switch {
-	case ways == 0:
-		return usage("boot needs --lab, --interface or --host")
-	case ways > 1:
+	case ways != 1:
 		return usage("give one of --lab, --interface and --host")
 	case f.lab == "" && len(f.faults) > 0:
 		return usage("--fault needs --lab: no fault is made in a real pool")
@@ -241,6 +237,17 @@ func (f bootFlags) checkCable() error {
 		return usage("--stay and --all-addresses exclude each other")
 	}
 	return nil
+}
+
+func (f bootFlags) macAddress() (net.HardwareAddr, error) {
+	if f.mac == "" {
+		return nil, nil
+	}
+	mac, err := net.ParseMAC(f.mac)
+	if err != nil || len(mac) != 6 || mac[0]&1 != 0 || slices.Max(mac) == 0 {
+		return nil, usage("--mac: %q is no MAC address of one station", f.mac)
+	}
+	return mac, nil
 }
 
 func (f bootFlags) network() (n handset.Network, err error) {

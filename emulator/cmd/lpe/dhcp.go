@@ -14,7 +14,7 @@ import (
 
 func dhcpCommand(sys system) *cobra.Command {
 	return group("dhcp", "Tools for the DHCP options that a handset needs",
-		"  lpe dhcp encode --sip-server lyncpool.contoso.com --format dnsmasq", dhcpEncodeCommand(sys), dhcpDecodeCommand(sys))
+		"  lpe dhcp encode --sip-server lyncpool.contoso.com --format dnsmasq", dhcpEncodeCommand(sys), dhcpDecodeCommand(sys), dhcpDiscoverCommand(sys))
 }
 
 func dhcpEncodeCommand(sys system) *cobra.Command {
