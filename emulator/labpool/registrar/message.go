@@ -12,7 +12,7 @@ import (
 )
 
 func (s *Server) server() string {
-	if name := s.cfg.Lab.Registrar.Server; name != "" {
+	if name := s.cfg.Settings.Registrar().Server; name != "" {
 		return name
 	}
 	return "RTC/5.0" // Lync Server 2013

@@ -20,6 +20,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/authority"
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/settings"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
@@ -37,7 +38,8 @@ type Config struct {
 	// Neighbour is host:port of another front end of the pool, nil: there is none.
 	Neighbour func() string
 
-	Lab *configs.Lab
+	Lab      *configs.Lab
+	Settings *settings.Settings // nil: what Lab says
 	// Certificate is what the port presents, asked once a connection. The TLS handshake inside SIP presents the same.
 	Certificate func() (tls.Certificate, error)
 	STSURI      string // URL of certificate provisioning
@@ -72,6 +74,9 @@ func Start(cfg Config) (*Server, error) {
 	cfg.Port = cmp.Or(cfg.Port, DefaultPort)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Settings == nil {
+		cfg.Settings = settings.New(cfg.Lab)
 	}
 	s := &Server{cfg: cfg, connections: map[*connection]struct{}{}, redirected: map[string]bool{}, nextID: firstConnectionID}
 	s.endpoints.init(cfg)

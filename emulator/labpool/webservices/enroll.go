@@ -119,7 +119,7 @@ func (s *Server) certificateRequest(r certprov.Request) (*x509.CertificateReques
 	if _, struck := s.cfg.Faults.On("enroll=csr-refused"); struck {
 		return nil, checkCSR.refuse("fault: csr-refused")
 	}
-	on := s.cfg.Lab.WebServices
+	on := s.cfg.Settings.WebServices()
 	csr, err := certprov.CheckCSR(r.CSR, on.MinCSRKeySize, on.MaxCSRKeySize)
 	if err != nil {
 		return nil, checkCSR.refuse("%v", err)
@@ -136,7 +136,7 @@ func (s *Server) certify(x *exchange, r certprov.Request, csr *x509.CertificateR
 		}
 		csr.PublicKey = other.Leaf.PublicKey
 	}
-	validity := time.Duration(s.cfg.Lab.WebServices.CertificateHours) * time.Hour
+	validity := time.Duration(s.cfg.Settings.WebServices().CertificateHours) * time.Hour
 	certificate, err := s.cfg.Authority.IssueClient(csr, bareSIP(user), user, r.DeviceID, validity)
 	if err != nil {
 		return response{}, internal(err)

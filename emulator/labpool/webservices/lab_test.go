@@ -137,6 +137,11 @@ func open(t *testing.T, settings ...setting) *room {
 	return r
 }
 
+// webServices changes the configuration while the services run.
+func (r *room) webServices(change func(*configs.WebServices)) {
+	r.server.cfg.Settings.ChangeWebServices(change)
+}
+
 func (r *room) observe(o timeline.Observation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

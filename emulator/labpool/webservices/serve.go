@@ -42,7 +42,7 @@ type route struct {
 // switch is off is not there.
 func (s *Server) route(path string, secure bool) (route, bool) {
 	path = strings.ToLower(path)
-	on := s.cfg.Lab.WebServices
+	on := s.cfg.Settings.WebServices()
 	if !secure {
 		switch path {
 		case pathCertProv + "/mex":

@@ -22,6 +22,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/authority"
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/settings"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
@@ -40,6 +41,7 @@ const (
 type Config struct {
 	Station   ethernet.Station
 	Lab       *configs.Lab
+	Settings  *settings.Settings // nil: what Lab says
 	Host      string // FQDN of the web services, as it appears in every URL
 	Directory *directory.Directory
 	Authority *authority.Authority
@@ -73,6 +75,9 @@ type Server struct {
 func Start(cfg Config) (*Server, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Settings == nil {
+		cfg.Settings = settings.New(cfg.Lab)
 	}
 	tlsConfig, err := serverTLS(cfg)
 	if err != nil {
