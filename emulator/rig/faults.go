@@ -1,36 +1,12 @@
 package rig
 
-import (
-	"fmt"
-
-	"github.com/phone-edition/lpe/configs"
-	"github.com/phone-edition/lpe/emulator/labpool/faults"
-)
+import "github.com/phone-edition/lpe/emulator/labpool/faults"
 
 // CheckFaults refuses a fault that faults.yaml does not list, or a parameter that it does not take.
 func CheckFaults(list []string) error {
-	known, err := configs.Faults()
-	if err != nil {
-		return err
-	}
-	byName := map[string]configs.Fault{}
-	for _, fault := range known {
-		byName[fault.Name] = fault
-	}
 	for _, text := range list {
-		fault, err := faults.Parse(text)
-		if err != nil {
+		if _, _, err := faults.Known(text); err != nil {
 			return err
-		}
-		entry, ok := byName[fault.Name]
-		if !ok {
-			return fmt.Errorf("fault %s is not known, see --list-faults", fault.Name)
-		}
-		switch {
-		case fault.Param.Duration != 0 && entry.Parameter != "duration":
-			return fmt.Errorf("fault %s takes no duration", fault.Name)
-		case fault.Param.Times != 0 && entry.Parameter != "times":
-			return fmt.Errorf("fault %s takes no number of times", fault.Name)
 		}
 	}
 	return nil
