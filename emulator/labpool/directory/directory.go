@@ -76,7 +76,7 @@ type entry struct {
 	login         string
 	password, pin secretHash
 	pinChanged    time.Time
-	expired       bool
+	struck        map[Reason]bool // states that a fault gives the user, whatever else is known of him
 
 	local, global int // failed attempts
 	windowBegan   time.Time
@@ -111,7 +111,7 @@ func New(cfg Config) (*Directory, error) {
 	}
 	d := &Directory{policy: cfg.Policy, now: cfg.Now}
 	for _, a := range cfg.Accounts {
-		e := &entry{User: a.User, numbers: configs.LineNumbers(a.LineURI), login: a.Login, locked: a.Locked}
+		e := &entry{struck: map[Reason]bool{}, User: a.User, numbers: configs.LineNumbers(a.LineURI), login: a.Login, locked: a.Locked}
 		var err error
 		if a.Password != "" {
 			if e.password, err = newHash(a.Password); err != nil {
@@ -130,24 +130,37 @@ func New(cfg Config) (*Directory, error) {
 
 // dialled reports whether number, as dialled with or without plus, is the user's number or extension.
 func (e *entry) dialled(number string) bool {
-	return slices.Contains(e.numbers, strings.TrimPrefix(number, "+"))
+	return !e.struck[UserDoesNotExist] && slices.Contains(e.numbers, strings.TrimPrefix(number, "+"))
+}
+
+// user is the user as others see him.
+func (e *entry) user() User {
+	u := e.User
+	if e.struck[UserDoesNotExist] {
+		u.LineURI = ""
+	}
+	u.Enabled = u.Enabled && !e.struck[UserPINDisabled]
+	return u
 }
 
 func (d *Directory) find(sip string) *entry {
 	for _, e := range d.users {
-		if strings.EqualFold(strings.TrimPrefix(e.SIPAddress, "sip:"), strings.TrimPrefix(sip, "sip:")) {
+		if bare(e.SIPAddress) == bare(sip) {
 			return e
 		}
 	}
 	return nil
 }
 
+// bare is a SIP address without its scheme, in lower case.
+func bare(sip string) string { return strings.TrimPrefix(strings.ToLower(sip), "sip:") }
+
 // BySIP finds a user by SIP address, with or without sip:.
 func (d *Directory) BySIP(sip string) (User, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if e := d.find(sip); e != nil {
-		return e.User, true
+		return e.user(), true
 	}
 	return User{}, false
 }
@@ -158,7 +171,7 @@ func (d *Directory) Users() []User {
 	defer d.mu.Unlock()
 	var out []User
 	for _, e := range d.users {
-		out = append(out, e.User)
+		out = append(out, e.user())
 	}
 	return out
 }
@@ -169,7 +182,7 @@ func (d *Directory) Login(login, password string) (User, bool) {
 	defer d.mu.Unlock()
 	for _, e := range d.users {
 		if login != "" && strings.EqualFold(e.login, login) && e.password.matches(password) {
-			return e.User, true
+			return e.user(), true
 		}
 	}
 	return User{}, false
@@ -194,12 +207,4 @@ func (d *Directory) Enable(sip string) error {
 // Disable keeps a user out.
 func (d *Directory) Disable(sip string) error {
 	return d.change(sip, func(e *entry) error { e.Enabled = false; return nil })
-}
-
-// SetLineURI gives a user another line.
-func (d *Directory) SetLineURI(sip, lineURI string) error {
-	return d.change(sip, func(e *entry) error {
-		e.LineURI, e.numbers = lineURI, configs.LineNumbers(lineURI)
-		return nil
-	})
 }

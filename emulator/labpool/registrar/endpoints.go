@@ -28,7 +28,7 @@ type Registration struct {
 	SIP       string // sip:user@domain
 	EPID      string
 	UserAgent string
-	Contact   string // URI
+	Contact   string    // URI
 	Since     time.Time // when it came into its state
 	Expires   time.Time
 	State     State

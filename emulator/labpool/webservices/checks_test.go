@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/protocol/certprov"
 	"github.com/phone-edition/lpe/protocol/soap"
 	"github.com/phone-edition/lpe/protocol/webticket"
@@ -230,7 +231,7 @@ func p1AtP2(r *room) wrong {
 }
 
 func expired(r *room) wrong {
-	if err := r.directory.ExpirePIN(kenmyer); err != nil {
+	if err := r.directory.Strike(kenmyer, directory.PINExpired, true); err != nil {
 		r.t.Fatal(err)
 	}
 	return wrong{message: r.pin(rst("1219", "0712"))}

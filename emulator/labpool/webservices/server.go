@@ -42,7 +42,7 @@ type Config struct {
 	Station   ethernet.Station
 	Lab       *configs.Lab
 	Settings  *settings.Settings // nil: what Lab says
-	Host      string // FQDN of the web services, as it appears in every URL
+	Host      string             // FQDN of the web services, as it appears in every URL
 	Directory *directory.Directory
 	Authority *authority.Authority
 	// Certificate is what port 443 presents, asked at each handshake. The server name that was asked for does not matter.
