@@ -72,6 +72,27 @@ func TestHostTCP(t *testing.T) {
 }
 
 // TestHostSilence: nobody answers on a connection to a silenced port; one made after the silence is served.
+// A station that listens again has the port that the computer picked for it before: its peers know that one.
+func TestHostKeepsThePort(t *testing.T) {
+	st := newComputer(t)
+	var had []netip.AddrPort
+	for range 3 {
+		for _, port := range []uint16{443, 5061} {
+			listener, err := st.ListenTCP(port)
+			if err != nil {
+				t.Fatal(err)
+			}
+			had = append(had, portOf(listener.Addr()))
+			if err := listener.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if had[0] == had[1] || had[2] != had[0] || had[4] != had[0] || had[3] != had[1] || had[5] != had[1] {
+		t.Errorf("ports 443 and 5061 were %v", had)
+	}
+}
+
 func TestHostSilence(t *testing.T) {
 	st := newComputer(t)
 	listener, err := st.ListenTCP(443)

@@ -23,7 +23,8 @@ type hostStation struct {
 
 	mu       sync.Mutex
 	silenced map[uint16]bool
-	open     map[closer]bool // sockets and silenced connections, closed with the station
+	had      map[uint16]uint16 // TCP ports of the computer, by the one that was asked for
+	open     map[closer]bool   // sockets and silenced connections, closed with the station
 	closed   bool
 }
 
@@ -102,16 +103,33 @@ func (st *hostStation) DialUDP(to netip.AddrPort) (net.Conn, error) {
 }
 
 func (st *hostStation) ListenTCP(port uint16) (net.Listener, error) {
-	at := netip.AddrPortFrom(st.listenAddress(), st.on.port(st.name, port))
+	at := netip.AddrPortFrom(st.listenAddress(), st.portFor(port))
 	listener, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(at))
 	if err != nil {
 		return nil, err
 	}
+	st.got(port, listener.Addr().(*net.TCPAddr).AddrPort().Port())
 	l := &hostListener{TCPListener: listener, st: st, port: port}
 	if err := st.keep(l); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	return l, nil
+}
+
+// portFor is the port of the computer for one that a station asks for: the one that it had before, if it had one.
+func (st *hostStation) portFor(port uint16) uint16 {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if had, ok := st.had[port]; ok && port != 0 {
+		return had
+	}
+	return st.on.port(st.name, port)
+}
+
+func (st *hostStation) got(asked, port uint16) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.had[asked] = port
 }
 
 func (st *hostStation) listenAddress() netip.Addr {

@@ -110,6 +110,13 @@ func (c *connection) struckByRegister(m *sipmessage.Message, a *association, id 
 	return true
 }
 
+// ForgetRedirects lets register=redirect strike endpoints again that it has struck.
+func (s *Server) ForgetRedirects() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.redirected)
+}
+
 // firstRedirect reports whether register=redirect strikes: once an endpoint, so that it can go on afterwards.
 func (s *Server) firstRedirect(id identity) bool {
 	s.mu.Lock()

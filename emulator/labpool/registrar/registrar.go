@@ -62,6 +62,7 @@ type Server struct {
 	mu          sync.Mutex
 	closed      bool
 	listener    net.Listener
+	port        uint16 // that was got
 	nextID      uint32
 	connections map[*connection]struct{}
 	redirected  map[string]bool // endpoints that the fault register=redirect is over for
@@ -69,7 +70,7 @@ type Server struct {
 	endpoints endpoints
 }
 
-// Start listens on the station. Under the fault register=refused it does not, until [Server.Listen] is called.
+// Start listens on the station. Under the fault register=refused the port is closed until [Server.Listen] is called.
 func Start(cfg Config) (*Server, error) {
 	cfg.Port = cmp.Or(cfg.Port, DefaultPort)
 	if cfg.Now == nil {
@@ -84,12 +85,14 @@ func Start(cfg Config) (*Server, error) {
 	if s.outer, s.inner, err = tlsConfigs(cfg); err != nil {
 		return nil, fmt.Errorf("registrar %s: %w", cfg.Host, err)
 	}
-	if _, on := cfg.Faults.On(faultRefused); on {
-		s.note(timeline.Note, "", "fault %s: port %d is closed", faultRefused, cfg.Port)
-		return s, nil
-	}
-	if err := s.Listen(); err != nil {
+	if err := s.Listen(); err != nil { // under the fault too: then the port is known
 		return nil, err
+	}
+	if cfg.Faults.Has(faultRefused) {
+		s.note(timeline.Note, "", "fault %s: port %d is closed", faultRefused, s.Port())
+		if err := s.Refuse(); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }
@@ -109,7 +112,7 @@ func (s *Server) Listen() error {
 		return fmt.Errorf("registrar %s: %w", s.cfg.Host, err)
 	}
 	if at, ok := listener.Addr().(*net.TCPAddr); ok {
-		s.cfg.Port = uint16(at.Port)
+		s.port = uint16(at.Port)
 	}
 	s.listener = listener
 	s.serving.Add(1)
@@ -121,7 +124,7 @@ func (s *Server) Listen() error {
 func (s *Server) Port() uint16 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cfg.Port
+	return s.port
 }
 
 // Address is host:port of the front end.
@@ -172,7 +175,7 @@ func (s *Server) accept(listener net.Listener) {
 		conn, err := listener.Accept()
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
-				s.note(timeline.Note, "", "port %d closed: %v", s.cfg.Port, err)
+				s.note(timeline.Note, "", "port %d closed: %v", s.Port(), err)
 			}
 			return
 		}

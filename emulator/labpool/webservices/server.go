@@ -68,10 +68,11 @@ type Server struct {
 	serving sync.WaitGroup // accept loops and connections
 
 	mu     sync.Mutex
-	secure net.Listener // port 443
+	closed bool
+	ports  [2]socket
 }
 
-// Start listens on port 80 and 443 of the station. A fault "refused" of the stage, or of web, leaves its port closed.
+// Start listens on port 80 and 443 of the station. A fault "refused" of the stage, or of web, closes its port.
 func Start(cfg Config) (*Server, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -105,37 +106,6 @@ func Start(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// listen opens both ports before anything is accepted, because every URL names the port that was got.
-func (s *Server) listen(tlsConfig *tls.Config) error {
-	var open []net.Listener
-	if !s.strikes("chain", kindRefused) {
-		plain, err := s.cfg.Station.ListenTCP(portHTTP)
-		if err != nil {
-			return err
-		}
-		s.plain = authorityOf(s.cfg.Host, plain, portHTTP)
-		open = append(open, plain)
-	}
-	if !s.strikes("ticket", kindRefused) {
-		secure, err := s.cfg.Station.ListenTCP(portHTTPS)
-		if err != nil {
-			for _, l := range open {
-				err = errors.Join(err, l.Close())
-			}
-			return err
-		}
-		s.secure, s.safe = secure, authorityOf(s.cfg.Host, secure, portHTTPS)
-		open = append(open, tls.NewListener(secure, tlsConfig))
-	}
-	if s.cfg.Updates != nil {
-		s.updates = s.cfg.Updates(s.plain)
-	}
-	for _, l := range open {
-		s.accept(l)
-	}
-	return nil
-}
-
 // authorityOf is the authority part of URLs to the listener, without the scheme's own port.
 func authorityOf(host string, l net.Listener, standard uint16) string {
 	if at, ok := l.Addr().(*net.TCPAddr); ok && at.Port != int(standard) {
@@ -157,15 +127,6 @@ func (s *Server) BaseURL() string {
 	return "https://" + s.safe
 }
 
-func (s *Server) accept(l net.Listener) {
-	s.serving.Go(func() {
-		err := s.http.Serve(l)
-		if !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
-			s.note("port " + l.Addr().String() + " ended: " + err.Error())
-		}
-	})
-}
-
 // count follows connections, so that Close can wait for them.
 func (s *Server) count(_ net.Conn, state http.ConnState) {
 	switch state {
@@ -176,18 +137,11 @@ func (s *Server) count(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// stopSecure ends listening on port 443; open connections live on.
-func (s *Server) stopSecure() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.secure != nil {
-		s.secure.Close()
-		s.secure = nil
-	}
-}
-
 // Close ends both ports, every connection and every request, and returns when they have ended.
 func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	err := s.http.Close()
 	s.serving.Wait()
 	if err != nil && !errors.Is(err, net.ErrClosed) {
