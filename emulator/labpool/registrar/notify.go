@@ -55,7 +55,7 @@ func (c *connection) evict(one *endpoint) {
 		ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 		defer cancel()
 		if err := one.conn.deregister(ctx, one, Unregistered); err != nil {
-			c.note(timeline.Note, "%s, epid %s was not told: %v", one.SIP, one.EPID, err)
+			c.s.note(timeline.Note, c.peer, "%s, epid %s was not told: %v", one.SIP, one.EPID, err)
 		}
 	})
 }

@@ -232,7 +232,3 @@ func (s *Server) DropAssociations(ctx context.Context) error {
 	}
 	return nil
 }
-
-func (s *Server) note(kind timeline.Kind, peer, format string, args ...any) {
-	s.cfg.Timeline.Add(timeline.Observation{Kind: kind, Protocol: "sip", Peer: peer, Text: s.cfg.Host + ": " + fmt.Sprintf(format, args...)})
-}

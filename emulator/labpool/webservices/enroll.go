@@ -88,6 +88,7 @@ func (s *Server) proof(x *exchange, doc *etree.Document) (issued, *refusal) {
 	if refused := possession(p.Verify(ticket.key)); refused != nil {
 		return issued{}, refused
 	}
+	x.auth = "web-ticket"
 	now := s.cfg.Now()
 	if _, struck := s.cfg.Faults.On("enroll=ticket-expired"); struck || now.After(p.Expires) || now.After(ticket.expires) {
 		return issued{}, checkExpires.refuse("the web ticket has expired")

@@ -157,10 +157,20 @@ func (s *Server) note(text string) {
 // connKey is the context key of the connection that a request came on.
 type connKey struct{}
 
+// HasTicket reports whether a web ticket was issued to the user and has not expired.
+func (s *Server) HasTicket(sip string) bool { return s.tickets.valid(sip, s.cfg.Now()) }
+
 // diary writes what net/http logs, such as failed TLS handshakes, to the timeline.
 type diary struct{ timeline *timeline.Timeline }
 
 func (d diary) Write(line []byte) (int, error) {
-	d.timeline.Add(timeline.Observation{Kind: timeline.Dropped, Protocol: "http", Text: strings.TrimSpace(string(line))})
+	text := strings.TrimSpace(string(line))
+	o := timeline.Observation{Kind: timeline.Dropped, Protocol: "http", Text: text}
+	if of, ok := strings.CutPrefix(text, "http: TLS handshake error from "); ok {
+		if i := strings.Index(of, ": "); i > 0 {
+			o.Peer = of[:i]
+		}
+	}
+	d.timeline.Add(o)
 	return len(line), nil
 }

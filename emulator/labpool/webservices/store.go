@@ -48,6 +48,18 @@ func (t *tickets) add(i issued, now time.Time) {
 	t.order = t.order[gone:]
 }
 
+// valid reports whether the user has a ticket that has not expired.
+func (t *tickets) valid(user string, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, i := range t.byID {
+		if sameSIP(i.user, user) && now.Before(i.expires) {
+			return true
+		}
+	}
+	return false
+}
+
 func (t *tickets) find(id string) (issued, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -74,7 +74,7 @@ func (s *Server) pinTicket(x *exchange) (response, *refusal) {
 	if failure != nil {
 		return response{}, s.pinRefusal(pinCheck(failure.Reason), failure.Reason, string(failure.Reason))
 	}
-	x.who = user.SIPAddress
+	x.who, x.auth = user.SIPAddress, "pin"
 	if r.SIPAddress != "" && !sameSIP(r.SIPAddress, user.SIPAddress) {
 		return response{}, s.pinRefusal(checkClaim, directory.IncorrectPIN, "the claim names another user")
 	}
@@ -103,7 +103,7 @@ func (s *Server) windowsTicket(x *exchange) (response, *refusal) {
 	if !ok {
 		return response{}, s.askForLogin(checkPassword.refuse("login or password is wrong"))
 	}
-	x.who = user.SIPAddress
+	x.who, x.auth = user.SIPAddress, "basic"
 	if !user.Enabled {
 		refused := checkEnabled.refuse("the user is disabled")
 		refused.header = http.Header{"X-Ms-diagnostics": {soap.Diagnostics{ErrorID: idNotEnabled, Source: s.server, Reason: notEnabled}.String()}}
@@ -152,6 +152,7 @@ func (s *Server) certificateTicket(x *exchange) (response, *refusal) {
 	if !s.published(user, presented[0]) {
 		return response{}, checkPublished.refuse("the certificate is not the published one of %q, or not valid now", shorten(user))
 	}
+	x.auth = "certificate"
 	if !sameSIP(r.SIPAddress, user) {
 		return response{}, checkCertificateClaim.refuse("the claim is missing or names another user")
 	}
