@@ -65,6 +65,8 @@ type Server struct {
 	http    *http.Server
 	serving sync.WaitGroup // accept loops and connections
 
+	httpPort, httpsPort uint16 // that are open, else 0
+
 	mu     sync.Mutex
 	secure net.Listener // port 443
 }
@@ -108,7 +110,7 @@ func (s *Server) listen(tlsConfig *tls.Config) error {
 		if err != nil {
 			return err
 		}
-		s.plain = authorityOf(s.cfg.Host, plain, portHTTP)
+		s.plain, s.httpPort = authorityOf(s.cfg.Host, plain, portHTTP), portOf(plain, portHTTP)
 		open = append(open, plain)
 	}
 	if !s.strikes("ticket", kindRefused) {
@@ -119,7 +121,7 @@ func (s *Server) listen(tlsConfig *tls.Config) error {
 			}
 			return err
 		}
-		s.secure, s.safe = secure, authorityOf(s.cfg.Host, secure, portHTTPS)
+		s.secure, s.safe, s.httpsPort = secure, authorityOf(s.cfg.Host, secure, portHTTPS), portOf(secure, portHTTPS)
 		open = append(open, tls.NewListener(secure, tlsConfig))
 	}
 	if s.cfg.Updates != nil {
@@ -133,11 +135,21 @@ func (s *Server) listen(tlsConfig *tls.Config) error {
 
 // authorityOf is the authority part of URLs to the listener, without the scheme's own port.
 func authorityOf(host string, l net.Listener, standard uint16) string {
-	if at, ok := l.Addr().(*net.TCPAddr); ok && at.Port != int(standard) {
-		return net.JoinHostPort(host, strconv.Itoa(at.Port))
+	if port := portOf(l, standard); port != standard {
+		return net.JoinHostPort(host, strconv.Itoa(int(port)))
 	}
 	return host
 }
+
+func portOf(l net.Listener, standard uint16) uint16 {
+	if at, ok := l.Addr().(*net.TCPAddr); ok {
+		return uint16(at.Port)
+	}
+	return standard
+}
+
+// Ports are the ports that were opened, 0 for one that a fault has left closed.
+func (s *Server) Ports() (http, https uint16) { return s.httpPort, s.httpsPort }
 
 // CertProvURL is the URL of certificate provisioning, its port written out as handsets are told it.
 func (s *Server) CertProvURL() string { return s.BaseURL() + servicePath }
