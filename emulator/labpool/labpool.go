@@ -45,6 +45,7 @@ type Config struct {
 	Cable ethernet.Cable
 	// Services are what the lab brings, nil: all of them.
 	Services *Services
+	SIPTCP   bool     // the registrars take SIP without TLS as well
 	Faults   []string // stage=kind[:parameter]
 	// DialledNumber is the user whom the faults of the directory strike.
 	DialledNumber string
@@ -68,7 +69,7 @@ type Pool struct {
 
 	cfg       Config
 	web       *webservices.Server
-	fronts    []ethernet.Station // of the front ends
+	fronts    []ethernet.Station    // of the front ends
 	addresses map[string]netip.Addr // of the stations, by name
 	endpoints []Endpoint
 	faults    *faults.Set

@@ -312,12 +312,12 @@ func (p *Pool) startWeb(station ethernet.Station) error {
 // startOtherRegistrars starts backup and Director.
 func (p *Pool) startOtherRegistrars() error {
 	lab := p.cfg.Lab
-	home := []string{p.Registrars[0].Address()}
+	home := []registrar.Address{p.Registrars[0].Addresses()}
 	if b := lab.Backup; b != nil {
 		if err := p.startRegistrarAt(*b, nil); err != nil {
 			return err
 		}
-		home = append(home, p.Registrars[len(p.Registrars)-1].Address())
+		home = append(home, p.Registrars[len(p.Registrars)-1].Addresses())
 	}
 	if d := lab.Director; d != nil {
 		return p.startRegistrarAt(*d, home)
@@ -325,7 +325,7 @@ func (p *Pool) startOtherRegistrars() error {
 	return nil
 }
 
-func (p *Pool) startRegistrarAt(host configs.Host, home []string) error {
+func (p *Pool) startRegistrarAt(host configs.Host, home []registrar.Address) error {
 	station, err := p.joinAt(host.FQDN, p.cfg.Lab.Network.VoiceVLAN, host.Address, p.cfg.Lab.Network.Subnet)
 	if err != nil {
 		return err
@@ -333,8 +333,13 @@ func (p *Pool) startRegistrarAt(host configs.Host, home []string) error {
 	return p.startRegistrar(station, host, home)
 }
 
-func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home []string) error {
+func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home []registrar.Address) error {
+	tcp := uint16(0)
+	if p.cfg.SIPTCP {
+		tcp = registrar.DefaultTCPPort
+	}
 	server, err := registrar.Start(registrar.Config{
+		TCPPort: tcp,
 		Station: station, Host: host.FQDN, Home: home, Neighbour: p.neighbour(host.FQDN), Lab: p.cfg.Lab,
 		Certificate: p.certificate("register", []string{host.FQDN, p.cfg.Lab.Pool}),
 		STSURI:      p.web.CertProvURL(), Web: p.web.BaseURL(), Directory: p.Directory, Authority: p.Authority,
@@ -347,15 +352,16 @@ func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home 
 	p.keep(server)
 	if !p.on("register=refused") {
 		p.listens(ServiceSIPTLS, host.FQDN, server.Port())
+		p.listens(ServiceSIPTCP, host.FQDN, server.TCPPort())
 	}
 	return nil
 }
 
-// neighbour finds the address of another front end than the one named, when it is asked for; nil if there is none.
-func (p *Pool) neighbour(of string) func() string {
+// neighbour finds another front end than the one named, when it is asked for; nil if there is none.
+func (p *Pool) neighbour(of string) func() registrar.Address {
 	for i, host := range p.cfg.Lab.FrontEnds {
 		if host.FQDN != of {
-			return func() string { return p.Registrars[i].Address() }
+			return func() registrar.Address { return p.Registrars[i].Addresses() }
 		}
 	}
 	return nil

@@ -132,7 +132,7 @@ func (s *Served) startPool() error {
 		party.Observe(observe)
 	}
 	cfg := labpool.Config{
-		Lab: o.Lab, Cable: cable, Timeline: party, NewKey: o.PoolKey,
+		Lab: o.Lab, Cable: cable, Timeline: party, NewKey: o.PoolKey, SIPTCP: o.Ports.SIPTCP != nil,
 		Services: &labpool.Services{Inform: o.Ports.DHCP != nil, Names: o.Ports.DNS != nil, Time: o.Ports.NTP != nil},
 	}
 	if o.State != "" {
