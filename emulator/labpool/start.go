@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"sync"
 
 	"github.com/phone-edition/lpe/configs"
@@ -99,19 +100,23 @@ func (p *Pool) startNetwork() error {
 			return err
 		}
 	}
-	if brings.Names {
-		names, err := nameserver.Start(p.zone(station))
-		if err != nil {
-			return err
-		}
-		p.keep(names)
-	}
+	timePort := uint16(0)
 	if brings.Time && n.NTP != "none" {
 		clock, err := timeserver.Start(timeserver.Config{Station: station, Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now})
 		if err != nil {
 			return err
 		}
 		p.keep(clock)
+		timePort = portOf(clock.LocalAddr())
+		p.listens(ServiceNTP, station.Name(), timePort)
+	}
+	if brings.Names {
+		names, err := nameserver.Start(p.zone(station, timePort))
+		if err != nil {
+			return err
+		}
+		p.keep(names)
+		p.listens(ServiceDNS, station.Name(), portOf(names.LocalAddr()))
 	}
 	if p.on("address=duplicate") {
 		if _, err := p.joinAt("squatter", n.VoiceVLAN, n.FirstLease, n.Subnet); err != nil {
@@ -150,6 +155,7 @@ func (p *Pool) startDHCP(station ethernet.Station, server netip.Addr, subnet net
 		return err
 	}
 	p.keep(dhcp)
+	p.listens(ServiceDHCP, station.Name(), dhcp.Port())
 	return nil
 }
 
@@ -162,7 +168,7 @@ func (p *Pool) discovery() dhcpserver.Discovery {
 	if u, err := url.Parse(p.web.CertProvURL()); err == nil {
 		uc.Port = u.Port()
 	}
-	return dhcpserver.Discovery{UC: &uc, SIPServers: []string{p.entryName()}}
+	return dhcpserver.Discovery{UC: &uc, SIPServers: []string{p.EntryName()}}
 }
 
 // webName is the name of the web services that handsets are told. Under dns=no-web-name, which hides it, it is never
@@ -174,8 +180,16 @@ func (p *Pool) webName() string {
 	return p.cfg.Lab.Web
 }
 
-// entryName is the registrar that handsets are told: the Director if there is one, else the pool.
-func (p *Pool) entryName() string {
+// EntryHost is the machine of a lab that handsets reach under the name of the registrar that they are told.
+func EntryHost(lab *configs.Lab) string {
+	if lab.Director != nil {
+		return lab.Director.FQDN
+	}
+	return lab.FrontEnds[0].FQDN
+}
+
+// EntryName is the registrar that handsets are told: the Director if there is one, else the pool.
+func (p *Pool) EntryName() string {
 	if d := p.cfg.Lab.Director; d != nil {
 		return d.FQDN
 	}
@@ -190,32 +204,33 @@ func (p *Pool) entry() *registrar.Server {
 	return p.Registrars[0]
 }
 
-// zone is the lab's DNS.
-func (p *Pool) zone(station ethernet.Station) nameserver.Config {
+// zone is the lab's DNS; timePort is 0 if there is no time server.
+func (p *Pool) zone(station ethernet.Station, timePort uint16) nameserver.Config {
 	lab := p.cfg.Lab
-	front := lab.FrontEnds[0].Address
+	front, network := p.addresses[lab.FrontEnds[0].FQDN], p.addresses[station.Name()]
 	hosts := map[string][]netip.Addr{updatesName + "." + lab.SIPDomain: {front}}
 	if p.on("update=refused") { // a computer that has no web services
-		hosts[updatesName+"."+lab.SIPDomain] = []netip.Addr{lab.Network.Server}
+		hosts[updatesName+"."+lab.SIPDomain] = []netip.Addr{network}
 	}
 	for _, host := range lab.FrontEnds {
-		hosts[host.FQDN] = []netip.Addr{host.Address}
-		if lab.Pool != host.FQDN {
-			hosts[lab.Pool] = append(hosts[lab.Pool], host.Address)
+		address := p.addresses[host.FQDN]
+		hosts[host.FQDN] = []netip.Addr{address}
+		if lab.Pool != host.FQDN && !slices.Contains(hosts[lab.Pool], address) {
+			hosts[lab.Pool] = append(hosts[lab.Pool], address)
 		}
 	}
 	hosts[lab.Web] = []netip.Addr{front}
 	for _, host := range []*configs.Host{lab.Director, lab.Backup} {
 		if host != nil {
-			hosts[host.FQDN] = []netip.Addr{host.Address}
+			hosts[host.FQDN] = []netip.Addr{p.addresses[host.FQDN]}
 		}
 	}
 	services := map[string][]nameserver.Service{
-		"_sipinternaltls._tcp." + lab.SIPDomain: {{Port: p.entry().Port(), Target: p.entryName()}},
+		"_sipinternaltls._tcp." + lab.SIPDomain: {{Port: p.entry().Port(), Target: p.EntryName()}},
 	}
-	if lab.Network.NTP == "srv" {
-		services["_ntp._udp."+lab.SIPDomain] = []nameserver.Service{{Port: 123, Target: "ntp." + lab.SIPDomain}}
-		hosts["ntp."+lab.SIPDomain] = []netip.Addr{lab.Network.Server}
+	if lab.Network.NTP == "srv" && timePort != 0 {
+		services["_ntp._udp."+lab.SIPDomain] = []nameserver.Service{{Port: timePort, Target: "ntp." + lab.SIPDomain}}
+		hosts["ntp."+lab.SIPDomain] = []netip.Addr{network}
 	}
 	if p.on("discovery=no-registrar") {
 		services = nil
@@ -256,13 +271,17 @@ func (p *Pool) startResponders() error {
 	}
 	for i, host := range lab.FrontEnds {
 		responder, err := dhcpserver.StartResponder(dhcpserver.ResponderConfig{
-			Station: p.fronts[i], Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now, Server: host.Address,
+			Station: p.fronts[i], Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now, Server: p.addresses[host.FQDN],
 			Domain: lab.DNSDomain, Discovery: p.discovery(),
 		})
 		if err != nil {
 			return err
 		}
 		p.keep(responder)
+		p.listens(ServiceDHCP, host.FQDN, responder.Port())
+		if _, shared := p.fronts[i].(ethernet.Computer); shared {
+			break // one computer, one port: the other front ends would answer the same
+		}
 	}
 	return nil
 }
@@ -284,18 +303,21 @@ func (p *Pool) startWeb(station ethernet.Station) error {
 	}
 	p.web = web
 	p.keep(web)
+	plain, secure := web.Ports()
+	p.listens(ServiceHTTP, station.Name(), plain)
+	p.listens(ServiceHTTPS, station.Name(), secure)
 	return nil
 }
 
 // startOtherRegistrars starts backup and Director.
 func (p *Pool) startOtherRegistrars() error {
 	lab := p.cfg.Lab
-	home := []string{p.Registrars[0].Address()}
+	home := []registrar.Address{p.Registrars[0].Addresses()}
 	if b := lab.Backup; b != nil {
 		if err := p.startRegistrarAt(*b, nil); err != nil {
 			return err
 		}
-		home = append(home, p.Registrars[len(p.Registrars)-1].Address())
+		home = append(home, p.Registrars[len(p.Registrars)-1].Addresses())
 	}
 	if d := lab.Director; d != nil {
 		return p.startRegistrarAt(*d, home)
@@ -303,7 +325,7 @@ func (p *Pool) startOtherRegistrars() error {
 	return nil
 }
 
-func (p *Pool) startRegistrarAt(host configs.Host, home []string) error {
+func (p *Pool) startRegistrarAt(host configs.Host, home []registrar.Address) error {
 	station, err := p.joinAt(host.FQDN, p.cfg.Lab.Network.VoiceVLAN, host.Address, p.cfg.Lab.Network.Subnet)
 	if err != nil {
 		return err
@@ -311,8 +333,13 @@ func (p *Pool) startRegistrarAt(host configs.Host, home []string) error {
 	return p.startRegistrar(station, host, home)
 }
 
-func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home []string) error {
+func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home []registrar.Address) error {
+	tcp := uint16(0)
+	if p.cfg.SIPTCP {
+		tcp = registrar.DefaultTCPPort
+	}
 	server, err := registrar.Start(registrar.Config{
+		TCPPort: tcp,
 		Station: station, Host: host.FQDN, Home: home, Neighbour: p.neighbour(host.FQDN), Lab: p.cfg.Lab,
 		Certificate: p.certificate("register", []string{host.FQDN, p.cfg.Lab.Pool}),
 		STSURI:      p.web.CertProvURL(), Web: p.web.BaseURL(), Directory: p.Directory, Authority: p.Authority,
@@ -323,14 +350,18 @@ func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home 
 	}
 	p.Registrars = append(p.Registrars, server)
 	p.keep(server)
+	if !p.on("register=refused") {
+		p.listens(ServiceSIPTLS, host.FQDN, server.Port())
+		p.listens(ServiceSIPTCP, host.FQDN, server.TCPPort())
+	}
 	return nil
 }
 
-// neighbour finds the address of another front end than the one named, when it is asked for; nil if there is none.
-func (p *Pool) neighbour(of string) func() string {
+// neighbour finds another front end than the one named, when it is asked for; nil if there is none.
+func (p *Pool) neighbour(of string) func() registrar.Address {
 	for i, host := range p.cfg.Lab.FrontEnds {
 		if host.FQDN != of {
-			return func() string { return p.Registrars[i].Address() }
+			return func() registrar.Address { return p.Registrars[i].Addresses() }
 		}
 	}
 	return nil
@@ -361,6 +392,7 @@ func (p *Pool) joinAt(name string, vlan uint16, address netip.Addr, subnet netip
 	if err := station.SetAddress(netip.PrefixFrom(address, subnet.Bits()), netip.Addr{}); err != nil {
 		return nil, fmt.Errorf("station %s: %w", name, err)
 	}
+	p.addresses[name] = station.Address().Addr() // on a computer's own sockets not the lab's
 	return station, nil
 }
 

@@ -65,6 +65,9 @@ func (p *Responder) SetDiscovery(d Discovery) error {
 	return nil
 }
 
+// Port is the UDP port that the responder listens on.
+func (p *Responder) Port() uint16 { return p.link.port }
+
 // Close ends the responder.
 func (p *Responder) Close() error { return p.link.close() }
 
@@ -87,7 +90,7 @@ func (p *Responder) handle(r *request) {
 	m := r.answer(dhcpv4.MessageTypeAck, p.cfg.Server)
 	m.ClientIPAddr = r.ClientIPAddr
 	order := r.grant(m, options)
-	p.link.send(r, m, order, netip.AddrPortFrom(p.cfg.Server, serverPort), netip.AddrPortFrom(r.client, clientPort), r.from.SrcMAC)
+	p.link.send(r, m, order, netip.AddrPortFrom(p.cfg.Server, serverPort), netip.AddrPortFrom(r.client, p.link.clientPort(r)), r.from.SrcMAC)
 }
 
 // unanswered says why the responder ignores r; the reason is "" if it answers.

@@ -110,6 +110,9 @@ func (s *Server) SetDiscovery(d Discovery) error {
 	return nil
 }
 
+// Port is the UDP port that the server listens on.
+func (s *Server) Port() uint16 { return s.link.port }
+
 // Close ends the server; leases are forgotten.
 func (s *Server) Close() error {
 	err := s.link.close()

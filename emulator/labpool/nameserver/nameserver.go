@@ -76,6 +76,9 @@ func (s *Server) Update(cfg Config) error {
 	return nil
 }
 
+// LocalAddr is where the server listens.
+func (s *Server) LocalAddr() net.Addr { return s.conn.LocalAddr() }
+
 // Close ends the server.
 func (s *Server) Close() error {
 	err := s.conn.Close()

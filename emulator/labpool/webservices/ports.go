@@ -34,8 +34,8 @@ func (s *Server) listen(tlsConfig *tls.Config) error {
 			return err
 		}
 	}
-	s.plain = authorityOf(s.cfg.Host, open[onPlain], portHTTP)
-	s.safe = authorityOf(s.cfg.Host, open[onSecure], portHTTPS)
+	s.plain, s.httpPort = authorityOf(s.cfg.Host, open[onPlain], portHTTP), portOf(open[onPlain], portHTTP)
+	s.safe, s.httpsPort = authorityOf(s.cfg.Host, open[onSecure], portHTTPS), portOf(open[onSecure], portHTTPS)
 	if s.cfg.Updates != nil {
 		s.updates = s.cfg.Updates(s.plain)
 	}

@@ -67,6 +67,8 @@ type Server struct {
 	http    *http.Server
 	serving sync.WaitGroup // accept loops and connections
 
+	httpPort, httpsPort uint16 // that were got
+
 	mu     sync.Mutex
 	closed bool
 	ports  [2]socket
@@ -108,11 +110,21 @@ func Start(cfg Config) (*Server, error) {
 
 // authorityOf is the authority part of URLs to the listener, without the scheme's own port.
 func authorityOf(host string, l net.Listener, standard uint16) string {
-	if at, ok := l.Addr().(*net.TCPAddr); ok && at.Port != int(standard) {
-		return net.JoinHostPort(host, strconv.Itoa(at.Port))
+	if port := portOf(l, standard); port != standard {
+		return net.JoinHostPort(host, strconv.Itoa(int(port)))
 	}
 	return host
 }
+
+func portOf(l net.Listener, standard uint16) uint16 {
+	if at, ok := l.Addr().(*net.TCPAddr); ok {
+		return uint16(at.Port)
+	}
+	return standard
+}
+
+// Ports are the ports of the services, one that a fault keeps closed too.
+func (s *Server) Ports() (http, https uint16) { return s.httpPort, s.httpsPort }
 
 // CertProvURL is the URL of certificate provisioning, its port written out as handsets are told it.
 func (s *Server) CertProvURL() string { return s.BaseURL() + servicePath }
