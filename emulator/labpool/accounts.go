@@ -8,63 +8,29 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 )
 
-// otherPIN replaces the dialled user's PIN when a fault makes the entered one wrong.
-const otherPIN = "864209"
-
-// newDirectory fills the directory and puts its faults on the user who is dialled.
+// newDirectory fills the directory, and finds whom its faults strike.
 func (p *Pool) newDirectory() (*directory.Directory, error) {
-	lab := p.cfg.Lab
-	cfg := directory.Config{
-		Policy: lab.Policy,
-		Now:    p.cfg.Now,
-	}
-	dialled := ""
-	for _, u := range lab.Users {
+	cfg := directory.Config{Policy: p.cfg.Lab.Policy, Now: p.cfg.Now}
+	for _, u := range p.cfg.Lab.Users {
 		cfg.Accounts = append(cfg.Accounts, directory.Account{
 			User: directory.User{SIPAddress: u.SIPAddress, LineURI: u.LineURI, Enabled: u.Enabled},
 			PIN:  u.PIN, Login: u.Login, Password: u.Password, Locked: u.Locked,
 		})
-		if dialled == "" && dials(p.cfg.DialledNumber, u.LineURI) {
-			dialled = u.SIPAddress
-			if p.on("ticket=not-unique") {
-				twin := cfg.Accounts[len(cfg.Accounts)-1]
-				twin.SIPAddress, twin.Login = "sip:twin@"+lab.SIPDomain, ""
-				cfg.Accounts = append(cfg.Accounts, twin)
-			}
+		if p.dialled == "" && dials(p.cfg.DialledNumber, u.LineURI) {
+			p.dialled = u.SIPAddress
 		}
 	}
-	d, err := directory.New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range []struct {
-		name  string
-		apply func(string) error
-	}{
-		{"ticket=wrong-pin", func(sip string) error { return d.SetPIN(sip, otherPIN) }},
-		{"ticket=unknown-number", func(sip string) error { return d.SetLineURI(sip, "") }},
-		{"ticket=pin-locked", d.Lock},
-		{"ticket=pin-unset", d.ClearPIN},
-		{"ticket=pin-expired", d.ExpirePIN},
-		{"ticket=user-disabled", d.Disable},
-	} {
-		if dialled == "" || !p.on(f.name) {
-			continue
-		}
-		if err := f.apply(dialled); err != nil {
-			return nil, err
-		}
-	}
-	return d, nil
+	return directory.New(cfg)
 }
 
+// dials reports whether a number dials a line; none dials every line that can be dialled.
 func dials(number, lineURI string) bool {
-	return slices.Contains(configs.LineNumbers(lineURI), strings.TrimPrefix(number, "+"))
+	numbers := configs.LineNumbers(lineURI)
+	return number == "" && len(numbers) > 0 || slices.Contains(numbers, strings.TrimPrefix(number, "+"))
 }
 
-// ApplyCableFaults strikes the cable of the named station.
-func (p *Pool) ApplyCableFaults(station string) {
-	if cable, ok := p.cfg.Cable.(Switch); ok && p.on("link=no-carrier") {
-		cable.SetCarrier(station, false)
-	}
+// sipOf is the SIP address of the user whom a name means, as [directory.Directory.Find] has it.
+func (p *Pool) sipOf(who string) (string, bool) {
+	u, err := p.Directory.Find(who)
+	return u.SIPAddress, err == nil
 }

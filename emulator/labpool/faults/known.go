@@ -1,10 +1,14 @@
 package faults
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/phone-edition/lpe/configs"
 )
+
+// ErrUnknown is that of a fault that faults.yaml does not list.
+var ErrUnknown = errors.New("is not known")
 
 // Known reads a fault that faults.yaml lists, with a parameter that it takes.
 func Known(text string) (Fault, configs.Fault, error) {
@@ -28,5 +32,5 @@ func Known(text string) (Fault, configs.Fault, error) {
 		}
 		return f, entry, nil
 	}
-	return f, configs.Fault{}, fmt.Errorf("fault %s is not known, see --list-faults", f.Name)
+	return f, configs.Fault{}, fmt.Errorf("fault %s %w, see --list-faults", f.Name, ErrUnknown)
 }
