@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/sipmessage"
 )
@@ -35,7 +36,9 @@ func (s *Server) Deregister(ctx context.Context, sip string, event Event) error 
 	}
 	var errs []error
 	for _, one := range live {
-		s.endpoints.unbind(one.SIP, one.EPID, Removed)
+		if s.endpoints.unbind(one.SIP, one.EPID, Removed) {
+			s.tell(timeline.Note, one.conn.peer, []timeline.Field{{Name: history.Who, Value: one.SIP}}, "%s, epid %s: de-registered, %s", one.SIP, one.EPID, event)
+		}
 		if err := one.conn.deregister(ctx, one, event); err != nil {
 			errs = append(errs, fmt.Errorf("de-registering %s, epid %s: %w", one.SIP, one.EPID, err))
 		}

@@ -98,6 +98,9 @@ func Start(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// Host is the FQDN of the front end.
+func (s *Server) Host() string { return s.cfg.Host }
+
 // Port is the port of SIP over TLS.
 func (s *Server) Port() uint16 {
 	s.mu.Lock()
