@@ -24,7 +24,10 @@ const (
 // Errors of sending to an endpoint.
 var (
 	ErrNotRegistered = errors.New("no endpoint of the user is registered")
+	ErrNotSubscribed = errors.New("nobody has subscribed")
+	ErrNoAssociation = errors.New("no security association to sign with")
 	ErrNoAnswer      = errors.New("the handset did not answer")
+	ErrOtherAnswer   = errors.New("the handset did not answer 200")
 )
 
 // Deregister ends every registration of a user and tells each endpoint by NOTIFY; it waits for their signed 200s, 10 s
@@ -72,7 +75,7 @@ func (c *connection) deregister(ctx context.Context, one *endpoint, event Event)
 func (c *connection) ask(ctx context.Context, send func(chan<- int) (id string, err error)) error {
 	status, err := c.await(ctx, send)
 	if err == nil && status != 200 {
-		return fmt.Errorf("answered %d", status)
+		return fmt.Errorf("%w, but %d", ErrOtherAnswer, status)
 	}
 	return err
 }
@@ -135,7 +138,7 @@ func (c *connection) newRequest(method, uri string) *sipmessage.Message {
 func (c *connection) sendRequest(m *sipmessage.Message, sip, epid string, waiting chan<- int) error {
 	a := c.associationOf(sip, epid)
 	if a == nil {
-		return errors.New("no security association to sign with")
+		return ErrNoAssociation
 	}
 	if waiting != nil {
 		c.waiting[transaction(m)] = waiting
@@ -191,7 +194,7 @@ func (s *Server) Notify(ctx context.Context, sip string, n Notification) error {
 		}
 	}
 	if told == 0 && len(errs) == 0 {
-		return fmt.Errorf("notifying %s of %s: nobody has subscribed", sip, n.Event)
+		return fmt.Errorf("notifying %s of %.80s: %w", sip, n.Event, ErrNotSubscribed)
 	}
 	return errors.Join(errs...)
 }
