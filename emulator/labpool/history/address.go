@@ -15,7 +15,6 @@ const (
 
 // address is what is known of the handsets at one IP or MAC address.
 type address struct {
-	last        uint64 // number of the last observation
 	connections map[string]string
 	order       []string // of connections, the oldest first
 	runs        []run    // the oldest first
@@ -30,29 +29,18 @@ type run struct {
 
 // address returns what is known of an address, and forgets the one silent for the longest if there are too many.
 func (r *Record) address(name string) *address {
-	a := r.addresses[name]
-	if a == nil {
-		if len(r.addresses) >= mostAddresses {
-			r.forgetAddress()
-		}
-		a = &address{connections: map[string]string{}}
-		r.addresses[name] = a
+	a := r.addresses.use(name, func() *address { return &address{} })
+	if r.addresses.len() > mostAddresses {
+		r.addresses.drop()
 	}
 	return a
 }
 
-func (r *Record) forgetAddress() {
-	silent, since := "", uint64(0)
-	for name, a := range r.addresses {
-		if silent == "" || a.last < since {
-			silent, since = name, a.last
-		}
-	}
-	delete(r.addresses, silent)
-}
-
 // tell notes that an observation proves a user.
 func (a *address) tell(seq uint64, peer, user string) {
+	if a.connections == nil {
+		a.connections = map[string]string{}
+	}
 	if _, ok := a.connections[peer]; !ok {
 		a.order = append(a.order, peer)
 		if len(a.order) > mostConnections {
@@ -71,9 +59,8 @@ func (a *address) tell(seq uint64, peer, user string) {
 	a.runs = append(a.runs, run{user, seq, seq})
 }
 
-// linked notes the observation's number, and the address that DHCP gives or finds in use.
-func (a *address) linked(o timeline.Observation) {
-	a.last = o.Seq
+// link notes the address that DHCP gives or finds in use.
+func (a *address) link(o timeline.Observation) {
 	if o.Protocol != "dhcp" {
 		return
 	}
@@ -109,8 +96,8 @@ func (a *address) alone() string {
 
 // attribute finds the user of an observation that does not tell one.
 func (r *Record) attribute(k kept) string {
-	a := r.addresses[k.address]
-	if a == nil {
+	a, ok := r.addresses.get(k.address)
+	if !ok {
 		return ""
 	}
 	if user, ok := a.connections[k.Peer]; ok {
@@ -118,7 +105,8 @@ func (r *Record) attribute(k kept) string {
 	}
 	name := k.address
 	if a.ip != "" {
-		if name, a = a.ip, r.addresses[a.ip]; a == nil {
+		name = a.ip
+		if a, ok = r.addresses.get(name); !ok {
 			return ""
 		}
 	}

@@ -36,9 +36,9 @@ type Record struct {
 
 	mu        sync.Mutex
 	known     map[string]string // SIP addresses by what find was asked
-	kept      map[string]*shelf // by user who was proved, else by address
-	count     int
-	addresses map[string]*address
+	kept      lru[*shelf]       // by user who was proved, else by address
+	count     int               // of entries
+	addresses lru[*address]
 	latest    map[string]Entry // by user: the last that proved or refused him
 	changed   chan struct{}    // closed at the next entry, nil: nobody waits
 }
@@ -55,7 +55,7 @@ type kept struct {
 // New returns an empty record. find tells the SIP address of the user whom a name means.
 func New(find func(who string) (sip string, ok bool)) *Record {
 	return &Record{
-		find: find, known: map[string]string{}, kept: map[string]*shelf{}, addresses: map[string]*address{}, latest: map[string]Entry{},
+		find: find, known: map[string]string{}, kept: newLRU[*shelf](), addresses: newLRU[*address](), latest: map[string]Entry{},
 	}
 }
 
@@ -72,7 +72,7 @@ func (r *Record) Observe(o timeline.Observation) {
 	} else if k.User == "" {
 		k.User = a.connections[o.Peer]
 	}
-	a.linked(o)
+	a.link(o)
 	if k.User != "" && Value(o, Who) != "" && (proved || Value(o, Refused) != "") {
 		r.latest[k.User] = k.Entry
 	}
@@ -107,11 +107,7 @@ func (r *Record) user(who string) string {
 }
 
 func (r *Record) keep(key string, k kept) {
-	s := r.kept[key]
-	if s == nil {
-		s = &shelf{}
-		r.kept[key] = s
-	}
+	s := r.kept.use(key, func() *shelf { return &shelf{} })
 	if len(s.entries) >= perHandset {
 		s.entries[0] = kept{}
 		s.entries = s.entries[1:]
@@ -120,22 +116,10 @@ func (r *Record) keep(key string, k kept) {
 	s.entries = append(s.entries, k)
 	r.count++
 	for r.count > mostEntries {
-		r.forgetSilent()
+		silent, gone := r.kept.drop()
+		r.count -= len(gone.entries)
+		delete(r.latest, silent)
 	}
-}
-
-// forgetSilent drops all of whom nothing was heard for the longest.
-func (r *Record) forgetSilent() {
-	silent, since := "", uint64(0)
-	for key, s := range r.kept {
-		if last := s.entries[len(s.entries)-1].Seq; since == 0 || last < since {
-			silent, since = key, last
-		}
-	}
-	r.count -= len(r.kept[silent].entries)
-	delete(r.kept, silent)
-	delete(r.addresses, silent)
-	delete(r.latest, silent)
 }
 
 // All returns every entry after the one of that number, in order.
@@ -150,7 +134,7 @@ func (r *Record) entries(after uint64, of string) []Entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []Entry
-	for _, s := range r.kept {
+	r.kept.each(func(s *shelf) {
 		for _, k := range s.entries {
 			if k.Seq <= after {
 				continue
@@ -162,7 +146,7 @@ func (r *Record) entries(after uint64, of string) []Entry {
 				out = append(out, k.Entry)
 			}
 		}
-	}
+	})
 	slices.SortFunc(out, func(a, b Entry) int { return cmp.Compare(a.Seq, b.Seq) })
 	return out
 }
