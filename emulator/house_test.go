@@ -40,6 +40,8 @@ var permits = []permit{
 	{"emulator/timeline", "devicestate", "an observation names the state it was made in"},
 
 	{"emulator/ethernet", "gvisor.dev/gvisor/...", "the only user-space TCP/IP"},
+	{"emulator/ethernet", "golang.org/x/sys/unix", "the packet socket and the link news of a bridged interface"},
+	{"emulator/ethernet", "golang.org/x/net/bpf", "the filter of that socket"},
 	{"emulator/sipstack", "github.com/emiago/sipgo/...", "the only importer of sipgo"},
 	{"emulator/sipstack", "protocol/sipmessage", "it hands messages over without showing sipgo's types"},
 
