@@ -425,7 +425,7 @@ func TestBridgeCloseEndsConnections(t *testing.T) {
 		_, err := raw.Receive(w.Context())
 		ended <- err
 	}()
-	last := udpFrame(netip.MustParseAddrPort("10.0.0.1:68"), netip.MustParseAddrPort("10.0.0.2:67"), []byte("release"), st.(*station).nextFields())
+	last := udpFrame(netip.MustParseAddrPort("10.0.0.1:68"), netip.MustParseAddrPort("10.0.0.2:67"), []byte("release"), st.(bridgedStation).Station.(*station).nextFields())
 	for range 500 {
 		if err := st.SendFrame(append(decode(t, toAll+macOne+"0800"), last[headerSize:]...)); err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ const (
 	NoCarrier                               // it is down or has no link
 	Wireless                                // an access point carries no second MAC address
 	NotEthernet                             // loopback, a tunnel, or less than Ethernet's MTU
+	ThisComputer                            // a target that is this very computer
 	NotSupported                            // by this operating system or its kernel
 )
 
@@ -25,6 +26,8 @@ func (k BridgeErrorKind) String() string {
 		return "wireless"
 	case NotEthernet:
 		return "not Ethernet"
+	case ThisComputer:
+		return "this computer"
 	case NotSupported:
 		return "not supported"
 	}

@@ -171,6 +171,15 @@ func (r *Run) Stay(ctx context.Context) report.Result {
 	return r.result(ctx, out, err)
 }
 
+// Lacking is what the computer lacks for what the handset was to do, nil if nothing came up.
+func (r *Run) Lacking() error {
+	var bridge *ethernet.BridgeError
+	if f := r.Handset.Outcome().Failure; f != nil && errors.As(f.Err, &bridge) {
+		return &ComputerError{bridge}
+	}
+	return nil
+}
+
 // Close signs the endpoint off, within 3 s, and frees everything. That the pool does not answer is no error of the run.
 func (r *Run) Close() error {
 	var errs []error
