@@ -283,6 +283,7 @@ func TestNAK(t *testing.T) {
 						b.Fatalf("%v, %v\n%s", event, failure, b.log())
 					}
 				}
+				synctest.Wait()
 				var after []time.Duration
 				for i := range began[1:] {
 					after = append(after, began[i+1].Sub(began[i])/time.Second)
@@ -378,6 +379,7 @@ func TestAddressInUse(t *testing.T) {
 				if err != nil {
 					b.Fatal(err)
 				}
+				synctest.Wait()
 				if !slices.Equal(pauses, test.pause) {
 					b.Errorf("DISCOVER after DECLINE came after %v s, want %v", pauses, test.pause)
 				}
