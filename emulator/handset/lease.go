@@ -143,6 +143,7 @@ func (h *Handset) acquire(ctx context.Context, timeouts []time.Duration) (*lease
 	var last *Failure
 	for _, timeout := range timeouts {
 		x.xid, x.taken = newXID(), netip.Addr{}
+		began := time.Now()
 		got, failure := x.attempt(ctx, timeout)
 		if got != nil {
 			return got, nil
@@ -151,11 +152,9 @@ func (h *Handset) acquire(ctx context.Context, timeouts []time.Duration) (*lease
 			last = failure
 			h.seen(failure)
 		}
-		if ctx.Err() != nil {
-			return nil, last
-		}
-		if x.taken.IsValid() && failure != nil && !sleep(ctx, timeout) { // refused before the time was over
-			return nil, last
+		// A handset that is refused at once does not ask more often than one that nobody answers.
+		if ctx.Err() != nil || !sleep(ctx, timeout-time.Since(began)) {
+			break
 		}
 	}
 	return nil, last
