@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
@@ -67,10 +68,10 @@ func TestBridgeLLDP(t *testing.T) {
 	far := rawSocket(t, server)
 	const theirs, ours = "0180c200000e" + "0200000000fa" + "88cc" + "02070402", "0180c200000e" + "020000000001" + "88cc" + "02070402"
 	far.send(theirs)
-	if f, err := heard.Receive(soon(t)); err != nil || !bytes.HasPrefix(f, unhex(t, theirs)) {
+	if f, err := heard.Receive(soon(t)); err != nil || !bytes.HasPrefix(f, octets(t, theirs)) {
 		t.Errorf("heard %x, %v", f, err)
 	}
-	if err := st.SendFrame(unhex(t, ours)); err != nil {
+	if err := st.SendFrame(octets(t, ours)); err != nil {
 		t.Fatal(err)
 	}
 	far.receive(ours)
@@ -229,7 +230,7 @@ func TestBridgeTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	far := rawSocket(t, server)
-	if err := st[0].SendFrame(unhex(t, "ffffffffffff"+"020000000001"+"88b5"+"01")); err != nil {
+	if err := st[0].SendFrame(octets(t, "ffffffffffff"+"020000000001"+"88b5"+"01")); err != nil {
 		t.Fatal(err)
 	}
 	far.receive("ffffffffffff" + "020000000001" + "88b5" + "01")
@@ -244,6 +245,7 @@ func TestBridgeJoinsAndLeaves(t *testing.T) {
 	if n := promiscuity(client); n != "0" {
 		t.Fatalf("promiscuity %s before", n)
 	}
+	running := goleak.IgnoreCurrent()
 	b := bridge(t, client, ethernet.Options{})
 	if n := promiscuity(client); n != "1" {
 		t.Errorf("promiscuity %s, want 1", n)
@@ -279,6 +281,7 @@ func TestBridgeJoinsAndLeaves(t *testing.T) {
 	if n := promiscuity(client); n != "0" {
 		t.Errorf("promiscuity %s after", n)
 	}
+	goleak.VerifyNone(t, running)
 }
 
 // TestBridgeLinkLost takes the link away at either end, and then the interface.

@@ -27,7 +27,7 @@ func TestBridgeSplitsAsTheKernel(t *testing.T) {
 	far := rawSocket(t, server)
 	for _, tag := range []string{"", "8100a0c8"} {
 		for _, n := range []int{3000, 60000} {
-			packet := unhex(t, "020000000001"+"0200000000fa"+tag+"0800"+
+			packet := octets(t, "020000000001"+"0200000000fa"+tag+"0800"+
 				"45b80000fffe40004006"+"0000"+"0a4d00010a4d0002"+
 				"0050c000fffffa00010203048099ffff"+"00000000"+"0101080a0000000100000002") // CWR, ACK, PSH, FIN; time stamps
 			ip := packet[14+len(tag)/2:]

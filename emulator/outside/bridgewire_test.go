@@ -85,7 +85,7 @@ func soon(t *testing.T) context.Context {
 	return ctx
 }
 
-func unhex(t *testing.T, s string) []byte {
+func octets(t *testing.T, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(s)
 	if err != nil {
@@ -151,7 +151,7 @@ func (l *frameLog) given(port string) (frames [][]byte) {
 // wait waits for a frame that the port was given and that begins so.
 func (l *frameLog) wait(t *testing.T, port, beginning string) {
 	t.Helper()
-	late, want := soon(t), unhex(t, beginning)
+	late, want := soon(t), octets(t, beginning)
 	for {
 		l.mu.Lock()
 		if l.changed == nil {
@@ -201,7 +201,7 @@ func rawSocket(t *testing.T, n *namespace) *raw {
 
 func (r *raw) send(frame string) {
 	r.t.Helper()
-	b := unhex(r.t, frame)
+	b := octets(r.t, frame)
 	b = append(b, make([]byte, max(0, 60-len(b)))...)
 	if _, err := unix.Write(r.fd, b); err != nil {
 		r.t.Fatal(err)
@@ -211,7 +211,7 @@ func (r *raw) send(frame string) {
 // receive waits for a frame that begins so, its tag put back where it was, and passes over what the socket's own end sent.
 func (r *raw) receive(beginning string) {
 	r.t.Helper()
-	want := unhex(r.t, beginning)
+	want := octets(r.t, beginning)
 	late := soon(r.t)
 	for b, control := make([]byte, 1<<17), make([]byte, 256); ; {
 		if err := unix.SetsockoptTimeval(r.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 100_000}); err != nil {
