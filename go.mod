@@ -3,6 +3,7 @@ module github.com/phone-edition/lpe
 go 1.26.0
 
 require (
+	github.com/Azure/go-ntlmssp v0.1.1
 	github.com/beevik/etree v1.8.1
 	github.com/beevik/ntp v1.6.0
 	github.com/emiago/sipgo v1.7.2
