@@ -47,7 +47,7 @@ var permits = []permit{
 	{"emulator/handset", "protocol/...", "the handset speaks every protocol"},
 	{"emulator/handset", "devicestate", "the handset performs what the table says"},
 	{"emulator/handset", "configs", "a profile says how this firmware does it"},
-	{"emulator/handset", "emulator/secret", "the PIN"},
+	{"emulator/handset", "emulator/secret", "PIN and password"},
 	{"emulator/handset", "emulator/timeline", "what the handset did and saw"},
 	{"emulator/handset", "emulator/ethernet", "its station on the cable"},
 	{"emulator/handset", "emulator/sipstack", "its SIP connection"},
@@ -55,6 +55,7 @@ var permits = []permit{
 	{"emulator/handset", "github.com/insomniacslk/dhcp/dhcpv4", "the types that protocol/dhcpoption encodes and parses"},
 	{"emulator/handset", "golang.org/x/net/dns/dnsmessage", "its resolver"},
 	{"emulator/handset", "github.com/beevik/ntp", "its time client"},
+	{"emulator/handset", "github.com/Azure/go-ntlmssp", "its side of NTLM"},
 
 	{"emulator/labpool/...", "protocol/...", "the pool speaks every protocol, from the other side"},
 	{"emulator/labpool/...", "configs", "a lab says what this pool is"},

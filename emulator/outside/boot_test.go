@@ -40,7 +40,7 @@ func capturedBoot(t *testing.T, lab string, secrets bool) string {
 	if options.Profile, err = configs.LoadProfile(rig.DefaultProfile); err != nil {
 		t.Fatal(err)
 	}
-	options.Credentials = rig.FirstUser(options.Lab)
+	options.Credentials = rig.FirstUser(options.Lab, options.Profile)
 	run, err := rig.Start(options)
 	if err != nil {
 		t.Fatal(err)
