@@ -40,7 +40,7 @@ func ParseAuthenticate(b []byte) (Authenticate, error) {
 		return a, err
 	}
 	a.Flags = Flags(binary.LittleEndian.Uint32(b[atAuthenticateFlags:]))
-	if !a.Flags.Has(Unicode) {
+	if a.Flags&(Unicode|OEM) == 0 {
 		return a, ErrCharset
 	}
 	var domain, user, workstation []byte
@@ -66,7 +66,7 @@ func ParseAuthenticate(b []byte) (Authenticate, error) {
 		from []byte
 		to   *string
 	}{{domain, &a.Domain}, {user, &a.User}, {workstation, &a.Workstation}} {
-		if *f.to, err = decodeText(f.from); err != nil {
+		if *f.to, err = decodeText(f.from, a.Flags); err != nil {
 			return a, err
 		}
 	}
@@ -93,7 +93,7 @@ func (a Authenticate) hasMIC() bool {
 // Append writes the message.
 func (a Authenticate) Append(b []byte) ([]byte, error) {
 	switch {
-	case !a.Flags.Has(Unicode):
+	case a.Flags&(Unicode|OEM) == 0:
 		return nil, ErrCharset
 	case a.hasMIC() != (a.MIC != nil):
 		return nil, fmt.Errorf("%w: a message integrity code goes with its flag in the response", ErrMalformed)
@@ -112,9 +112,9 @@ func (a Authenticate) Append(b []byte) ([]byte, error) {
 	if a.MIC != nil {
 		copy(m.b[atMIC:], a.MIC[:])
 	}
-	m.putText(atAuthenticateDomain, a.Domain)
-	m.putText(atAuthenticateUser, a.User)
-	m.putText(atAuthenticateHost, a.Workstation)
+	m.putText(atAuthenticateDomain, a.Domain, a.Flags)
+	m.putText(atAuthenticateUser, a.User, a.Flags)
+	m.putText(atAuthenticateHost, a.Workstation, a.Flags)
 	m.put(atAuthenticateLM, a.LMResponse)
 	m.put(atAuthenticateNT, a.NTResponse)
 	m.put(atAuthenticateKey, a.SessionKey)

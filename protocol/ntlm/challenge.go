@@ -31,7 +31,7 @@ func ParseChallenge(b []byte) (Challenge, error) {
 		return c, err
 	}
 	c.Flags = Flags(binary.LittleEndian.Uint32(b[atChallengeFlags:]))
-	if !c.Flags.Has(Unicode) {
+	if c.Flags&(Unicode|OEM) == 0 {
 		return c, ErrCharset
 	}
 	copy(c.ServerChallenge[:], b[atChallengeNonce:])
@@ -40,7 +40,7 @@ func ParseChallenge(b []byte) (Challenge, error) {
 	if err != nil {
 		return c, err
 	}
-	if c.TargetName, err = decodeText(name); err != nil {
+	if c.TargetName, err = decodeText(name, c.Flags); err != nil {
 		return c, err
 	}
 	if c.Flags.Has(WithTargetInfo) {
@@ -69,7 +69,7 @@ func ParseChallenge(b []byte) (Challenge, error) {
 // Append writes the message.
 func (c Challenge) Append(b []byte) ([]byte, error) {
 	switch {
-	case !c.Flags.Has(Unicode):
+	case c.Flags&(Unicode|OEM) == 0:
 		return nil, ErrCharset
 	case len(c.TargetInfo) > 0 && !c.Flags.Has(WithTargetInfo):
 		return nil, fmt.Errorf("%w: target information that the flags do not announce", ErrMalformed)
@@ -80,7 +80,7 @@ func (c Challenge) Append(b []byte) ([]byte, error) {
 	if c.Flags.Has(WithVersion) {
 		c.Version.put(m.b[atChallengeVersion:])
 	}
-	m.putText(atChallengeTarget, c.TargetName)
+	m.putText(atChallengeTarget, c.TargetName, c.Flags)
 	if c.Flags.Has(WithTargetInfo) {
 		info, err := appendPairs(nil, c.TargetInfo)
 		if err != nil {

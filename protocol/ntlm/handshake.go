@@ -67,9 +67,12 @@ func (c Client) Respond(h Handshake) ([]byte, error) {
 	}
 	v2 := NTOWFv2(c.Password, c.User, c.Domain)
 	a := Authenticate{
-		Flags:  challenge.Flags&^(OEM|TargetDomain|TargetServer) | RequestTarget,
+		Flags:  challenge.Flags&^(TargetDomain|TargetServer) | RequestTarget,
 		Domain: c.Domain, User: c.User, Workstation: c.Workstation, Version: c.Version,
 		LMResponse: make([]byte, oldResponseSize),
+	}
+	if a.Flags.Has(Unicode) {
+		a.Flags &^= OEM
 	}
 	response := Response{Time: c.Time, ClientChallenge: c.Challenge, TargetInfo: challenge.TargetInfo, Rest: make([]byte, 4)}
 	if stamp, ok := find(challenge.TargetInfo, AVTimestamp); ok {

@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -20,7 +21,7 @@ const MaxSize = 8 << 10
 // Errors of reading and verifying. Each is wrapped with what was seen.
 var (
 	ErrMalformed = errors.New("not an NTLM message")
-	ErrCharset   = errors.New("NTLM without Unicode")
+	ErrCharset   = errors.New("NTLM without a character set")
 	ErrVersion   = errors.New("a response of LM or NTLMv1, NTLMv2 expected")
 	ErrAnonymous = errors.New("an anonymous response")
 	ErrProof     = errors.New("the response is not the password's")
@@ -158,12 +159,23 @@ func (m *builder) put(at int, value []byte) {
 	m.b = append(m.b, value...)
 }
 
-func (m *builder) putText(at int, text string) {
-	if !utf8.ValidString(text) {
+// putText writes a name in the character set of the flags. Of an OEM character set, which depends on the country, only
+// ASCII is written and read.
+func (m *builder) putText(at int, text string, flags Flags) {
+	switch {
+	case !flags.Has(Unicode) && !isASCII(text):
+		m.err = fmt.Errorf("%w: a name outside ASCII without Unicode", ErrMalformed)
+	case !flags.Has(Unicode):
+		m.put(at, []byte(text))
+	case !utf8.ValidString(text):
 		m.err = fmt.Errorf("%w: a name that is no Unicode", ErrMalformed)
-		return
+	default:
+		m.put(at, encodeText(text))
 	}
-	m.put(at, encodeText(text))
+}
+
+func isASCII(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
 }
 
 func (m *builder) appendTo(b []byte) ([]byte, error) {
@@ -185,7 +197,13 @@ func encodeText(text string) []byte {
 	return b
 }
 
-func decodeText(b []byte) (string, error) {
+func decodeText(b []byte, flags Flags) (string, error) {
+	if !flags.Has(Unicode) {
+		if !isASCII(string(b)) {
+			return "", fmt.Errorf("%w: a name outside ASCII without Unicode", ErrMalformed)
+		}
+		return string(b), nil
+	}
 	if len(b)%2 != 0 {
 		return "", fmt.Errorf("%w: a Unicode text of %d bytes", ErrMalformed, len(b))
 	}

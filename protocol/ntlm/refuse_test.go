@@ -43,8 +43,9 @@ func TestParseRefuses(t *testing.T) {
 		{"domain in the fixed part", negotiate, edited(t, withDomain, atNegotiateDomain+4, "1f"), "2 bytes at 31 in 34"},
 		{"an offset beyond 2^31", negotiate, edited(t, withDomain, atNegotiateDomain+4, "ffffffff"), "at 4294967295"},
 		{"fields that overlap", authenticate, edited(t, micAnswer, atAuthenticateLM, "ff00"), "a field of"},
-		{"challenge without Unicode", challenge, edited(t, specChallenge, atChallengeFlags, "32"), ErrCharset.Error()},
-		{"answer without Unicode", authenticate, edited(t, specAnswer, atAuthenticateFlags, "34"), ErrCharset.Error()},
+		{"challenge without character set", challenge, edited(t, specChallenge, atChallengeFlags, "30"), ErrCharset.Error()},
+		{"target outside ASCII", challenge, edited(t, specChallenge, atChallengeFlags, "32", 56, "e4"), "outside ASCII"},
+		{"answer without character set", authenticate, edited(t, specAnswer, atAuthenticateFlags, "34"), ErrCharset.Error()},
 		{"half a character", challenge, edited(t, specChallenge, atChallengeTarget, "0b00"), "text of 11 bytes"},
 		{"half a surrogate pair", authenticate, edited(t, specAnswer, 72, "00d8"), "surrogate"},
 		{"target information without end", challenge, edited(t, specChallenge, atChallengeInfo, "2000"), "no end"},
@@ -131,6 +132,8 @@ func TestRespondWithTime(t *testing.T) {
 		"flags of the server's":    {Unicode | NTLM | WithTargetInfo, []AVPair{{AVFlags, []byte{1, 0, 0, 0}}, stamp}},
 		"no time":                  {Unicode | NTLM | WithTargetInfo, []AVPair{TextPair(AVDNSDomain, "litwareinc.com")}},
 		"no target information":    {Unicode | NTLM, nil},
+		"OEM":                      {OEM | NTLM | WithTargetInfo, []AVPair{TextPair(AVDNSDomain, "litwareinc.com"), stamp}},
+		"Unicode before OEM":       {Unicode | OEM | NTLM, nil},
 		"empty target information": {Unicode | NTLM | WithTargetInfo, nil},
 	} {
 		h := Handshake{Negotiate: unhex(t, micNegotiate)}
@@ -169,7 +172,7 @@ func TestAppendRefuses(t *testing.T) {
 	for name, write := range map[string]func() ([]byte, error){
 		"domain without flag":             func() ([]byte, error) { return Negotiate{Domain: "D"}.Append(nil) },
 		"workstation without flag":        func() ([]byte, error) { return Negotiate{Workstation: "W"}.Append(nil) },
-		"challenge without Unicode":       func() ([]byte, error) { return Challenge{}.Append(nil) },
+		"challenge without character set": func() ([]byte, error) { return Challenge{}.Append(nil) },
 		"target information without flag": func() ([]byte, error) { return Challenge{Flags: Unicode, TargetInfo: make([]AVPair, 1)}.Append(nil) },
 		"end among the pairs": func() ([]byte, error) {
 			return Challenge{Flags: Unicode | WithTargetInfo, TargetInfo: make([]AVPair, 1)}.Append(nil)
@@ -177,9 +180,10 @@ func TestAppendRefuses(t *testing.T) {
 		"long pair": func() ([]byte, error) {
 			return Challenge{Flags: Unicode | WithTargetInfo, TargetInfo: []AVPair{{1, make([]byte, 0x10000)}}}.Append(nil)
 		},
-		"long target":            func() ([]byte, error) { return Challenge{Flags: Unicode, TargetName: long}.Append(nil) },
-		"target that is no text": func() ([]byte, error) { return Challenge{Flags: Unicode, TargetName: "\xff"}.Append(nil) },
-		"answer without Unicode": func() ([]byte, error) { return Authenticate{}.Append(nil) },
+		"long target":                  func() ([]byte, error) { return Challenge{Flags: Unicode, TargetName: long}.Append(nil) },
+		"target outside ASCII":         func() ([]byte, error) { return Challenge{Flags: OEM, TargetName: "ä"}.Append(nil) },
+		"target that is no text":       func() ([]byte, error) { return Challenge{Flags: Unicode, TargetName: "\xff"}.Append(nil) },
+		"answer without character set": func() ([]byte, error) { return Authenticate{}.Append(nil) },
 		"answer of 64 KiB": func() ([]byte, error) {
 			return Authenticate{Flags: Unicode, NTResponse: make([]byte, 0x10000)}.Append(nil)
 		},

@@ -60,7 +60,7 @@ var (
 	checkLogin = newCheck("ticket", "login", askForLogin,
 		"No credentials at the Windows port, or by another scheme than the lab's", "RFC 4559 §4; web-services.md §7.2 item 4")
 	checkNTLMMessage = newCheck("ticket", "ntlm-message", askForLogin,
-		"An NTLM message that is none, is a CHALLENGE, or is without Unicode", "[MS-NLMP] 2.2.1; status inferred")
+		"An NTLM message that is none, is a CHALLENGE, or is without a character set", "[MS-NLMP] 2.2.1; status inferred")
 	checkNTLMOrder = newCheck("ticket", "ntlm-order", askForLogin,
 		"An AUTHENTICATE without a CHALLENGE on the same connection, or a second one to it", "RFC 4559 §6; status inferred")
 	checkNTLMVersion = newCheck("ticket", "ntlm-version", askForLogin,

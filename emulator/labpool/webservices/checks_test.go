@@ -95,7 +95,7 @@ var wrongMessages = map[string][]func(*room) wrong{
 	},
 	"ticket.ntlm-message": {
 		authorized("NTLM"), authorized("NTLM *"), authorized("NTLM YII="), ntlmMessage(ntlm.Challenge{Flags: ntlm.Unicode}),
-		ntlmMessage(ntlm.Negotiate{Flags: ntlm.NTLM | ntlm.OEM}),
+		ntlmMessage(ntlm.Negotiate{Flags: ntlm.NTLM}),
 		answered(func(a *ntlm.Authenticate) { a.NTResponse = a.NTResponse[:40] }),
 	},
 	"ticket.ntlm-order":   {ntlmMessage(ntlm.Authenticate{Flags: ntlm.Unicode}), onAnotherConnection, answeredTwice},

@@ -113,7 +113,11 @@ var ntlmVersion = ntlm.Version{Major: 6, Minor: 1, Build: 7601, Revision: 15}
 // ntlmChallenge begins a handshake on the connection.
 func (s *Server) ntlmChallenge(c *connection, message []byte) (*response, *refusal) {
 	negotiate, err := ntlm.ParseNegotiate(message)
-	if err == nil && !negotiate.Flags.Has(ntlm.Unicode) {
+	charset := negotiate.Flags & ntlm.Unicode
+	if charset == 0 {
+		charset = negotiate.Flags & ntlm.OEM // curl's way
+	}
+	if err == nil && charset == 0 {
 		err = ntlm.ErrCharset
 	}
 	if err != nil {
@@ -121,7 +125,7 @@ func (s *Server) ntlmChallenge(c *connection, message []byte) (*response, *refus
 	}
 	domain, computer := s.netBIOSNames()
 	challenge, err := ntlm.Challenge{
-		Flags:           negotiate.Flags&ntlmFlags | ntlm.Unicode | ntlm.NTLM | ntlm.AlwaysSign | ntlm.TargetDomain | ntlm.WithTargetInfo,
+		Flags:           negotiate.Flags&ntlmFlags | charset | ntlm.NTLM | ntlm.AlwaysSign | ntlm.TargetDomain | ntlm.WithTargetInfo,
 		TargetName:      domain,
 		ServerChallenge: [8]byte(random(8)),
 		TargetInfo: []ntlm.AVPair{

@@ -207,7 +207,7 @@ func TestLogins(t *testing.T) {
 func TestChallenge(t *testing.T) {
 	r := open(t)
 	anonymous := r.windowsPort("", "", "")
-	for _, flags := range []ntlm.Flags{sipeFlags, windowsFlags, ntlm.Unicode} {
+	for _, flags := range []ntlm.Flags{sipeFlags, windowsFlags, ntlm.Unicode, ntlm.OEM, ntlm.OEM | ntlm.Unicode} {
 		h, err := r.challenged(r.client, anonymous, flags)
 		if err != nil {
 			t.Fatal(err)
@@ -216,7 +216,10 @@ func TestChallenge(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		const own = ntlm.Unicode | ntlm.NTLM | ntlm.AlwaysSign | ntlm.TargetDomain | ntlm.WithTargetInfo
+		own := ntlm.Unicode | ntlm.NTLM | ntlm.AlwaysSign | ntlm.TargetDomain | ntlm.WithTargetInfo
+		if flags == ntlm.OEM {
+			own ^= ntlm.Unicode | ntlm.OEM
+		}
 		if c.Flags != flags&ntlmFlags|own || c.TargetName != "LITWARE" || c.ServerChallenge == [8]byte{} {
 			t.Errorf("asked with %#x: %#x, target %q, %x", flags, c.Flags, c.TargetName, c.ServerChallenge)
 		}
