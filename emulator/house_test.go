@@ -34,6 +34,7 @@ var permits = []permit{
 	{"protocol/certprov", "github.com/beevik/etree", "XML that is read is a tree"},
 	{"protocol/certprov", "github.com/smallstep/pkcs7", "root chains come as PKCS #7"},
 	{"protocol/certprov", "protocol/soap", "certificate provisioning travels in SOAP"},
+	{"protocol/ntlm", "golang.org/x/crypto/md4", "the hash of a password is MD4, which the standard library leaves out"},
 
 	{"configs", "devicestate", "faults and glass texts are keyed by state, stage and code"},
 	{"configs", "github.com/goccy/go-yaml/...", "profiles, labs and faults are YAML, checked with line and excerpt"},
@@ -48,7 +49,7 @@ var permits = []permit{
 	{"emulator/handset", "protocol/...", "the handset speaks every protocol"},
 	{"emulator/handset", "devicestate", "the handset performs what the table says"},
 	{"emulator/handset", "configs", "a profile says how this firmware does it"},
-	{"emulator/handset", "emulator/secret", "the PIN"},
+	{"emulator/handset", "emulator/secret", "PIN and password"},
 	{"emulator/handset", "emulator/timeline", "what the handset did and saw"},
 	{"emulator/handset", "emulator/ethernet", "its station on the cable"},
 	{"emulator/handset", "emulator/sipstack", "its SIP connection"},
@@ -56,6 +57,7 @@ var permits = []permit{
 	{"emulator/handset", "github.com/insomniacslk/dhcp/dhcpv4", "the types that protocol/dhcpoption encodes and parses"},
 	{"emulator/handset", "golang.org/x/net/dns/dnsmessage", "its resolver"},
 	{"emulator/handset", "github.com/beevik/ntp", "its time client"},
+	{"emulator/handset", "github.com/Azure/go-ntlmssp", "its side of NTLM"},
 
 	{"emulator/labpool/...", "protocol/...", "the pool speaks every protocol, from the other side"},
 	{"emulator/labpool/...", "configs", "a lab says what this pool is"},

@@ -136,7 +136,7 @@ func (r *Run) startLab() error {
 		return nil
 	}
 	pool, err := labpool.Start(labpool.Config{
-		Lab: o.Lab, Cable: r.cable, Faults: o.Faults, DialledNumber: o.Credentials.Number, State: o.LabState,
+		Lab: o.Lab, Cable: r.cable, Faults: o.Faults, DialledNumber: o.Credentials.Number, Login: o.Credentials.User, State: o.LabState,
 		NewKey: o.PoolKey, KeyLog: r.keyLog(),
 	})
 	if err != nil {
