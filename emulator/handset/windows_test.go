@@ -183,7 +183,8 @@ func TestExchangeByPassword(t *testing.T) {
 		{
 			"neither challenge nor connection", "https",
 			[]string{with(unauthorized, "WWW-Authenticate: NTLM"), with(unauthorized, "WWW-Authenticate: NTLM", "Connection: close")},
-			[]string{"", "NTLM " + first}, "ticket.windows-off", false,
+			[]string{"", "NTLM " + first},
+			"ticket.windows-off", false,
 		},
 		{
 			"another scheme's challenge", "https",
