@@ -296,7 +296,7 @@ func (p *Pool) startWeb(station ethernet.Station) error {
 	names := []string{lab.Web, lab.Pool, updatesName + "." + lab.SIPDomain, lab.FrontEnds[0].FQDN}
 	web, err := webservices.Start(webservices.Config{
 		Station: station, Lab: lab, Host: lab.Web, Directory: p.Directory, Authority: p.Authority,
-		Certificate: p.certificate("web", names), Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Updates: handler,
+		Certificate: p.certificate("web", names), TicketKey: p.Authority.TicketKey(), Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Updates: handler,
 	})
 	if err != nil {
 		return err

@@ -45,10 +45,12 @@ type Config struct {
 	Authority *authority.Authority
 	// Certificate is what port 443 presents, asked at each handshake. The server name that was asked for does not matter.
 	Certificate func() (tls.Certificate, error)
-	Faults      *faults.Set
-	Timeline    *timeline.Timeline
-	Now         func() time.Time // the pool's clock, nil: time.Now
-	KeyLog      io.Writer        // nil: nobody can decrypt
+	// TicketKey is the key of web tickets, of TicketKeySize bytes. Tickets are good for a pool with the same key.
+	TicketKey []byte
+	Faults    *faults.Set
+	Timeline  *timeline.Timeline
+	Now       func() time.Time // the pool's clock, nil: time.Now
+	KeyLog    io.Writer        // nil: nobody can decrypt
 	// Updates makes the device updates under /RequestHandler/ when the authority (host, or host:port) of the URLs of
 	// images is known. nil: not found.
 	Updates func(files string) http.Handler
@@ -80,7 +82,10 @@ func Start(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web services of lab %s: %w", cfg.Lab.Name, err)
 	}
-	s := &Server{cfg: cfg, server: cfg.Host, plain: cfg.Host, safe: cfg.Host}
+	if len(cfg.TicketKey) != TicketKeySize {
+		return nil, fmt.Errorf("web services of lab %s: ticket key of %d bytes, %d expected", cfg.Lab.Name, len(cfg.TicketKey), TicketKeySize)
+	}
+	s := &Server{cfg: cfg, server: cfg.Host, plain: cfg.Host, safe: cfg.Host, tickets: tickets{cfg.TicketKey}}
 	if len(cfg.Lab.FrontEnds) > 0 {
 		s.server = cfg.Lab.FrontEnds[0].FQDN
 	}
