@@ -6,6 +6,7 @@ import (
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
+	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
 // otherPIN replaces the dialled user's PIN when a fault makes the entered one wrong.
@@ -15,8 +16,8 @@ const otherPIN = "864209"
 func (p *Pool) newDirectory() (*directory.Directory, error) {
 	lab := p.cfg.Lab
 	cfg := directory.Config{
-		Policy: lab.Policy,
-		Now:    p.cfg.Now,
+		Policy: lab.Policy, Now: p.cfg.Now, Lab: lab.Name, State: p.cfg.DirectoryState,
+		Unsaved: func(err error) { p.Timeline.Add(timeline.Observation{Kind: timeline.Note, Text: "directory not saved: " + err.Error()}) },
 	}
 	dialled := ""
 	for _, u := range lab.Users {

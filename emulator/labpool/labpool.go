@@ -52,6 +52,8 @@ type Config struct {
 
 	// State is the file that keeps the lab's authority and published certificates, "" means that they end with the pool.
 	State string
+	// DirectoryState is the file that keeps the lab's directory, with what faults of the directory did to it.
+	DirectoryState string
 
 	Timeline *timeline.Timeline // of the pool, nil: a new one
 

@@ -112,8 +112,13 @@ func (o ServeOptions) registrarAnswers() bool {
 
 // stateDir is the directory that the CA certificate goes to: a temporary one if nothing is kept.
 func (s *Served) stateDir() (string, error) {
-	if s.options.State != "" {
-		return s.options.State, wholefile.Writable(s.options.State)
+	if dir := s.options.State; dir != "" {
+		lock, err := wholefile.Lock(dir)
+		if err != nil {
+			return "", err
+		}
+		s.atEnd(lock.Close)
+		return dir, nil
 	}
 	dir, err := os.MkdirTemp("", "lpe-pool-*")
 	if err != nil {
@@ -136,7 +141,7 @@ func (s *Served) startPool() error {
 		Services: &labpool.Services{Inform: o.Ports.DHCP != nil, Names: o.Ports.DNS != nil, Time: o.Ports.NTP != nil},
 	}
 	if o.State != "" {
-		cfg.State = filepath.Join(o.State, "authority.json")
+		cfg.State, cfg.DirectoryState = filepath.Join(o.State, "authority.json"), filepath.Join(o.State, "directory.json")
 	}
 	pool, err := labpool.Start(cfg)
 	if err != nil {
