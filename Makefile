@@ -1,11 +1,12 @@
-# boot and test need Go alone. race needs a C compiler; test-outside needs tshark, xmlsec1 and openssl.
+# boot and test need Go alone. race needs a C compiler; test-outside needs tshark, xmlsec1, openssl and curl; test-peers
+# needs root, network namespaces and the servers that .ci/run installs.
 export GOFLAGS += -buildvcs=false
 
 TOOL  := go tool -modfile=.ci/tools/go.mod
-TAGS  := outside,bench
+TAGS  := outside,peers,bench
 CROSS := windows/amd64 darwin/arm64 linux/arm64
 
-.PHONY: boot test race test-outside bench lint docs
+.PHONY: boot test race test-outside test-peers bench lint docs
 
 boot:
 	go run ./emulator/cmd/lpe boot --lab
@@ -18,6 +19,9 @@ race:
 
 test-outside:
 	go test -count=1 -tags outside ./emulator/outside/...
+
+test-peers:
+	go test -count=1 -tags peers ./emulator/outside/...
 
 # Prints name: value lines.
 bench:
@@ -35,4 +39,4 @@ lint:
 
 # Writes the generated pages and the golden files anew.
 docs:
-	go test -count=1 ./devicestate ./emulator/report ./emulator/labpool -update
+	go test -count=1 ./configs ./devicestate ./emulator/dhcpconfig ./emulator/report ./emulator/labpool -update

@@ -18,6 +18,7 @@ type Fault struct {
 	Description string `json:"description"`         // one sentence
 	Code        string `json:"code,omitempty"`      // failure code it must give, empty if the handset boots
 	Warning     string `json:"warning,omitempty"`   // warning code of a boot that succeeds
+	SignIn      string `json:"sign_in,omitempty"`   // the only way of signing in that meets it: "", "pin" or "password"
 	Source      string `json:"source"`
 }
 
@@ -70,6 +71,9 @@ func readFault(s *section) Fault {
 	}
 	if s.has("parameter") {
 		fault.Parameter = s.choice("parameter", "", "duration", "times")
+	}
+	if s.has("sign_in") {
+		fault.SignIn = s.choice("sign_in", "", "pin", "password")
 	}
 	if parts := faultName.FindStringSubmatch(fault.Name); parts == nil || !isFaultPlace(parts[1]) {
 		s.report("name", "expected stage=kind in lower case with hyphens")

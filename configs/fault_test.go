@@ -33,7 +33,7 @@ func TestFaultCodes(t *testing.T) {
 		"discovery=option43-wrong-host": "chain.unresolved", "discovery=option120-text": boots, "discovery=option120-no-type": boots,
 		"discovery=option120-address": boots, "discovery=option120-missing": boots, "discovery=two-pools": boots, "discovery=compressed": boots,
 		"discovery=reversed": boots, "chain=slow": boots, "ticket=slow": boots, "enroll=slow": boots, "web=slow": boots,
-		"ticket=pin-port-absent": "ticket.pin-not-offered", "ticket=refused": "ticket.connection-refused",
+		"ticket=pin-port-absent": "ticket.pin-not-offered", "ticket=wrong-password": "ticket.password-refused", "ticket=refused": "ticket.connection-refused",
 		"ticket=wrong-pin": "ticket.refused", "ticket=unknown-number": "ticket.refused", "ticket=pin-locked": "ticket.refused",
 		"ticket=pin-unset": "ticket.refused", "ticket=pin-expired": "ticket.refused", "ticket=user-disabled": "ticket.refused",
 		"ticket=not-unique": "ticket.refused", "enroll=ticket-expired": "enroll.ticket-refused", "web=wildcard-certificate": boots,
@@ -89,6 +89,7 @@ func TestParseFaultsProblems(t *testing.T) {
 		{"- {name: dns=silent, description: D., source: x, warning: dns.silent}", "fault 1.warning: expected a code stage.kind"},
 		{"- {name: dns=silent, description: D., source: x, code: link.a, warning: link.b}", "not both"},
 		{"- {name: dns=silent, description: D., source: x, parameter: colour}", "fault 1.parameter: expected one of duration, times"},
+		{"- {name: dns=silent, description: D., source: x, sign_in: badge}", "fault 1.sign_in: expected one of pin, password"},
 		{"- {name: dns=silent, description: D., source: x, cod: link.a}", "fault 1.cod: unknown key"},
 		{"- dns=silent", "fault 1: expected a mapping of keys and values, found a text"},
 	} {

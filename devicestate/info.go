@@ -36,13 +36,13 @@ var infos = map[State]StateInfo{
 	},
 	VlanDiscover: {
 		Does:   "takes an untagged lease and looks for the VLAN in option 43, sub-option 10",
-		Codes:  codes(StageVlan, "invalid nak garbage timeout"),
+		Codes:  codes(StageVlan, "invalid no-ack nak garbage timeout"),
 		Timer:  "vlan.timeouts",
 		Source: "discovery.md §1.2",
 	},
 	AddressAcquire: {
 		Does:   "gets an address by DHCP, probes and announces it by ARP",
-		Codes:  codes(StageAddress, "no-offer nak garbage duplicate timeout"),
+		Codes:  codes(StageAddress, "no-offer no-ack nak garbage duplicate timeout"),
 		Timer:  "dhcp.timeouts",
 		Source: "discovery.md §1.3",
 	},
@@ -54,13 +54,13 @@ var infos = map[State]StateInfo{
 	},
 	TimeSync: {
 		Does:   "asks the time sources in order and sets the handset's clock",
-		Codes:  codes(StageTime, "no-answer timeout"),
+		Codes:  codes(StageTime, "no-answer refused timeout"),
 		Timer:  "time.timeout",
 		Source: "discovery.md §6, position inferred",
 	},
 	PoolDiscover: {
 		Does: "finds registrar and certificate URL by DHCPINFORM and DNS at once",
-		Codes: codes(StageDiscovery, "no-registrar no-certprov-url registrar-unresolved timeout srv-domain-mismatch "+
+		Codes: codes(StageDiscovery, "no-registrar no-certprov-url inform-unanswered registrar-unresolved timeout srv-domain-mismatch "+
 			"option43-foreign option43-port-binary option43-truncated option43-hex-text option43-no-host "+
 			"option43-bad-scheme option43-no-path option43-bad-identifier option43-missing "+
 			"option120-text option120-no-type option120-address option120-truncated option120-empty option120-missing"),
@@ -68,7 +68,7 @@ var infos = map[State]StateInfo{
 		Source: "discovery.md §1.4, §1.5",
 	},
 	SignIn: {
-		Does:   "waits for number and PIN, unless flash holds a certificate that has not been refused",
+		Does:   "waits for number and PIN, or user name and password, unless flash holds a certificate that has not been refused",
 		Codes:  codes(StageSignIn, "no-credentials timeout"),
 		Source: signInOrder,
 	},
@@ -79,8 +79,8 @@ var infos = map[State]StateInfo{
 		Source: "web-services.md §2",
 	},
 	WebTicket: {
-		Does: "reads the metadata of both services and asks for a web ticket with number and PIN",
-		Codes: codes(StageTicket, "connection-refused pin-not-offered refused locked expired disabled pin-unset other-user "+
+		Does: "reads the metadata of both services and asks for a web ticket with number and PIN, or user name and password",
+		Codes: codes(StageTicket, "connection-refused pin-not-offered windows-off refused password-refused locked expired disabled pin-unset other-user "+
 			"held-back "+stream+tls),
 		Timer:  "timeout.answer",
 		Source: "web-services.md §3",
@@ -94,7 +94,7 @@ var infos = map[State]StateInfo{
 	Register: {
 		Does: "tries the registrars in order, four REGISTERs each, and follows redirects",
 		Codes: codes(StageRegister, "refused timeout reset garbage unresolved "+tls+
-			"400 401 403 404 421 480 489 503 504 sip-error bad-rspauth certificate-refused redirect-loop security-association"),
+			"400 401 403 404 421 480 489 503 504 sip-error bad-rspauth certificate-refused redirect-loop redirect-insecure security-association"),
 		Timer:  "timeout.answer",
 		Source: "sip.md §1.1, §4",
 	},

@@ -34,19 +34,22 @@ var permits = []permit{
 	{"protocol/certprov", "github.com/beevik/etree", "XML that is read is a tree"},
 	{"protocol/certprov", "github.com/smallstep/pkcs7", "root chains come as PKCS #7"},
 	{"protocol/certprov", "protocol/soap", "certificate provisioning travels in SOAP"},
+	{"protocol/ntlm", "golang.org/x/crypto/md4", "the hash of a password is MD4, which the standard library leaves out"},
 
 	{"configs", "devicestate", "faults and glass texts are keyed by state, stage and code"},
 	{"configs", "github.com/goccy/go-yaml/...", "profiles, labs and faults are YAML, checked with line and excerpt"},
 	{"emulator/timeline", "devicestate", "an observation names the state it was made in"},
 
 	{"emulator/ethernet", "gvisor.dev/gvisor/...", "the only user-space TCP/IP"},
+	{"emulator/ethernet", "golang.org/x/sys/unix", "the packet socket and the link news of a bridged interface"},
+	{"emulator/ethernet", "golang.org/x/net/bpf", "the filter of that socket"},
 	{"emulator/sipstack", "github.com/emiago/sipgo/...", "the only importer of sipgo"},
 	{"emulator/sipstack", "protocol/sipmessage", "it hands messages over without showing sipgo's types"},
 
 	{"emulator/handset", "protocol/...", "the handset speaks every protocol"},
 	{"emulator/handset", "devicestate", "the handset performs what the table says"},
 	{"emulator/handset", "configs", "a profile says how this firmware does it"},
-	{"emulator/handset", "emulator/secret", "the PIN"},
+	{"emulator/handset", "emulator/secret", "PIN and password"},
 	{"emulator/handset", "emulator/timeline", "what the handset did and saw"},
 	{"emulator/handset", "emulator/ethernet", "its station on the cable"},
 	{"emulator/handset", "emulator/sipstack", "its SIP connection"},
@@ -54,6 +57,7 @@ var permits = []permit{
 	{"emulator/handset", "github.com/insomniacslk/dhcp/dhcpv4", "the types that protocol/dhcpoption encodes and parses"},
 	{"emulator/handset", "golang.org/x/net/dns/dnsmessage", "its resolver"},
 	{"emulator/handset", "github.com/beevik/ntp", "its time client"},
+	{"emulator/handset", "github.com/Azure/go-ntlmssp", "its side of NTLM"},
 
 	{"emulator/labpool/...", "protocol/...", "the pool speaks every protocol, from the other side"},
 	{"emulator/labpool/...", "configs", "a lab says what this pool is"},
@@ -71,10 +75,14 @@ var permits = []permit{
 	{"emulator/trace", "emulator/ethernet", "the frames that the cable's tap hands out"},
 	{"emulator/trace", "github.com/gopacket/gopacket/...", "pcapng with decryption secrets"},
 	{"emulator/report", "emulator/timeline", "progress is read from observations"},
+	{"emulator/report", "protocol/dhcpoption", "what DHCP servers answered is told byte and meaning"},
+	{"emulator/report", "github.com/insomniacslk/dhcp/dhcpv4", "the types that protocol/dhcpoption parses"},
 	{"emulator/report", "devicestate", "results name states and codes"},
 	{"emulator/report", "configs", "glass texts with provenance"},
 	{"emulator/report", "github.com/goccy/go-yaml", "diagnoses.yaml"},
 	{"emulator/report", "go.uber.org/zap/...", "the diary of commands that run long"},
+
+	{"emulator/dhcpconfig", "protocol/dhcpoption", "the bytes that a server's configuration has to make"},
 
 	{"emulator/rig", "devicestate", "it puts a run together"},
 	{"emulator/rig", "configs", "it puts a run together"},

@@ -114,7 +114,7 @@ func (a *arp) receive(b []byte) {
 	}
 	a.judge(p)
 	if conflict {
-		a.defend(own)
+		a.defend(own, p.senderMAC)
 		return
 	}
 	if p.sender != ([4]byte{}) {
@@ -218,8 +218,12 @@ func (a *arp) stopAnnouncing() {
 	}
 }
 
+// OnConflict implements [ConflictWatcher].
+func (st *station) OnConflict(tell func(*AddressInUse)) { st.conflict.Store(&tell) }
+
 // defend answers a station that uses our address with one announcement, not more often than RFC 5227, 2.4 (b) and (c) allow.
-func (a *arp) defend(own [4]byte) {
+// It never gives the address up, as (c) has it.
+func (a *arp) defend(own [4]byte, holder macAddress) {
 	now := time.Now()
 	a.mu.Lock()
 	quiet := !a.defended.IsZero() && now.Sub(a.defended) < defendInterval
@@ -231,4 +235,7 @@ func (a *arp) defend(own [4]byte) {
 		return
 	}
 	a.broadcast(arpPacket{operation: arpRequest, senderMAC: a.station.mac, sender: own, target: own})
+	if tell := a.station.conflict.Load(); tell != nil {
+		(*tell)(&AddressInUse{Address: netip.AddrFrom4(own), Holder: net.HardwareAddr(holder[:])})
+	}
 }

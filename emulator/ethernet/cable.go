@@ -18,8 +18,8 @@ type Direction uint8
 
 // The two places at which a frame passes the tap.
 const (
-	Sent      Direction = iota // as the station gave it to its port; once for each frame
-	Delivered                  // as the switch gave it to a station's port; once for each port that gets it
+	Sent      Direction = iota // as it was given to the port, by a station or by the wire; once for each frame
+	Delivered                  // as the switch gave it to the port; once for each port that gets it
 )
 
 func (d Direction) String() string {
@@ -29,10 +29,10 @@ func (d Direction) String() string {
 	return "sent"
 }
 
-// TappedFrame is one frame as it passed a station's port.
+// TappedFrame is one frame as it passed a port.
 type TappedFrame struct {
 	At        time.Time
-	Station   string // the station at that port
+	Station   string // the station at that port, or the interface that a Bridge joins
 	Direction Direction
 	Frame     []byte // from the destination MAC on, with its 802.1Q tag, without frame check sequence
 }

@@ -107,7 +107,14 @@ type RawUDP interface {
 // Resetter is a connection that can be ended by a TCP reset instead of an orderly close. Every TCP connection of a Station is one.
 type Resetter interface{ Reset() error }
 
-// AddressInUse is the answer to an ARP probe.
+// ConflictWatcher is a station that tells when another one uses its address. Every station with an ARP of its own is one.
+type ConflictWatcher interface {
+	// OnConflict sets what is called, on the delivery goroutine, when the station defends its address: at once, but not
+	// more often than every ten seconds, and then without end (RFC 5227 §2.4 (c)).
+	OnConflict(func(*AddressInUse))
+}
+
+// AddressInUse is the answer to an ARP probe, or what [ConflictWatcher] tells.
 type AddressInUse struct {
 	Address netip.Addr
 	Holder  net.HardwareAddr

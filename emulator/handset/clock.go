@@ -2,6 +2,7 @@ package handset
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -9,32 +10,39 @@ import (
 	"github.com/beevik/ntp"
 
 	"github.com/phone-edition/lpe/devicestate"
+	codec "github.com/phone-edition/lpe/protocol/ntp"
 )
 
 const ntpPort = "123"
 
-// timeSync asks the profile's time sources in order, one try each, and sets the handset's clock (discovery.md §6).
+// timeSync asks the profile's time sources in order, one try each, and sets the handset's clock (discovery.md §6). A
+// server that refuses is not asked again in this boot (RFC 4330, 8).
 func (h *Handset) timeSync(ctx context.Context) (devicestate.Event, *Failure) {
+	refused := map[string]bool{}
 	for _, source := range h.profile.TimeSources {
 		servers, err := h.timeServers(ctx, source)
 		if err != nil {
 			h.note("time source %s: %v", source, err)
 		}
 		for _, server := range servers {
-			response, err := ntp.QueryWithOptions(server, ntp.QueryOptions{Timeout: h.profile.TimeTimeout, Dialer: h.dialTime(ctx)})
-			if err == nil {
-				err = response.Validate()
+			if refused[server] {
+				h.note("time server %s of %s is not asked again: it refused", server, source)
+				continue
 			}
+			response, err := h.askTime(ctx, server)
 			if ctx.Err() != nil {
 				return "", nil
+			}
+			if errors.Is(err, ntp.ErrKissOfDeath) {
+				refused[server] = true
+				h.warn(fail(devicestate.StageTime, "refused", server, fmt.Sprintf("the time server refuses: kiss-of-death %q", response.KissCode), nil))
+				continue
 			}
 			if err != nil {
 				h.note("time server %s of %s: %v", server, source, err)
 				continue
 			}
-			h.received("ntp", server, fmt.Sprintf("stratum %d", response.Stratum))
-			h.clockOffset, h.clockSynced = response.ClockOffset, true
-			h.note("clock set to %s by %s", h.now().UTC().Format(time.RFC3339), source)
+			h.setClock(server, source, response)
 			return devicestate.ClockSet, nil
 		}
 	}
@@ -45,6 +53,30 @@ func (h *Handset) timeSync(ctx context.Context) (devicestate.Event, *Failure) {
 	}
 	h.warn(fail(devicestate.StageTime, "no-answer", "", "no time server answered, the clock stays at "+h.now().UTC().Format(time.RFC3339), nil))
 	return devicestate.ClockUnset, nil
+}
+
+// askTime asks one server. With [ntp.ErrKissOfDeath] it returns the answer, too.
+func (h *Handset) askTime(ctx context.Context, server string) (*ntp.Response, error) {
+	response, err := ntp.QueryWithOptions(server, ntp.QueryOptions{Timeout: h.profile.TimeTimeout, Dialer: h.dialTime(ctx)})
+	if err != nil {
+		return nil, err
+	}
+	if response.ReferenceTime.Equal(ntpNotSet) {
+		response.ReferenceTime = response.Time // no cause to refuse the time itself (RFC 4330, 5)
+	}
+	return response, response.Validate()
+}
+
+// ntpNotSet is what a timestamp of 0, which means "not set", becomes when it is read as a time.
+var ntpNotSet = codec.Timestamp(0).Time()
+
+func (h *Handset) setClock(server, source string, response *ntp.Response) {
+	h.received("ntp", server, fmt.Sprintf("stratum %d", response.Stratum))
+	h.clockOffset, h.clockSynced = response.ClockOffset, true
+	h.note("clock set to %s by %s", h.now().UTC().Format(time.RFC3339), source)
+	if h.now().Before(h.profile.ColdDate) {
+		h.note("time server %s is behind the firmware's own date, %s", server, h.profile.ColdDate.Format(time.DateOnly))
+	}
 }
 
 func (h *Handset) timeServers(ctx context.Context, source string) ([]string, error) {
@@ -94,17 +126,50 @@ func (h *Handset) dialTime(ctx context.Context) func(_, remote string) (net.Conn
 		if err != nil {
 			return nil, err
 		}
-		return boundConn{conn, context.AfterFunc(ctx, func() { conn.Close() })}, nil
+		return &timeConn{Conn: conn, h: h, server: host, unbind: context.AfterFunc(ctx, func() { conn.Close() })}, nil
 	}
 }
 
-// boundConn is a connection that something else may close before.
-type boundConn struct {
+// timeConn passes on the answers to its own request and drops the rest, which others may have sent. It ends with a
+// context.
+type timeConn struct {
 	net.Conn
+	h      *Handset
+	server string
+	sent   codec.Timestamp // the request's Transmit, which comes back as Origin
 	unbind func() bool
 }
 
-func (c boundConn) Close() error {
+func (c *timeConn) Write(b []byte) (int, error) {
+	request, err := codec.Parse(b)
+	if err != nil {
+		return 0, err
+	}
+	c.sent = request.Transmit
+	return c.Conn.Write(b)
+}
+
+func (c *timeConn) Read(b []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(b)
+		if err != nil {
+			return 0, err
+		}
+		answer, err := codec.Parse(b[:n])
+		switch {
+		case err != nil:
+			c.h.dropped("ntp", c.server, err.Error())
+		case answer.Mode != codec.ModeServer:
+			c.h.dropped("ntp", c.server, fmt.Sprintf("mode %d, %d expected", answer.Mode, codec.ModeServer))
+		case answer.Origin != c.sent:
+			c.h.dropped("ntp", c.server, fmt.Sprintf("an answer to another question: origin %016x, %016x expected", uint64(answer.Origin), uint64(c.sent)))
+		default:
+			return n, nil
+		}
+	}
+}
+
+func (c *timeConn) Close() error {
 	c.unbind()
 	return c.Conn.Close()
 }

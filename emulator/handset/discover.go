@@ -17,6 +17,7 @@ import (
 
 const (
 	sipTLSPort      = 5061
+	httpsPort       = 443 // the second port of A records (discovery.md §1.5, of the older Communicator Phone Edition)
 	defaultCertPath = "/CertProv/CertProvisioningService.svc"
 	maxCandidates   = 16
 )
@@ -36,10 +37,10 @@ func (c candidate) String() string {
 
 // found is what one way of discovery brought.
 type found struct {
+	server    netip.Addr // whose answer it is
 	pool      string
 	url       string
 	malformed *dhcpoption.Error // of option 43
-	answered  bool
 }
 
 // poolDiscover sends the INFORM and asks DNS at the same time, and makes the list of registrars to try
@@ -131,15 +132,15 @@ func (h *Handset) targetGiven(ctx context.Context) (devicestate.Event, *Failure)
 }
 
 // inform broadcasts DHCPINFORM with class MS-UC-Client. The first ACK with a usable option 120 wins and brings the
-// URL along; otherwise the first usable option 43 is kept (discovery.md §1.4 and §9).
+// URL along; otherwise the first usable option 43 is kept. Option 120 of one answer and option 43 of another are never
+// put together (discovery.md §1.4 and §9).
 func (h *Handset) inform(ctx context.Context) found {
-	udp, err := h.station.RawUDP(dhcpv4.ClientPort)
+	x, err := h.openDHCP()
 	if err != nil {
 		h.note("INFORM not sent: %v", err)
 		return found{}
 	}
-	defer udp.Close()
-	x := &dhcpExchange{h: h, udp: udp, xid: newXID(), began: time.Now()}
+	defer x.linger()
 	m := x.asking(dhcpv4.MessageTypeInform, h.profile.InformClass, h.profile.InformPRL)
 	m.ClientIPAddr = h.ram.lease.address.Addr().AsSlice()
 	var best found
@@ -148,52 +149,63 @@ func (h *Handset) inform(ctx context.Context) found {
 			h.note("INFORM not sent: %v", err)
 			return best
 		}
-		got, answered := h.collectACKs(ctx, x, timeout, best)
+		got, answered := h.collectACKs(ctx, x, timeout)
 		best = got
-		if best.pool != "" || ctx.Err() != nil || answered {
-			break
+		if answered || ctx.Err() != nil {
+			return best
 		}
 	}
+	h.warn(fail(devicestate.StageDiscovery, "inform-unanswered", "", fmt.Sprintf("nobody answered %d INFORMs", len(h.profile.InformTimeouts)), nil))
 	return best
 }
 
 // collectACKs waits for an ACK with option 120 and reports whether any ACK came.
-func (h *Handset) collectACKs(ctx context.Context, x *dhcpExchange, timeout time.Duration, best found) (found, bool) {
+func (h *Handset) collectACKs(ctx context.Context, x *dhcpExchange, timeout time.Duration) (best found, answered bool) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	answered := false
 	for {
-		ack, err := x.receive(ctx)
+		ack, from, err := x.receive(ctx)
 		if err != nil {
 			return best, answered
 		}
-		if ack.MessageType() != dhcpv4.MessageTypeAck {
-			h.dropped("dhcp", serverOf(ack).String(), "an INFORM is answered by an ACK or not at all")
+		if kind := ack.MessageType(); kind != dhcpv4.MessageTypeAck {
+			h.dropped("dhcp", from.String(), fmt.Sprintf("%v: an INFORM is answered by an ACK or not at all", kind))
 			continue
 		}
+		h.received("dhcp", from.String(), ack.MessageType().String())
 		answered = true
-		got := h.readDiscovery(ack)
-		if got.pool != "" {
+		got := h.readDiscovery(ack, senderOf(ack, from))
+		switch {
+		case got.pool != "":
+			if best.url != "" {
+				h.dropped("dhcp", best.server.String(), fmt.Sprintf("option 43 is not used: DHCP server %v named the registrar", got.server))
+			}
+			x.taken = got.server
 			return got, true
-		}
-		if best.url == "" && (got.url != "" || got.malformed != nil) {
+		case best.url == "" && (got.url != "" || got.malformed != nil):
 			best = got
+		case got.url != "" && got.server != best.server:
+			h.dropped("dhcp", got.server.String(), fmt.Sprintf("option 43 is not used: that of DHCP server %v came first", best.server))
 		}
 	}
 }
 
-func (h *Handset) readDiscovery(ack *dhcpv4.DHCPv4) found {
-	got := found{answered: true}
-	server := serverOf(ack).String()
-	if value := ack.GetOneOption(dhcpv4.GenericOptionCode(120)); value == nil {
+// readDiscovery reads options 120 and 43 of an ACK to INFORM and warns of what is wrong with them.
+func (h *Handset) readDiscovery(ack *dhcpv4.DHCPv4, from netip.Addr) found {
+	got := found{server: from}
+	server := from.String()
+	if value, ok := ack.Options[dhcpoption.OptionSIPServers]; !ok {
 		h.warn(fail(devicestate.StageDiscovery, "option120-missing", server, "the answer to INFORM has no option 120", nil))
 	} else if names, err := dhcpoption.ParseSIPServers(value); err != nil {
 		h.warn(h.optionFailure(server, err))
 	} else {
 		got.pool = strings.ToLower(names[0])
+		if len(names) > 1 {
+			h.note("option 120 of %v names %d registrars, the first one counts: %s", got.server, len(names), strings.Join(names, ", "))
+		}
 	}
-	value := ack.GetOneOption(dhcpv4.OptionVendorSpecificInformation)
-	if value == nil {
+	value, ok := ack.Options[dhcpoption.OptionVendor]
+	if !ok {
 		return got
 	}
 	uc, err := dhcpoption.ParseUC(value)
@@ -201,7 +213,7 @@ func (h *Handset) readDiscovery(ack *dhcpv4.DHCPv4) found {
 		got.url, err = uc.URL()
 	}
 	if err != nil {
-		h.note("option 43 of %s: %v", server, err)
+		h.note("option 43 of %v: %v", got.server, err)
 		var malformed *dhcpoption.Error
 		if errors.As(err, &malformed) {
 			got.malformed = malformed
@@ -252,10 +264,15 @@ func (h *Handset) discoverByDNS(ctx context.Context) map[string][]candidate {
 
 func (h *Handset) candidatesOf(ctx context.Context, name, transport string, srv bool) []candidate {
 	if !srv {
-		if addrs, err := h.lookupHost(ctx, name); err == nil {
-			return []candidate{{Source: "a", Host: name, Port: sipTLSPort, Transport: transport, addresses: addrs}}
+		addrs, err := h.lookupHost(ctx, name)
+		if err != nil {
+			return nil
 		}
-		return nil
+		var out []candidate
+		for _, port := range []uint16{sipTLSPort, httpsPort} {
+			out = append(out, candidate{Source: "a", Host: name, Port: port, Transport: transport, addresses: addrs})
+		}
+		return out
 	}
 	services, err := h.lookupService(ctx, name)
 	if err != nil {

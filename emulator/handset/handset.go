@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/phone-edition/lpe/configs"
@@ -22,12 +23,32 @@ import (
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
-// Credentials are what the user enters on the phone.
+// Credentials are what the user enters: number and PIN on the phone, or user name and password, on the phone or on the
+// computer that it is tethered to.
 type Credentials struct {
-	Number string       // phone number or extension as dialled
-	PIN    secret.Value //
+	Number string // phone number or extension as dialled
+	PIN    secret.Value
+
+	User     string // DOMAIN\user, or user@domain
+	Password secret.Value
+
 	// ExpectedSIP is compared with the SIP address that the pool tells; it does not change the wire. Empty: not compared.
 	ExpectedSIP string
+}
+
+// byPassword reports whether the user signs in with user name and password.
+func (c Credentials) byPassword() bool { return c.User != "" }
+
+func (c Credentials) complete() bool {
+	return !c.PIN.IsZero() || c.byPassword() && !c.Password.IsZero()
+}
+
+// kind names what they are.
+func (c Credentials) kind() string {
+	if c.byPassword() {
+		return "user name and password"
+	}
+	return "number and PIN"
 }
 
 // Target replaces discovery. The zero Target means that the handset discovers.
@@ -57,6 +78,9 @@ type Config struct {
 	Network     Network
 	// Authorities are trusted instead of the chain that is downloaded, none: the chain is downloaded.
 	Authorities []*x509.Certificate
+	// DHCP is called for each DHCP datagram that is sent or comes in, nil: nobody is. It may be called from another
+	// goroutine than Run's and must be quick.
+	DHCP func(DHCPDatagram)
 	// RetryRefused sends credentials again that flash remembers as refused.
 	RetryRefused bool
 	Timeline     *timeline.Timeline // nil: nobody watches
@@ -110,6 +134,7 @@ type Handset struct {
 	store   FlashStore
 	machine devicestate.Machine
 
+	late        *lingering // the last DHCP exchange
 	clockOffset time.Duration
 	clockSynced bool // in this boot or kept over a warm one
 	ram         memory
@@ -118,6 +143,7 @@ type Handset struct {
 	failure     *Failure
 	reported    bool
 
+	state     atomic.Value // machine.State, for what other goroutines observe
 	mu        sync.Mutex
 	pending   []devicestate.Event
 	interrupt context.CancelFunc
@@ -137,6 +163,8 @@ type memory struct {
 	sip         *registration
 	image       *offeredImage
 	noCarrier   bool
+	conflicts   int           // leases declined one after the other
+	pause       time.Duration // before DHCP begins again
 	credentials Credentials
 	chain       []*x509.Certificate
 	visited     map[devicestate.State]bool
@@ -153,7 +181,11 @@ func New(cfg Config) (*Handset, error) {
 	if cfg.NewKey == nil {
 		cfg.NewKey = func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) }
 	}
-	return &Handset{cfg: cfg, profile: cfg.Profile, station: cfg.Station, store: cfg.Flash}, nil
+	h := &Handset{cfg: cfg, profile: cfg.Profile, station: cfg.Station, store: cfg.Flash}
+	if watcher, ok := cfg.Station.(ethernet.ConflictWatcher); ok {
+		watcher.OnConflict(h.addressContested)
+	}
+	return h, nil
 }
 
 // Do hands an event of the user's to the handset: PowerOff, Reboot, SignOut or Retry. It interrupts the stage that runs.
@@ -181,8 +213,8 @@ func (h *Handset) PowerOn() error {
 		h.clockOffset, h.clockSynced = time.Until(h.profile.ColdDate), false
 	}
 	h.ram = memory{credentials: h.cfg.Credentials, visited: map[devicestate.State]bool{}}
-	if h.flash.Number != "" && h.cfg.Credentials.Number != "" && h.flash.Number != h.cfg.Credentials.Number {
-		h.note("another number is dialled than the one signed in: Switch User")
+	if h.flash.OtherUser(h.cfg.Credentials.Number, h.cfg.Credentials.User) {
+		h.note("another user is entered than the one signed in: Switch User")
 		h.flash.EraseSignIn()
 	}
 	return h.step(devicestate.Happening{Event: devicestate.PowerOn, Memory: h.memory()})
@@ -192,9 +224,9 @@ func (h *Handset) memory() devicestate.Memory {
 	m := h.flash.Memory()
 	m.Registrar = m.Registrar && h.cfg.Target.FQDN == "" // what the user names goes before what worked last
 	if want := h.ram.credentials.ExpectedSIP; want != "" && !sameSIP(want, h.flash.SIPAddress) {
-		m.Certificate = false // it is somebody else's; number and PIN have to tell whose they are
+		m.Certificate = false // it is somebody else's; the credentials have to tell whose they are
 	}
-	m.Credentials = !h.ram.credentials.PIN.IsZero()
+	m.Credentials = h.ram.credentials.complete()
 	return m
 }
 
@@ -307,6 +339,7 @@ func (h *Handset) step(happening devicestate.Happening) error {
 	}
 	h.closeVisit(happening.Event, after)
 	h.machine = after
+	h.state.Store(after.State)
 	if after.State != before.State {
 		h.openVisit()
 	}
@@ -328,6 +361,9 @@ func (h *Handset) seen(f *Failure) {
 func (h *Handset) warn(f *Failure) {
 	for _, w := range h.out.Warnings {
 		if w.Code == f.Code {
+			if w.Text != f.Detail() {
+				h.note("%s again: %s", f.Code, f.Detail())
+			}
 			return
 		}
 	}
@@ -399,6 +435,7 @@ func (h *Handset) Shutdown(ctx context.Context) error {
 }
 
 func (h *Handset) closeConnections() {
+	h.late.end()
 	if h.ram.sip != nil {
 		h.ram.sip.close()
 		h.ram.sip = nil

@@ -2,11 +2,9 @@ package handset
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/dhcpoption"
 )
 
@@ -67,6 +66,13 @@ func (h *Handset) addressAcquire(ctx context.Context) (devicestate.Event, *Failu
 		h.useComputer(c)
 		return devicestate.AddressBound, nil
 	}
+	if pause := h.ram.pause; pause > 0 {
+		h.ram.pause = 0
+		h.note("after %d conflicts DHCP begins again in %v", h.ram.conflicts, pause)
+		if !sleep(ctx, pause) {
+			return "", nil
+		}
+	}
 	if h.ram.lease == nil || !h.ram.lease.kept {
 		got, failure := h.acquire(ctx, h.profile.LeaseTimeouts)
 		if got == nil {
@@ -82,9 +88,7 @@ func (h *Handset) addressAcquire(ctx context.Context) (devicestate.Event, *Failu
 	err := h.station.Probe(ctx, l.address.Addr(), h.profile.ARPProbe)
 	var conflict *ethernet.AddressInUse
 	if errors.As(err, &conflict) {
-		failure := fail(devicestate.StageAddress, "duplicate", l.server.String(), "the offered address is in use", conflict)
-		h.warn(failure)
-		return devicestate.AddressConflict, nil
+		return h.conflicted(l, conflict), nil
 	}
 	if err != nil {
 		return devicestate.AddressUnanswered, internal("ARP probe", err)
@@ -93,161 +97,102 @@ func (h *Handset) addressAcquire(ctx context.Context) (devicestate.Event, *Failu
 		return devicestate.AddressUnanswered, internal("address not set", err)
 	}
 	h.overrideNetwork()
+	h.ram.conflicts = 0
 	h.note("address %v, router %v, domain %q, DNS %v, time %v", l.address, l.router, l.domain, l.dns, l.ntp)
 	return devicestate.AddressBound, nil
 }
 
+// How long the handset waits after a DECLINE (RFC 2131 §3.1 item 5: at least ten seconds), and after how many of them
+// longer (RFC 5227 §1.1, MAX_CONFLICTS and RATE_LIMIT_INTERVAL).
+const (
+	declinePause = 10 * time.Second
+	maxConflicts = 10
+	conflictRate = 60 * time.Second
+)
+
+// conflicted plans the next attempt after the address turned out to be in use; the table declines the lease.
+func (h *Handset) conflicted(l *lease, conflict *ethernet.AddressInUse) devicestate.Event {
+	h.ram.conflicts++
+	h.ram.pause = declinePause
+	if h.ram.conflicts >= maxConflicts {
+		h.ram.pause = conflictRate
+	}
+	h.warn(fail(devicestate.StageAddress, "duplicate", l.server.String(), "the offered address is in use", conflict))
+	h.note("%v: the lease of DHCP server %v is declined", conflict, l.server)
+	return devicestate.AddressConflict
+}
+
+// addressContested notes that another station uses the handset's address, which the station defends and keeps; that the
+// hardware keeps it is inferred. Another goroutine calls it.
+func (h *Handset) addressContested(conflict *ethernet.AddressInUse) {
+	state, _ := h.state.Load().(devicestate.State)
+	h.cfg.Timeline.Add(timeline.Observation{
+		Kind: timeline.Diagnosis, State: state, Protocol: "arp", Peer: conflict.Holder.String(),
+		Code: string(devicestate.NewCode(devicestate.StageAddress, "duplicate")),
+		Text: fmt.Sprintf("warning: %v, too: the handset defends it and goes on (RFC 5227 §2.4)", conflict),
+	})
+}
+
 // acquire runs DISCOVER, OFFER, REQUEST, ACK, one DISCOVER for each timeout. nil, nil means nobody answered.
 func (h *Handset) acquire(ctx context.Context, timeouts []time.Duration) (*lease, *Failure) {
-	udp, err := h.station.RawUDP(dhcpv4.ClientPort)
+	x, err := h.openDHCP()
 	if err != nil {
 		return nil, internal("DHCP port", err)
 	}
-	defer udp.Close()
-	x := &dhcpExchange{h: h, udp: udp, xid: newXID(), began: time.Now()}
+	defer x.linger()
 	var last *Failure
 	for _, timeout := range timeouts {
-		offer, err := x.ask(ctx, x.discover(), dhcpv4.MessageTypeOffer, timeout)
-		if ctx.Err() != nil {
-			return nil, last
+		x.xid, x.taken = newXID(), netip.Addr{}
+		began := time.Now()
+		got, failure := x.attempt(ctx, timeout)
+		if got != nil {
+			return got, nil
 		}
-		if err != nil {
-			if h.stageName() == devicestate.StageAddress {
-				h.seen(fail(devicestate.StageAddress, "no-offer", "", "no DHCP server answered DISCOVER", nil))
-			}
-			continue
+		if failure != nil {
+			last = failure
+			h.seen(failure)
 		}
-		ack, err := x.ask(ctx, x.request(offer), dhcpv4.MessageTypeAck, timeout)
-		if err == nil {
-			got, err := readLease(ack)
-			if err == nil {
-				return got, nil
-			}
-			last = fail(h.stageName(), "garbage", serverOf(ack).String(), "the DHCP server's answer cannot be used", err)
-		} else if errors.Is(err, errNAK) {
-			last = fail(h.stageName(), "nak", serverOf(offer).String(), "the DHCP server refused the address it offered", nil)
+		// A handset that is refused at once does not ask more often than one that nobody answers.
+		if ctx.Err() != nil || !sleep(ctx, timeout-time.Since(began)) {
+			break
 		}
-		if last != nil {
-			h.seen(last)
-			if !sleep(ctx, timeout) {
-				return nil, last
-			}
-		}
-		x.xid = newXID()
 	}
 	return nil, last
 }
 
-var errNAK = errors.New("DHCPNAK")
-
-// dhcpExchange sends messages of one transaction and matches answers by xid and MAC address.
-type dhcpExchange struct {
-	h     *Handset
-	udp   ethernet.RawUDP
-	xid   dhcpv4.TransactionID
-	began time.Time
-}
-
-func (x *dhcpExchange) ask(ctx context.Context, m *dhcpv4.DHCPv4, want dhcpv4.MessageType, timeout time.Duration) (*dhcpv4.DHCPv4, error) {
-	if err := x.send(m, netip.Addr{}, nil); err != nil {
-		return nil, err
+// attempt is one DISCOVER and what comes of it. nil, nil means that nobody answered and that this is no failure.
+func (x *dhcpExchange) attempt(ctx context.Context, timeout time.Duration) (*lease, *Failure) {
+	stage := x.h.stageName()
+	offer, err := x.offer(ctx, timeout)
+	var useless *uselessOffer
+	switch {
+	case errors.As(err, &useless):
+		return nil, fail(stage, "garbage", useless.server, "no DHCP server's OFFER can be used", useless.err)
+	case err != nil && stage == devicestate.StageAddress && ctx.Err() == nil:
+		return nil, fail(stage, "no-offer", "", "no DHCP server answered DISCOVER", nil)
+	case err != nil:
+		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	for {
-		answer, err := x.receive(ctx)
-		if err != nil {
-			return nil, err
-		}
-		switch answer.MessageType() {
-		case want:
-			return answer, nil
-		case dhcpv4.MessageTypeNak:
-			return nil, errNAK
-		}
+	ack, err := x.acknowledgement(ctx, offer, timeout)
+	switch {
+	case errors.Is(err, errNAK):
+		return nil, fail(stage, "nak", x.taken.String(), "the DHCP server refused the address it offered", nil)
+	case err != nil && ctx.Err() == nil:
+		return nil, fail(stage, "no-ack", x.taken.String(), "the DHCP server offered an address and did not answer the REQUEST for it", nil)
+	case err != nil:
+		return nil, nil
 	}
-}
-
-// receive returns the next message for this transaction.
-func (x *dhcpExchange) receive(ctx context.Context) (*dhcpv4.DHCPv4, error) {
-	for {
-		datagram, err := x.udp.Receive(ctx)
-		if err != nil {
-			return nil, err
-		}
-		peer := datagram.Src.Addr().String()
-		m, err := dhcpoption.Parse(datagram.Payload)
-		switch {
-		case err != nil:
-			x.h.dropped("dhcp", peer, err.Error())
-		case m.OpCode != dhcpv4.OpcodeBootReply || m.TransactionID != x.xid || m.ClientHWAddr.String() != x.h.station.MAC().String():
-			x.h.dropped("dhcp", peer, "an answer for somebody else or an older question")
-		default:
-			x.h.received("dhcp", peer, m.MessageType().String())
-			return m, nil
-		}
-	}
-}
-
-func (x *dhcpExchange) send(m *dhcpv4.DHCPv4, to netip.Addr, mac net.HardwareAddr) error {
-	order := x.h.profile.LeaseOrder
-	switch m.MessageType() {
-	case dhcpv4.MessageTypeRequest:
-		order = x.h.profile.RequestOrder
-	case dhcpv4.MessageTypeInform:
-		order = x.h.profile.InformOrder
-	}
-	payload, err := dhcpoption.Encode(m, order)
+	got, oddities, err := readLease(ack)
 	if err != nil {
-		return err
+		return nil, fail(stage, "garbage", x.taken.String(), "the DHCP server's answer cannot be used", err)
 	}
-	src := netip.IPv4Unspecified()
-	if own, ok := netip.AddrFromSlice(m.ClientIPAddr.To4()); ok {
-		src = own
+	if !ack.YourIPAddr.Equal(offer.YourIPAddr) {
+		oddities = append(oddities, fmt.Sprintf("%v was offered, the ACK gives %v, which is taken", offer.YourIPAddr, ack.YourIPAddr))
 	}
-	if !to.IsValid() {
-		to = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	for _, oddity := range oddities {
+		x.h.dropped("dhcp", x.taken.String(), oddity)
 	}
-	x.h.sent("dhcp", to.String(), m.MessageType().String())
-	return x.udp.Send(ethernet.Datagram{
-		DstMAC: mac, Src: netip.AddrPortFrom(src, dhcpv4.ClientPort), Dst: netip.AddrPortFrom(to, dhcpv4.ServerPort),
-		Payload: payload,
-	})
-}
-
-// message begins a message of the handset; secs counts from the first message of the transaction (RFC 2131 §2).
-func (x *dhcpExchange) message(kind dhcpv4.MessageType) *dhcpv4.DHCPv4 {
-	h := x.h
-	m := &dhcpv4.DHCPv4{
-		OpCode: dhcpv4.OpcodeBootRequest, HWType: 1, TransactionID: x.xid, ClientHWAddr: h.station.MAC(),
-		NumSeconds:   uint16(time.Since(x.began) / time.Second),
-		ClientIPAddr: net.IPv4zero, YourIPAddr: net.IPv4zero, ServerIPAddr: net.IPv4zero, GatewayIPAddr: net.IPv4zero,
-		Options: dhcpv4.Options{},
-	}
-	m.UpdateOption(dhcpv4.OptMessageType(kind))
-	m.UpdateOption(dhcpv4.OptClientIdentifier(append([]byte{1}, h.station.MAC()...)))
-	return m
-}
-
-func (x *dhcpExchange) asking(kind dhcpv4.MessageType, class string, prl []uint8) *dhcpv4.DHCPv4 {
-	m := x.message(kind)
-	m.UpdateOption(dhcpv4.OptHostName(x.h.hostName()))
-	m.UpdateOption(dhcpv4.OptClassIdentifier(class))
-	if len(prl) > 0 {
-		m.UpdateOption(dhcpv4.OptGeneric(dhcpv4.OptionParameterRequestList, prl))
-	}
-	return m
-}
-
-func (x *dhcpExchange) discover() *dhcpv4.DHCPv4 {
-	return x.asking(dhcpv4.MessageTypeDiscover, x.h.profile.VLANClass, x.h.profile.LeasePRL)
-}
-
-func (x *dhcpExchange) request(offer *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
-	m := x.asking(dhcpv4.MessageTypeRequest, x.h.profile.VLANClass, x.h.profile.LeasePRL)
-	m.UpdateOption(dhcpv4.OptRequestedIPAddress(offer.YourIPAddr))
-	m.UpdateOption(dhcpv4.OptServerIdentifier(offer.ServerIdentifier()))
-	return m
+	return got, nil
 }
 
 // releaseLease sends DHCPRELEASE for the native lease before the handset moves into the voice VLAN (discovery.md §1.2).
@@ -266,12 +211,11 @@ func (h *Handset) giveBack(kind dhcpv4.MessageType) error {
 		return nil
 	}
 	h.ram.lease = nil
-	udp, err := h.station.RawUDP(dhcpv4.ClientPort)
+	x, err := h.openDHCP()
 	if err != nil {
 		return err
 	}
-	defer udp.Close()
-	x := &dhcpExchange{h: h, udp: udp, xid: newXID(), began: time.Now()}
+	defer x.udp.Close()
 	m := x.message(kind)
 	m.UpdateOption(dhcpv4.OptServerIdentifier(l.server.AsSlice()))
 	if kind == dhcpv4.MessageTypeRelease {
@@ -283,50 +227,6 @@ func (h *Handset) giveBack(kind dhcpv4.MessageType) error {
 		h.note("%v not sent: %v", kind, err)
 	}
 	return nil
-}
-
-func readLease(m *dhcpv4.DHCPv4) (*lease, error) {
-	address, ok := netip.AddrFromSlice(m.YourIPAddr.To4())
-	if !ok || address.IsUnspecified() {
-		return nil, errors.New("no address in yiaddr")
-	}
-	mask := m.SubnetMask()
-	if mask == nil {
-		return nil, errors.New("no subnet mask, option 1")
-	}
-	ones, bits := mask.Size()
-	if bits != 32 {
-		return nil, fmt.Errorf("subnet mask %s is not contiguous", mask)
-	}
-	l := &lease{
-		address: netip.PrefixFrom(address, ones), server: serverOf(m),
-		dns: addresses(m.DNS()), ntp: addresses(m.NTPServers()),
-		domain: strings.ToLower(strings.Trim(m.DomainName(), "\x00. ")), vendor: m.GetOneOption(dhcpv4.OptionVendorSpecificInformation),
-	}
-	if routers := addresses(m.Router()); len(routers) > 0 {
-		l.router = routers[0]
-	}
-	return l, nil
-}
-
-func serverOf(m *dhcpv4.DHCPv4) netip.Addr {
-	server, _ := netip.AddrFromSlice(m.ServerIdentifier().To4())
-	return server
-}
-
-func addresses(ips []net.IP) []netip.Addr {
-	var out []netip.Addr
-	for _, ip := range ips {
-		if a, ok := netip.AddrFromSlice(ip.To4()); ok && !a.IsUnspecified() {
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
-func newXID() (xid dhcpv4.TransactionID) {
-	rand.Read(xid[:]) // never fails, crypto/rand
-	return xid
 }
 
 // hostName is the handset's name in option 12 and LLDP: prefix and the last three bytes of the MAC address, inferred.

@@ -3,7 +3,9 @@ package handset
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
@@ -80,26 +82,61 @@ func (h *Handset) awaitPolicy(ctx context.Context, frames ethernet.FrameReceiver
 		if err != nil {
 			return ""
 		}
-		pdu, err := lldp.Parse(frame[ethernetHeader:])
-		if err != nil {
-			h.dropped("lldp", "", err.Error())
-			continue
+		if event := h.hearSwitch(frame); event != "" {
+			return event
 		}
-		policy, ok := pdu.VoicePolicy()
-		if !ok {
-			h.received("lldp", pdu.SystemName(), "LLDPDU without voice policy")
-			continue
-		}
-		h.station.SetDSCP(policy.DSCP)
-		if !policy.Tagged || policy.VLAN == 0 {
-			h.received("lldp", pdu.SystemName(), "voice policy untagged")
-			return devicestate.PolicyUntagged
-		}
-		h.received("lldp", pdu.SystemName(), "voice policy tagged")
-		h.note("voice VLAN %d, priority %d, DSCP %d", policy.VLAN, policy.Priority, policy.DSCP)
-		h.ram.policy = &voicePolicy{policy.VLAN, policy.Priority}
-		return devicestate.PolicyTagged
 	}
+}
+
+// hearSwitch takes the voice policy from an LLDP frame, if it has one that this handset follows.
+func (h *Handset) hearSwitch(frame []byte) devicestate.Event {
+	mac := net.HardwareAddr(frame[6:12]).String()
+	pdu, err := lldp.Parse(frame[ethernetHeader:])
+	if err != nil {
+		h.dropped("lldp", mac, err.Error())
+		return ""
+	}
+	peer := mac
+	if name := pdu.SystemName(); name != "" {
+		peer = printable(name)
+	}
+	for _, problem := range pdu.Ignored {
+		h.dropped("lldp", peer, problem.Error())
+	}
+	if pdu.TTL == 0 {
+		h.dropped("lldp", peer, "time to live 0: the sender leaves")
+		return ""
+	}
+	if med, ok := pdu.MED(); ok && med.Class <= lldp.ClassEndpointIII {
+		h.dropped("lldp", peer, fmt.Sprintf("LLDP-MED class %d is no switch, class %d: its policy is not ours", med.Class, lldp.ClassConnectivity))
+		return ""
+	}
+	policy, ok := pdu.VoicePolicy()
+	if !ok {
+		h.received("lldp", peer, "LLDPDU without voice policy")
+		return ""
+	}
+	h.station.SetDSCP(policy.DSCP)
+	if !policy.Tagged || policy.VLAN == 0 {
+		text := "voice policy untagged"
+		if policy.Tagged {
+			text = "voice policy with priority tags, VLAN 0: frames stay untagged (inferred)"
+		}
+		h.received("lldp", peer, text)
+		return devicestate.PolicyUntagged
+	}
+	h.received("lldp", peer, "voice policy tagged")
+	h.note("voice VLAN %d, priority %d, DSCP %d", policy.VLAN, policy.Priority, policy.DSCP)
+	h.ram.policy = &voicePolicy{policy.VLAN, policy.Priority}
+	return devicestate.PolicyTagged
+}
+
+// printable is a text from the network as a terminal may show it.
+func printable(s string) string {
+	if quoted := strconv.Quote(s); quoted != `"`+s+`"` {
+		return quoted
+	}
+	return s
 }
 
 func (h *Handset) tagFrames() {

@@ -108,16 +108,28 @@ func (h *Handset) follow(ctx context.Context, r *registration, m *sipmessage.Mes
 	if redirects == maxRedirects {
 		return fail(devicestate.StageRegister, "redirect-loop", r.peer, fmt.Sprintf("more than %d redirects", maxRedirects), nil)
 	}
-	next, err := redirectTarget(m)
-	if err != nil {
+	next, err := h.redirectTarget(m)
+	var insecure *insecureRedirect
+	switch {
+	case errors.As(err, &insecure):
+		return fail(devicestate.StageRegister, "redirect-insecure", r.peer, "the redirect cannot be followed", err)
+	case err != nil:
 		return fail(devicestate.StageRegister, "garbage", r.peer, "the redirect cannot be followed", err)
 	}
 	h.note("redirected to %v", next)
 	return h.registerAt(ctx, next, redirects+1)
 }
 
-func redirectTarget(m *sipmessage.Message) (candidate, error) {
+// insecureRedirect says that a redirect names nothing but transports that the handset does not take.
+type insecureRedirect struct{ transport string }
+
+func (e *insecureRedirect) Error() string {
+	return fmt.Sprintf("it leads to transport %.20q, the handset takes TLS, and TCP unless SIP security mode is High", e.transport)
+}
+
+func (h *Handset) redirectTarget(m *sipmessage.Message) (candidate, error) {
 	best, bestQ := candidate{}, -1.0
+	var insecure *insecureRedirect
 	for _, value := range m.Values("Contact") {
 		a, err := sipmessage.ParseAddress(value)
 		if err != nil {
@@ -136,9 +148,17 @@ func redirectTarget(m *sipmessage.Message) (candidate, error) {
 		if host == "" {
 			return best, fmt.Errorf("contact %q names no host", a.URI)
 		}
-		best, bestQ = candidate{Source: "redirect", Host: host, Port: port, Transport: transport}, q
+		next := candidate{Source: "redirect", Host: host, Port: port, Transport: transport}
+		if transport != "tls" && (transport != "tcp" || !h.allowed(next)) {
+			insecure = &insecureRedirect{transport}
+			continue
+		}
+		best, bestQ = next, q
 	}
-	if bestQ < 0 {
+	switch {
+	case bestQ < 0 && insecure != nil:
+		return best, insecure
+	case bestQ < 0:
 		return best, errors.New("it has no Contact")
 	}
 	return best, nil

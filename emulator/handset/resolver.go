@@ -4,18 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/phone-edition/lpe/protocol/dhcpoption"
 )
 
+// Bounds of a look-up.
 const (
-	dnsPort       = 53
-	maxDNSMessage = 1500
+	maxAliases = 8  // CNAME records one after the other
+	maxRecords = 32 // of one name that are used
 )
 
 // Errors of a look-up besides those of the network.
@@ -23,6 +24,7 @@ var (
 	errNoName   = errors.New("the name does not exist")
 	errNoData   = errors.New("the name has no such record")
 	errNoServer = errors.New("no DNS server is known")
+	errAliases  = errors.New("the name's aliases (CNAME) go round or on and on")
 )
 
 // service is one SRV record.
@@ -67,9 +69,16 @@ func (h *Handset) resolveHost(ctx context.Context, name string) ([]netip.Addr, e
 	}
 	var out []netip.Addr
 	for _, answer := range answers {
-		if a, ok := answer.Body.(*dnsmessage.AResource); ok {
-			out = append(out, netip.AddrFrom4(a.A))
+		a, ok := answer.Body.(*dnsmessage.AResource)
+		if !ok {
+			continue
 		}
+		address := netip.AddrFrom4(a.A)
+		if !isHost(address) && !address.IsLoopback() {
+			h.dropped("dns", name, fmt.Sprintf("A %v is no host's address", address))
+			continue
+		}
+		out = append(out, address)
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("%s A: %w", name, errNoData)
@@ -88,12 +97,12 @@ func (h *Handset) lookupService(ctx context.Context, name string) ([]service, er
 	}
 	var out []service
 	for _, answer := range answers {
-		if srv, ok := answer.Body.(*dnsmessage.SRVResource); ok {
-			target := strings.ToLower(strings.TrimSuffix(srv.Target.String(), "."))
-			if target == "" {
-				continue // RFC 2782: the service is decidedly not available
-			}
-			out = append(out, service{target, srv.Port, srv.Priority, srv.Weight})
+		srv, ok := answer.Body.(*dnsmessage.SRVResource)
+		if !ok {
+			continue
+		}
+		if usable, ok := h.usableService(name, service{srv.Target.String(), srv.Port, srv.Priority, srv.Weight}); ok {
+			out = append(out, usable)
 		}
 	}
 	if len(out) == 0 {
@@ -108,81 +117,54 @@ func (h *Handset) lookupService(ctx context.Context, name string) ([]service, er
 	return out, nil
 }
 
-// lookup asks each DNS server of the lease in turn, as often as the profile says.
-func (h *Handset) lookup(ctx context.Context, name string, kind dnsmessage.Type) ([]dnsmessage.Resource, error) {
-	if h.ram.lease == nil || len(h.ram.lease.dns) == 0 {
-		return nil, errNoServer
+// usableService returns an SRV record with its target in lower case and without the last dot, if it can be used.
+func (h *Handset) usableService(name string, s service) (service, bool) {
+	s.target = strings.ToLower(strings.TrimSuffix(s.target, "."))
+	switch {
+	case s.target == "":
+		h.dropped("dns", name, `SRV target ".": the service is decidedly not available (RFC 2782)`)
+	case !dhcpoption.IsHostName(s.target):
+		h.dropped("dns", name, fmt.Sprintf("SRV target %q is no host name", s.target))
+	case s.port == 0:
+		h.dropped("dns", name, fmt.Sprintf("SRV target %s with port 0", s.target))
+	default:
+		return s, true
 	}
-	var last error
-	for range h.profile.DNSTries {
-		for _, server := range h.ram.lease.dns {
-			answers, err := h.askDNS(ctx, server, name, kind)
-			if err == nil || errors.Is(err, errNoName) || errors.Is(err, errNoData) {
-				return answers, err
-			}
-			last = err
-			if ctx.Err() != nil {
-				return nil, last
-			}
-		}
-	}
-	return nil, last
+	return s, false
 }
 
-func (h *Handset) askDNS(ctx context.Context, server netip.Addr, name string, kind dnsmessage.Type) ([]dnsmessage.Resource, error) {
-	qname, err := dnsmessage.NewName(strings.TrimSuffix(name, ".") + ".")
-	if err != nil {
-		return nil, fmt.Errorf("%s is not a DNS name: %w", name, err)
-	}
-	question := dnsmessage.Question{Name: qname, Type: kind, Class: dnsmessage.ClassINET}
-	query := dnsmessage.Message{
-		Header:    dnsmessage.Header{ID: uint16(rand.Uint32()), RecursionDesired: true},
-		Questions: []dnsmessage.Question{question},
-	}
-	packed, err := query.Pack()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	conn, err := h.station.DialUDP(netip.AddrPortFrom(server, dnsPort))
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if err := conn.SetReadDeadline(time.Now().Add(h.profile.DNSTimeout)); err != nil {
-		return nil, err
-	}
-	what := fmt.Sprintf("%s %s", strings.TrimPrefix(kind.String(), "Type"), name)
-	h.sent("dns", server.String(), what)
-	if _, err := conn.Write(packed); err != nil {
-		return nil, err
-	}
-	buffer := make([]byte, maxDNSMessage)
-	for {
-		n, err := conn.Read(buffer)
+// lookup resolves a name to its records of one kind, through aliases: a server that does not follow them itself is
+// asked for the name that they lead to (RFC 1034 §3.6.2).
+func (h *Handset) lookup(ctx context.Context, name string, kind dnsmessage.Type) ([]dnsmessage.Resource, error) {
+	for range maxAliases {
+		records, alias, err := h.askServers(ctx, name, kind)
 		if err != nil {
-			return nil, fmt.Errorf("%s: no answer from DNS server %v: %w", what, server, err)
+			return nil, err
 		}
-		var answer dnsmessage.Message
-		if err := answer.Unpack(buffer[:n]); err != nil {
-			h.dropped("dns", server.String(), "not a DNS message: "+err.Error())
-			continue
+		if len(records) > maxRecords {
+			h.dropped("dns", name, fmt.Sprintf("%d of %d records are not used", len(records)-maxRecords, len(records)))
+			records = records[:maxRecords]
 		}
-		if answer.ID != query.ID || !answer.Response || len(answer.Questions) != 1 ||
-			!strings.EqualFold(answer.Questions[0].Name.String(), qname.String()) || answer.Questions[0].Type != kind {
-			h.dropped("dns", server.String(), "an answer to another question")
-			continue
+		if alias == "" {
+			return records, nil
 		}
-		h.received("dns", server.String(), fmt.Sprintf("%s: %s, %d records", what, strings.TrimPrefix(answer.RCode.String(), "RCode"), len(answer.Answers)))
-		switch {
-		case answer.RCode == dnsmessage.RCodeNameError:
-			return nil, fmt.Errorf("%s: %w", what, errNoName)
-		case answer.RCode != dnsmessage.RCodeSuccess:
-			return nil, fmt.Errorf("%s: DNS server %v answered %s", what, server, strings.TrimPrefix(answer.RCode.String(), "RCode"))
-		case len(answer.Answers) == 0:
-			return nil, fmt.Errorf("%s: %w", what, errNoData)
-		}
-		return answer.Answers, nil
+		name = alias
 	}
+	return nil, fmt.Errorf("%s: %w", name, errAliases)
+}
+
+// askServers asks each DNS server of the lease in turn, as often as the profile says.
+func (h *Handset) askServers(ctx context.Context, name string, kind dnsmessage.Type) (records []dnsmessage.Resource, alias string, err error) {
+	if h.ram.lease == nil || len(h.ram.lease.dns) == 0 {
+		return nil, "", errNoServer
+	}
+	for range h.profile.DNSTries {
+		for _, server := range h.ram.lease.dns {
+			records, alias, err = h.askDNS(ctx, server, name, kind)
+			if err == nil || errors.Is(err, errNoName) || errors.Is(err, errNoData) || errors.Is(err, errAliases) || ctx.Err() != nil {
+				return records, alias, err
+			}
+		}
+	}
+	return nil, "", err
 }

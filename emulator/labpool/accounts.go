@@ -9,24 +9,29 @@ import (
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
-// otherPIN replaces the dialled user's PIN when a fault makes the entered one wrong.
-const otherPIN = "864209"
+// otherPIN and otherPassword replace the user's when a fault makes the entered one wrong.
+const (
+	otherPIN      = "864209"
+	otherPassword = "Changed-since-then"
+)
 
-// newDirectory fills the directory and puts its faults on the user who is dialled.
+// newDirectory fills the directory and puts its faults on the user who signs in.
 func (p *Pool) newDirectory() (*directory.Directory, error) {
 	lab := p.cfg.Lab
 	cfg := directory.Config{
 		Policy: lab.Policy, Now: p.cfg.Now, Lab: lab.Name, State: p.cfg.DirectoryState,
-		Unsaved: func(err error) { p.Timeline.Add(timeline.Observation{Kind: timeline.Note, Text: "directory not saved: " + err.Error()}) },
+		Unsaved: func(err error) {
+			p.Timeline.Add(timeline.Observation{Kind: timeline.Note, Text: "directory not saved: " + err.Error()})
+		},
 	}
-	dialled := ""
+	meant := "" // SIP address of the user who signs in
 	for _, u := range lab.Users {
 		cfg.Accounts = append(cfg.Accounts, directory.Account{
 			User: directory.User{SIPAddress: u.SIPAddress, LineURI: u.LineURI, Enabled: u.Enabled},
 			PIN:  u.PIN, Login: u.Login, Password: u.Password, Locked: u.Locked,
 		})
-		if dialled == "" && dials(p.cfg.DialledNumber, u.LineURI) {
-			dialled = u.SIPAddress
+		if meant == "" && p.signsIn(u) {
+			meant = u.SIPAddress
 			if p.on("ticket=not-unique") {
 				twin := cfg.Accounts[len(cfg.Accounts)-1]
 				twin.SIPAddress, twin.Login = "sip:twin@"+lab.SIPDomain, ""
@@ -48,19 +53,25 @@ func (p *Pool) newDirectory() (*directory.Directory, error) {
 		{"ticket=pin-unset", d.ClearPIN},
 		{"ticket=pin-expired", d.ExpirePIN},
 		{"ticket=user-disabled", d.Disable},
+		{"ticket=wrong-password", func(sip string) error { return d.SetPassword(sip, otherPassword) }},
 	} {
-		if dialled == "" || !p.on(f.name) {
+		if meant == "" || !p.on(f.name) {
 			continue
 		}
-		if err := f.apply(dialled); err != nil {
+		if err := f.apply(meant); err != nil {
 			return nil, err
 		}
 	}
 	return d, nil
 }
 
-func dials(number, lineURI string) bool {
-	return slices.Contains(configs.LineNumbers(lineURI), strings.TrimPrefix(number, "+"))
+// signsIn reports whether the number or the login is the user's.
+func (p *Pool) signsIn(u configs.User) bool {
+	if p.cfg.DialledNumber == "" {
+		user, ok := p.cfg.Lab.ByLogin(p.cfg.Login)
+		return ok && user.Name == u.Name
+	}
+	return slices.Contains(configs.LineNumbers(u.LineURI), strings.TrimPrefix(p.cfg.DialledNumber, "+"))
 }
 
 // ApplyCableFaults strikes the cable of the named station.

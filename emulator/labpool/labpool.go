@@ -47,8 +47,8 @@ type Config struct {
 	Services *Services
 	SIPTCP   bool     // the registrars take SIP without TLS as well
 	Faults   []string // stage=kind[:parameter]
-	// DialledNumber is the user whom the faults of the directory strike.
-	DialledNumber string
+	// DialledNumber, or else Login, names the user whom the faults of the directory strike.
+	DialledNumber, Login string
 
 	// State is the file that keeps the lab's authority and published certificates, "" means that they end with the pool.
 	State string

@@ -29,7 +29,7 @@ import (
 // operations are the cryptographic operations of one boot, both sides.
 type operations struct {
 	outerTLS int // handshakes, one of them with the client certificate
-	sip      int // messages, each signed by one side and verified by the other
+	sip      int // signed messages, each signed by one side and verified by the other
 }
 
 const floorRounds = 20
@@ -271,7 +271,7 @@ func bootOn(t *testing.T, cable ethernet.Cable) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := rig.Start(rig.Options{Lab: lab, Profile: profile, Credentials: rig.FirstUser(lab), Timeout: time.Minute, Cable: cable})
+	run, err := rig.Start(rig.Options{Lab: lab, Profile: profile, Credentials: rig.FirstUser(lab, profile), Timeout: time.Minute, Cable: cable})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,10 @@
-//go:build outside
+//go:build outside || peers
 
 package outside
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"os/exec"
@@ -11,12 +12,17 @@ import (
 	"testing"
 )
 
+// packages are the Debian packages of programs with another name.
+var packages = map[string]string{
+	"dhcpd": "isc-dhcp-server", "dhcrelay": "isc-dhcp-relay", "dnsmasq": "dnsmasq-base", "ip": "iproute2", "kea-dhcp4": "kea-dhcp4-server",
+}
+
 // program finds a program or fails the test: one that was left out would prove nothing.
 func program(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Fatalf("test-outside needs %s, on Debian: apt-get install %[1]s (%v)", name, err)
+		t.Fatalf("this test needs %s, on Debian: apt-get install %s (%v)", name, cmp.Or(packages[name], name), err)
 	}
 	return path
 }

@@ -87,7 +87,7 @@ func failureOf(ctx context.Context, out handset.Outcome, runErr error) (devicest
 	case out.Waiting.Stage() == "":
 		return devicestate.CodeTimeout, "the time was over in state " + string(out.Waiting)
 	}
-	return devicestate.NewCode(out.Waiting.Stage(), "timeout"), ""
+	return devicestate.NewCode(out.Waiting.Stage(), "timeout"), "the time of the boot was over in state " + string(out.Waiting)
 }
 
 // goesOn says what the hardware would do where the boot was ended.
@@ -95,7 +95,10 @@ func goesOn(out handset.Outcome) string {
 	p := out.Profile
 	switch out.Waiting {
 	case devicestate.LinkDetect:
-		return "The handset goes on waiting for link, without end."
+		if out.Failure != nil {
+			return "The handset goes on waiting for link, without end."
+		}
+		return fmt.Sprintf("The handset waits %v for a voice policy, then goes on without.", p.LLDPWait)
 	case devicestate.AddressAcquire:
 		return fmt.Sprintf("The handset goes on asking without end, in rounds of %v.", sum(p.LeaseTimeouts))
 	case devicestate.VlanDiscover:
@@ -103,7 +106,7 @@ func goesOn(out handset.Outcome) string {
 	case devicestate.PoolDiscover:
 		return fmt.Sprintf("The handset waits %v for an answer to INFORM.", sum(p.InformTimeouts))
 	case devicestate.SignIn:
-		return "The handset waits for number and PIN, without end."
+		return "The handset waits for somebody to sign in, without end."
 	case devicestate.TimeSync:
 		return fmt.Sprintf("The handset waits %v for each time server, then goes on with the clock as it is.", p.TimeTimeout)
 	case devicestate.UpdateLookup, devicestate.UpdateCheck, devicestate.Updating, devicestate.Provision:

@@ -69,7 +69,7 @@ func newSetting(t *testing.T, lab, profile string) *setting {
 	if s.Profile, err = configs.LoadProfile(profile); err != nil {
 		t.Fatal(err)
 	}
-	s.Credentials = rig.FirstUser(s.Lab)
+	s.Credentials = rig.FirstUser(s.Lab, s.Profile)
 	s.Timeout = 45 * time.Second
 	source := prepared.source()
 	s.HandsetKey, s.PoolKey = source, source
@@ -144,22 +144,16 @@ func TestLabsBootOnASegment(t *testing.T) {
 	}
 }
 
-func TestEveryPINProfileBoots(t *testing.T) {
+func TestEveryProfileBoots(t *testing.T) {
 	for _, name := range configs.Profiles() {
-		profile, err := configs.LoadProfile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !profile.PIN {
-			continue
-		}
 		t.Run(name, func(t *testing.T) {
 			virtual(t, "litware", name, func(s *setting) { s.wantSuccess(s.boot()) })
 		})
 	}
 }
 
-// TestFaults boots the handset once with each fault of faults.yaml, in virtual time, and expects its listed code.
+// TestFaults boots a handset once with each fault of faults.yaml, in virtual time, and expects its listed code. A fault
+// that only a sign-in by password meets is met by a tethered handset.
 func TestFaults(t *testing.T) {
 	list, err := configs.Faults()
 	if err != nil {
@@ -172,6 +166,12 @@ func TestFaults(t *testing.T) {
 		t.Run(fault.Name, func(t *testing.T) {
 			virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
 				s.Faults = []string{fault.Name}
+				if fault.SignIn == "password" {
+					s.Credentials = login(s.Lab.Users[0])
+				}
+				if err := rig.CheckFaults(s.Faults, s.Credentials); err != nil {
+					t.Error(err)
+				}
 				began := time.Now()
 				result := s.boot()
 				if took := time.Since(began); took > 50*time.Second {
@@ -209,6 +209,8 @@ func TestRedirectBound(t *testing.T) {
 
 func TestCheckFaults(t *testing.T) {
 	for text, want := range map[string]string{
+		"ticket=wrong-pin":           "",
+		"ticket=wrong-password":      "met at a sign-in by password only",
 		"web=slow:2s":                "",
 		"register=503:2":             "",
 		"web=slow:2":                 "no number of times",
@@ -218,7 +220,16 @@ func TestCheckFaults(t *testing.T) {
 		"register":                   "stage=kind expected",
 		"discovery=option43-short:x": "parameter",
 	} {
-		err := rig.CheckFaults([]string{text})
+		err := rig.CheckFaults([]string{text}, handset.Credentials{Number: "1219"})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestCheckFaultsOfPasswords(t *testing.T) {
+	for text, want := range map[string]string{"ticket=wrong-password": "", "register=503": "", "ticket=wrong-pin": "met at a sign-in by PIN only"} {
+		err := rig.CheckFaults([]string{text}, handset.Credentials{User: `LITWARE\kenmyer`})
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
@@ -269,22 +280,36 @@ func TestEachFormOfTheNumberIsTheSameHandset(t *testing.T) {
 	}
 }
 
+// Neither side tells PIN, password, NTLM's answer or ticket.
 func TestNoSecretIsObserved(t *testing.T) {
-	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
-		s.Credentials.PIN = secret.New("0712")
-		run := s.start()
-		var pool []timeline.Observation
-		run.Pool.Timeline.Observe(func(o timeline.Observation) { pool = append(pool, o) })
-		result := run.Boot(context.Background())
-		if err := run.Close(); err != nil {
-			t.Error(err)
+	for _, profile := range []string{rig.DefaultProfile, "polycom-cx700-4.0.7577.4066"} {
+		for _, auth := range []string{"ntlm", "basic"} {
+			virtual(t, "litware", profile, func(s *setting) {
+				s.Lab.WebServices.WindowsAuth = auth
+				flash := &handset.MemoryFlash{}
+				s.Flash = flash
+				run := s.start()
+				var pool []timeline.Observation
+				run.Pool.Timeline.Observe(func(o timeline.Observation) { pool = append(pool, o) })
+				result := run.Boot(context.Background())
+				if err := run.Close(); err != nil {
+					t.Error(err)
+				}
+				s.wantSuccess(result)
+				kept, err := flash.Load()
+				if err != nil {
+					t.Error(err)
+				}
+				text := s.log() + fmt.Sprintf("%+v %+v %+v %+v", pool, result, s.Credentials, kept)
+				for _, secret := range []string{
+					"0712", "Litware-2013", "TElUV0FSRVxrZW5teWVyOkxpdHdhcmUtMjAxMw", "TlRMTVNTUAADAAAA",
+					"<saml:", "BinarySecret", "PRIVATE", "SamlSecurityToken",
+				} {
+					if i := strings.Index(text, secret); i >= 0 {
+						t.Errorf("%s: %q in ...%s...", profile, secret, text[max(0, i-80):min(len(text), i+80)])
+					}
+				}
+			})
 		}
-		s.wantSuccess(result)
-		text := s.log() + fmt.Sprintf("%+v %+v", pool, result)
-		for _, secret := range []string{"0712", "Litware-2013", "<saml:", "BinarySecret", "PRIVATE", "SamlSecurityToken"} {
-			if i := strings.Index(text, secret); i >= 0 {
-				t.Errorf("%q in ...%s...", secret, text[max(0, i-80):min(len(text), i+80)])
-			}
-		}
-	})
+	}
 }

@@ -26,10 +26,11 @@ func TestTimeout(t *testing.T) {
 		goesOn  string // how long the hardware would
 	}{
 		{"link=no-carrier", 5 * time.Second, "link.no-carrier", devicestate.LinkDetect, "without end"},
-		{"link=silent", time.Second, "link.timeout", devicestate.LinkDetect, ""},
+		{"link=silent", time.Second, "link.timeout", devicestate.LinkDetect, "waits 3s for a voice policy"},
 		{"vlan=silent", 5 * time.Second, "vlan.timeout", devicestate.VlanDiscover, "12s"},
 		{"address=silent", 3 * time.Second, "address.timeout", devicestate.AddressAcquire, "2m4s"},
 		{"address=silent", 6 * time.Second, "address.no-offer", devicestate.AddressAcquire, "2m4s"},
+		{"address=no-ack", 6 * time.Second, "address.no-ack", devicestate.AddressAcquire, "2m4s"},
 		{"address=nak", 3 * time.Second, "address.nak", devicestate.AddressAcquire, "2m4s"},
 		{"time=silent", 3 * time.Second, "time.timeout", devicestate.TimeSync, "4s"},
 		{"discovery=silent", 10 * time.Second, "discovery.timeout", devicestate.PoolDiscover, "30s"},

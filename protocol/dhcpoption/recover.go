@@ -39,7 +39,7 @@ func recoverHost(s string) string {
 	if names, err := parseNames([]byte(s)); err == nil {
 		return names[0]
 	}
-	if s = trim(s); isHostName(s) {
+	if s = trim(s); IsHostName(s) {
 		return s
 	}
 	return ""
@@ -85,7 +85,7 @@ func recoverPool(value []byte) string {
 			return names[0]
 		}
 	}
-	if s := trim(string(value)); isHostName(s) {
+	if s := trim(string(value)); IsHostName(s) {
 		return s
 	}
 	for _, labels := range [][]byte{value, cutType(value), append(cutType(value), 0)} {

@@ -26,7 +26,7 @@ func ParseSIPServers(value []byte) ([]string, error) {
 	switch value[0] {
 	case sipNames:
 		names, err := parseNames(value[1:])
-		if err != nil && isHostName(string(bytes.TrimRight(value[1:], "\x00"))) {
+		if err != nil && IsHostName(string(bytes.TrimRight(value[1:], "\x00"))) {
 			return nil, sipError(KindSIPText, "type 0 and text %s, DNS labels expected", excerpt(value[1:]))
 		}
 		return names, err
@@ -53,7 +53,7 @@ func appendSIPServers(b []byte, names []string, offsets map[string]int) ([]byte,
 	b = append(b, sipNames)
 	start := len(b)
 	for _, name := range names {
-		if !isHostName(name) || len(name) > maxName-2 {
+		if !IsHostName(name) || len(name) > maxName-2 {
 			return nil, fmt.Errorf("dhcp: name %s in option 120, a dotted name of at most %d characters expected", excerpt([]byte(name)), maxName-2)
 		}
 		for rest := name; ; {

@@ -139,7 +139,7 @@ func (u UC) check() error {
 	if !strings.EqualFold(u.Scheme, "https") {
 		return vendorError(KindBadScheme, "sub-option 2 is %s, \"https\" expected", excerpt([]byte(u.Scheme)))
 	}
-	if !isHostName(u.Host) {
+	if !IsHostName(u.Host) {
 		return vendorError(KindNoHost, "sub-option 3 is %s, a dotted name expected", excerpt([]byte(u.Host)))
 	}
 	if u.Port != "" && !isPort(u.Port) {
@@ -163,9 +163,9 @@ func isPath(s string) bool {
 	return strings.HasPrefix(s, "/") && len(s) <= 255 && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }
 
-// isHostName reports whether s is a dotted name of at most 255 characters with labels of 1 to 63 letters, digits,
+// IsHostName reports whether s is a dotted name of at most 255 characters with labels of 1 to 63 letters, digits,
 // hyphens and underscores.
-func isHostName(s string) bool {
+func IsHostName(s string) bool {
 	if s == "" || len(s) > 255 {
 		return false
 	}

@@ -3,6 +3,7 @@
 package lldp
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -58,45 +59,78 @@ type PDU struct {
 	ChassisID, PortID ID
 	TTL               uint16 // seconds, 0 means that the sender leaves
 	TLVs              []TLV
+	Ignored           []error // what Parse left out of a unit that it takes, in wire order; not written
 }
 
 // Parse reads a data unit: the Ethernet payload, padding after the end marker included. It refuses a unit that a
-// receiver has to discard (IEEE 802.1AB, 9.2.7.7) and a malformed known TLV. The end marker may be absent at the very
-// end of payload.
+// receiver has to discard: its first three TLVs are missing, out of order or of a wrong length, or one of them comes
+// again (IEEE 802.1AB, 9.2.7.7.1). What a receiver discards without the rest of the unit is in Ignored: a TLV that goes
+// past the end of the frame, a known TLV of a wrong length, a second one of which there is one at most (9.2.7.7.2).
+// Behind a time to live of 0 nothing is read. The end marker may be absent at the very end of payload.
 func Parse(payload []byte) (PDU, error) {
 	if len(payload) > MaxSize {
 		return PDU{}, fmt.Errorf("lldp: data unit of %d bytes, at most %d expected", len(payload), MaxSize)
 	}
 	var p PDU
-	complete := false
-	for n := 0; len(payload) > 0; n++ {
+	for n := range 3 {
+		if len(payload) == 0 {
+			return PDU{}, errors.New("lldp: data unit ends before chassis id, port id and time to live")
+		}
 		t, rest, err := cutTLV(payload)
+		if err == nil {
+			err = p.setMandatory(n, t)
+		}
 		if err != nil {
 			return PDU{}, fmt.Errorf("lldp: TLV %d: %w", n+1, err)
 		}
 		payload = rest
-		if n < 3 {
-			if err := p.setMandatory(n, t); err != nil {
-				return PDU{}, fmt.Errorf("lldp: TLV %d: %w", n+1, err)
-			}
-			complete = n == 2
-			continue
+	}
+	if p.TTL == 0 {
+		if len(payload) == 1 || len(bytes.Trim(payload, "\x00")) > 0 { // neither end marker nor padding
+			p.ignore(4, errors.New("not read behind a time to live of 0"))
 		}
-		if t.Type == TypeEnd {
+		return p, nil
+	}
+	if err := p.parseOptional(payload); err != nil {
+		return PDU{}, err
+	}
+	return p, nil
+}
+
+// parseOptional reads what follows the three mandatory TLVs.
+func (p *PDU) parseOptional(payload []byte) error {
+	for n := 4; len(payload) > 0; n++ {
+		t, rest, err := cutTLV(payload)
+		if err != nil {
+			p.ignore(n, err)
+			return nil
+		}
+		payload = rest
+		switch t.Type {
+		case TypeEnd:
 			if len(t.Value) != 0 {
-				return PDU{}, fmt.Errorf("lldp: end marker of %d bytes, 0 expected", len(t.Value))
+				return fmt.Errorf("lldp: end marker of %d bytes, 0 expected", len(t.Value))
 			}
-			return p, nil
+			return nil
+		case TypeChassisID, TypePortID, TypeTTL:
+			return fmt.Errorf("lldp: TLV %d: %w", n, t.check())
+		case TypePortDescription, TypeSystemName, TypeSystemDescription, TypeSystemCapabilities:
+			if _, again := p.First(t.Type); again {
+				p.ignore(n, fmt.Errorf("type %d a second time", t.Type))
+				continue
+			}
 		}
 		if err := t.check(); err != nil {
-			return PDU{}, fmt.Errorf("lldp: TLV %d: %w", n+1, err)
+			p.ignore(n, err)
+			continue
 		}
 		p.TLVs = append(p.TLVs, t)
 	}
-	if !complete {
-		return PDU{}, errors.New("lldp: data unit ends before chassis id, port id and time to live")
-	}
-	return p, nil
+	return nil
+}
+
+func (p *PDU) ignore(n int, err error) {
+	p.Ignored = append(p.Ignored, fmt.Errorf("lldp: TLV %d is ignored: %w", n, err))
 }
 
 // Append appends the data unit with its end marker to b.
@@ -167,10 +201,13 @@ func (p *PDU) setMandatory(n int, t TLV) error {
 		return fmt.Errorf("type %d, %d expected", t.Type, want)
 	}
 	if want == TypeTTL {
-		if len(t.Value) != 2 {
+		if len(t.Value) < 2 {
 			return fmt.Errorf("time to live of %d bytes, 2 expected", len(t.Value))
 		}
 		p.TTL = binary.BigEndian.Uint16(t.Value)
+		if len(t.Value) > 2 { // it may have more, of which nothing is known
+			p.Ignored = append(p.Ignored, fmt.Errorf("lldp: time to live of %d bytes, only the first 2 are read", len(t.Value)))
+		}
 		return nil
 	}
 	if len(t.Value) < 2 || len(t.Value) > 256 {

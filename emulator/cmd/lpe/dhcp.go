@@ -8,12 +8,52 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/phone-edition/lpe/emulator/dhcpconfig"
 	"github.com/phone-edition/lpe/protocol/dhcpoption"
 )
 
 func dhcpCommand(sys system) *cobra.Command {
 	return group("dhcp", "Tools for the DHCP options that a handset needs",
-		"  lpe dhcp decode --option120 00086c796e63706f6f6c07636f6e746f736f03636f6d00", dhcpDecodeCommand(sys))
+		"  lpe dhcp encode --sip-server lyncpool.contoso.com --format dnsmasq", dhcpEncodeCommand(sys), dhcpDecodeCommand(sys), dhcpDiscoverCommand(sys))
+}
+
+func dhcpEncodeCommand(sys system) *cobra.Command {
+	var sipServer, webServer, format string
+	var vlan int
+	var names []string
+	for _, f := range dhcpconfig.Formats() {
+		names = append(names, f.Name)
+	}
+	c := command("encode", "Write options 43 and 120 for a DHCP server",
+		"encode prints what makes a DHCP server tell handsets their pool, and their VLAN if one is given, ready to paste. What that server cuts or mangles stands in comments, and so does that a format is untested.",
+		"  lpe dhcp encode --sip-server lyncpool.contoso.com --vlan 200 --format isc",
+		func(c *cobra.Command, _ []string) error {
+			if sipServer == "" {
+				return usage("dhcp encode needs --sip-server, the registrar's name")
+			}
+			out, err := dhcpconfig.Find(format)
+			if err != nil {
+				return usage("--format: %w", err)
+			}
+			if !c.Flags().Changed("web-server") {
+				webServer = sipServer // as Microsoft's DHCPUtil does it
+			}
+			voice := &vlan
+			if !c.Flags().Changed("vlan") {
+				voice = nil
+			}
+			values, err := dhcpconfig.New(sipServer, webServer, voice)
+			if err != nil {
+				return usage("%w", err)
+			}
+			_, err = fmt.Fprint(sys.out, out.Text(values))
+			return err
+		})
+	c.Flags().StringVar(&sipServer, "sip-server", "", "name of the registrar: of the pool, or of the Director before it")
+	c.Flags().StringVar(&webServer, "web-server", "", "name of the web services (default: that of --sip-server)")
+	c.Flags().IntVar(&vlan, "vlan", 0, "voice VLAN to give to handsets that ask on the native one")
+	c.Flags().StringVar(&format, "format", "hex", strings.Join(names, ", "))
+	return c
 }
 
 func dhcpDecodeCommand(sys system) *cobra.Command {

@@ -13,10 +13,10 @@ import (
 
 // system is everything of the process that a command may touch.
 type system struct {
-	in       io.Reader
-	out, err io.Writer
-	env      func(string) string
-	askPIN   func(ctx context.Context, prompt string) (string, error) // without echo; an error if there is no terminal
+	in        io.Reader
+	out, err  io.Writer
+	env       func(string) string
+	askSecret func(ctx context.Context, prompt string) (string, error) // without echo; an error if there is no terminal
 }
 
 // Exit codes; each command's help ends with them.
@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string, sys system) int {
 	root.SetOut(sys.out)
 	root.SetErr(sys.err)
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(bootCommand(sys), dhcpCommand(sys), poolCommand(sys), statesCommand(sys), profileCommand(sys), labCommand(sys))
+	root.AddCommand(bootCommand(sys), dhcpCommand(sys), poolCommand(sys), statesCommand(sys), profileCommand(sys), portsCommand(sys), labCommand(sys))
 	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {
 		if c.Example == "" {
@@ -134,12 +134,21 @@ func joinLab(args []string) []string {
 
 // command makes a command that takes flags alone.
 func command(use, short, long, example string, do func(*cobra.Command, []string) error) *cobra.Command {
-	return &cobra.Command{Use: use, Short: short, Long: long, Example: example, RunE: do, Args: cobra.NoArgs}
+	return &cobra.Command{Use: use, Short: short, Long: long, Example: example, RunE: do, Args: noArguments}
+}
+
+// noArguments does not repeat what it refuses: it may be half of a PIN.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usage("%s takes flags alone, and there are %d words besides them; a value goes to its flag as --flag=VALUE, in quotes if it has blanks", c.CommandPath(), len(args))
 }
 
 // group makes a command that is a name for others. Alone it prints its help.
 func group(use, short, example string, commands ...*cobra.Command) *cobra.Command {
 	c := command(use, short, "", example, func(c *cobra.Command, _ []string) error { return c.Help() })
+	c.Args = cobra.NoArgs
 	c.AddCommand(commands...)
 	return c
 }

@@ -100,6 +100,10 @@ func (s *Server) request(r *request) {
 	if s.silent(r) {
 		return
 	}
+	if s.addressFault("address=no-ack") {
+		s.link.faultNote(r)("address=no-ack")
+		return
+	}
 	if s.addressFault("address=nak") {
 		s.link.faultNote(r)("address=nak")
 		s.nak(r)

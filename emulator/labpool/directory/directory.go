@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/protocol/ntlm"
 )
 
 // Reason is a PIN failure, named as in the UCMA enumeration PinFailureReason (web-services.md §3.4).
@@ -82,12 +83,13 @@ type Directory struct {
 
 type entry struct {
 	User
-	numbers       []string // of LineURI
-	login         string
-	password, pin secretHash
-	configured    secretHash // of the account as it was given, if there is a state file
-	pinChanged    time.Time
-	expired       bool
+	numbers    []string // of LineURI
+	login      string
+	password   *ntlm.Key // NTOWFv1, nil: none
+	pin        secretHash
+	configured secretHash // of the account as it was given, if there is a state file
+	pinChanged time.Time
+	expired    bool
 
 	local, global int // failed attempts
 	windowBegan   time.Time
@@ -123,11 +125,8 @@ func New(cfg Config) (*Directory, error) {
 	d := &Directory{policy: cfg.Policy, now: cfg.Now, lab: cfg.Lab, file: cfg.State, unsaved: cfg.Unsaved}
 	for _, a := range cfg.Accounts {
 		e := &entry{User: a.User, numbers: configs.LineNumbers(a.LineURI), login: a.Login, locked: a.Locked}
-		var err error
 		if a.Password != "" {
-			if e.password, err = newHash(a.Password); err != nil {
-				return nil, err
-			}
+			e.setPassword(a.Password)
 		}
 		if a.PIN != "" {
 			if err := d.setPIN(e, a.PIN); err != nil {
@@ -135,6 +134,7 @@ func New(cfg Config) (*Directory, error) {
 			}
 		}
 		if d.file != "" {
+			var err error
 			if e.configured, err = newHash(a.configured()); err != nil {
 				return nil, err
 			}
@@ -184,14 +184,30 @@ func (d *Directory) Users() []User {
 
 // Login checks login and password; a locked PIN does not matter here.
 func (d *Directory) Login(login, password string) (User, bool) {
+	given := ntlm.NTOWFv1(password)
+	return d.Prove(login, func(known ntlm.Key) bool { return subtle.ConstantTimeCompare(given[:], known[:]) == 1 })
+}
+
+// Prove asks whether somebody has proved to know the password of the login's user, whose NTOWFv1 it tells.
+func (d *Directory) Prove(login string, proved func(ntlm.Key) bool) (User, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, e := range d.users {
-		if login != "" && strings.EqualFold(e.login, login) && e.password.matches(password) {
+		if login != "" && strings.EqualFold(e.login, login) && e.password != nil && proved(*e.password) {
 			return e.User, true
 		}
 	}
 	return User{}, false
+}
+
+// SetPassword gives a user another password.
+func (d *Directory) SetPassword(sip, password string) error {
+	return d.change(sip, func(e *entry) error { e.setPassword(password); return nil })
+}
+
+func (e *entry) setPassword(password string) {
+	hash := ntlm.NTOWFv1(password)
+	e.password = &hash
 }
 
 // change applies f to a user and saves, or reports that there is none. After an error nothing is changed.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/emulator/wholefile"
+	"github.com/phone-edition/lpe/protocol/ntlm"
 )
 
 const (
@@ -16,8 +17,7 @@ const (
 	maxStateSize = 16 << 20
 )
 
-// state is what of a directory survives a restart of the lab: everything that is not in the lab's own file for good.
-// Passwords are in that file alone.
+// state is what of a directory survives a restart of the lab: everything that can be changed while it runs.
 type state struct {
 	Version int         `json:"version"`
 	Lab     string      `json:"lab"`
@@ -29,6 +29,7 @@ type userState struct {
 	Configured  hashState `json:"configured"` // of the account as the lab's file had it
 	Enabled     bool      `json:"enabled"`
 	LineURI     string    `json:"line_uri"`
+	Password    []byte    `json:"password"` // NTOWFv1
 	PIN         hashState `json:"pin"`
 	PINChanged  time.Time `json:"pin_changed"`
 	Expired     bool      `json:"expired"`
@@ -45,9 +46,9 @@ type hashState struct {
 }
 
 // configured is the text that tells whether an account was edited in the lab's file. It is kept hashed, as it holds
-// the PIN.
+// PIN and password.
 func (a Account) configured() string {
-	return strings.Join([]string{a.PIN, a.LineURI, fmt.Sprint(a.Enabled, a.Locked)}, "\x00")
+	return strings.Join([]string{a.PIN, a.Password, a.LineURI, fmt.Sprint(a.Enabled, a.Locked)}, "\x00")
 }
 
 // restore takes over what the state file, if there is one, holds of the users. What is not in the lab's file any more is
@@ -86,6 +87,10 @@ func (d *Directory) restore(accounts []Account) error {
 
 func (u userState) put(e *entry) {
 	e.configured, e.pin = u.Configured.hash(), u.PIN.hash()
+	if e.password = nil; len(u.Password) == len(ntlm.Key{}) {
+		password := ntlm.Key(u.Password)
+		e.password = &password
+	}
 	e.Enabled = u.Enabled
 	e.setLine(u.LineURI)
 	e.pinChanged, e.expired = u.PINChanged, u.Expired
@@ -99,9 +104,13 @@ func (d *Directory) save() error {
 	}
 	s := state{Version: stateVersion, Lab: d.lab}
 	for _, e := range d.users {
+		var password []byte
+		if e.password != nil {
+			password = e.password[:]
+		}
 		s.Users = append(s.Users, userState{
 			SIPAddress: e.SIPAddress, Configured: e.configured.state(), Enabled: e.Enabled, LineURI: e.LineURI,
-			PIN: e.pin.state(), PINChanged: e.pinChanged, Expired: e.expired,
+			Password: password, PIN: e.pin.state(), PINChanged: e.pinChanged, Expired: e.expired,
 			Local: e.local, Global: e.global, WindowBegan: e.windowBegan, LockedUntil: e.lockedUntil, Locked: e.locked,
 		})
 	}

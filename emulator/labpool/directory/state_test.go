@@ -14,8 +14,10 @@ import (
 
 // accounts are those of the lab's file.
 func accounts() []directory.Account {
+	first := account(kenmyer, "tel:+12065551219;ext=1219", pin)
+	first.Login, first.Password = `LITWARE\kenmyer`, "Litware-2013"
 	return []directory.Account{
-		account(kenmyer, "tel:+12065551219;ext=1219", pin),
+		first,
 		account(second, "tel:+12065551220;ext=1220", pin),
 		account("sip:third@litwareinc.com", "tel:+12065551221;ext=1221", pin),
 	}
@@ -43,6 +45,7 @@ func TestStateSurvivesARestart(t *testing.T) {
 	const other = "71946"
 	for _, err := range []error{
 		first.SetPIN(kenmyer, other), first.Disable(second), first.Lock("sip:third@litwareinc.com"),
+		first.SetPassword(kenmyer, "Litware-2099"),
 		first.SetLineURI("sip:third@litwareinc.com", "tel:+12065551299"),
 	} {
 		if err != nil {
@@ -55,8 +58,8 @@ func TestStateSurvivesARestart(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	if text, err := os.ReadFile(path); err != nil || strings.Contains(string(text), pin) || strings.Contains(string(text), other) {
-		t.Errorf("a PIN is in the file: %v", err)
+	if text, err := os.ReadFile(path); err != nil || strings.Contains(string(text), pin) || strings.Contains(string(text), other) || strings.Contains(string(text), "Litware-20") {
+		t.Errorf("a PIN or password is in the file: %v", err)
 	}
 
 	d := kept(t, path, accounts())
@@ -73,6 +76,9 @@ func TestStateSurvivesARestart(t *testing.T) {
 		if got := signIn(d, c.number, c.pin); got != c.want {
 			t.Errorf("%s: %q, want %q", c.number, got, c.want)
 		}
+	}
+	if _, ok := d.Login(`LITWARE\kenmyer`, "Litware-2099"); !ok {
+		t.Error("the new password is forgotten")
 	}
 	if n := d.Attempts(kenmyer); n != 4 {
 		t.Errorf("%d wrong PINs, want 4", n)

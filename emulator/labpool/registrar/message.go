@@ -187,4 +187,4 @@ func describe(m *sipmessage.Message) string {
 }
 
 // seconds is a duration as SIP writes it.
-func seconds(d time.Duration) int { return int(d / time.Second) }
+func seconds(d time.Duration) int { return int(d.Round(time.Second) / time.Second) }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/sipmessage"
@@ -217,7 +216,7 @@ func (c *connection) notify(method string, d *dialog, n Notification, waiting ch
 	m.Add("Call-ID", d.callID)
 	m.Add("CSeq", fmt.Sprintf("%d %s", d.cseq, method))
 	m.Add("Event", d.event)
-	m.Add("subscription-state", fmt.Sprintf("active;expires=%d", seconds(d.expires.Sub(c.s.cfg.Now()).Round(time.Second))))
+	m.Add("subscription-state", fmt.Sprintf("active;expires=%d", seconds(d.expires.Sub(c.s.cfg.Now()))))
 	setBody(m, n.ContentType, n.Body)
 	return transaction(m), c.sendRequest(m, d.sip, d.epid, waiting)
 }

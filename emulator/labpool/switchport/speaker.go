@@ -52,16 +52,19 @@ func (s *speaker) med(now time.Time) bool {
 // means too, starts a fast start. So does one that says that it does not know its policy while none is under way: the
 // lab's switch does not see the link of a rebooting handset drop.
 func (s *speaker) hear(mac net.HardwareAddr, unit lldp.PDU, now time.Time) string {
-	med, ok := unit.MED()
-	if !ok || med.Class < 1 || med.Class > lldp.ClassEndpointIII {
-		return ""
-	}
 	key := string(mac)
 	old, known := s.endpoints[key]
 	known = known && old.expires.After(now)
-	if unit.TTL == 0 {
+	if unit.TTL == 0 { // such a unit has no MED TLVs
 		delete(s.endpoints, key)
+		if !known {
+			return ""
+		}
 		return "endpoint left"
+	}
+	med, ok := unit.MED()
+	if !ok || med.Class < 1 || med.Class > lldp.ClassEndpointIII {
+		return ""
 	}
 	if !known && len(s.endpoints) >= maxEndpoints {
 		return fmt.Sprintf("endpoint not kept: %d are known already", maxEndpoints)

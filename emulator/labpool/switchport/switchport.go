@@ -107,6 +107,9 @@ func (s *Server) hear(frame []byte) {
 		s.note(timeline.Dropped, peer.String(), err.Error())
 		return
 	}
+	for _, problem := range unit.Ignored {
+		s.note(timeline.Dropped, peer.String(), problem.Error())
+	}
 	s.note(timeline.Received, peer.String(), describe(unit))
 	if text := s.speaker.hear(peer, unit, s.cfg.Clock()); text != "" {
 		s.note(timeline.Note, peer.String(), text)

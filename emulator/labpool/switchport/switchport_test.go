@@ -141,10 +141,27 @@ func TestEndpointAges(t *testing.T) {
 	}
 }
 
+func TestEndpointLeaves(t *testing.T) {
+	sent, seen := run(t, Config{Policy: &voice200}, func(p *port) {
+		p.arrive <- frameOf(t, handset(nil, ""), handsetMAC)
+		time.Sleep(5 * time.Second)
+		bye := handset(nil, "")
+		bye.TTL, bye.TLVs = 0, nil
+		p.arrive <- frameOf(t, bye, handsetMAC)
+		time.Sleep(40 * time.Second)
+	})
+	if last := sent[len(sent)-1]; last.at != 32*time.Second || last.med {
+		t.Errorf("last unit %+v, want one without LLDP-MED after 32 s", last)
+	}
+	if !slices.ContainsFunc(seen, func(o timeline.Observation) bool { return o.Text == "endpoint left" }) {
+		t.Errorf("that the endpoint left is not in %+v", seen)
+	}
+}
+
 func TestFastStartAgain(t *testing.T) {
 	other := handset(nil, "")
 	bye := handset(nil, "")
-	bye.TTL = 0
+	bye.TTL, bye.TLVs = 0, nil // the three mandatory TLVs alone, as IEEE 802.1AB has it
 	for _, test := range []struct {
 		name          string
 		before, after lldp.PDU
@@ -211,11 +228,14 @@ func TestDropped(t *testing.T) {
 	good := frameOf(t, handset(nil, ""), handsetMAC)
 	elsewhere := bytes.Clone(good)
 	copy(elsewhere, switchMAC)
+	ignored := frameOf(t, lldp.Switch{MAC: handsetMAC, PortName: "1", TTL: 120}.PDU(), handsetMAC)
+	ignored[len(ignored)-2] = 0x0e // the end marker becomes system capabilities of 0 bytes
 	for _, test := range []struct {
 		name, want string
 		frame      []byte
 	}{
 		{"short", "frame of 13 bytes", good[:13]},
+		{"TLV that is ignored", "type 7 a second time", ignored},
 		{"unicast", "to 02:00:00:00:00:01", elsewhere},
 		{"malformed", "type 2", append(bytes.Clone(good[:14]), good[22:]...)},
 	} {

@@ -259,7 +259,8 @@ func (a answer) said() string {
 // message is a request before it is sent.
 type message struct {
 	method, url, action, contentType string
-	login, password                  string
+	login, password                  string // at the Windows port, in the way of the lab
+	authorization                    string
 	body                             []byte
 }
 
@@ -270,6 +271,9 @@ func post(url, action string, body []byte) message {
 }
 
 func (r *room) try(client *http.Client, m message) (answer, error) {
+	if m.login != "" && r.lab.WebServices.WindowsAuth == windowsNTLM {
+		return r.tryNTLM(client, m)
+	}
 	request, err := http.NewRequest(m.method, m.url, bytes.NewReader(m.body))
 	if err != nil {
 		return answer{}, err
@@ -279,6 +283,9 @@ func (r *room) try(client *http.Client, m message) (answer, error) {
 	}
 	if m.contentType != "" {
 		request.Header.Set("Content-Type", m.contentType)
+	}
+	if m.authorization != "" {
+		request.Header.Set("Authorization", m.authorization)
 	}
 	if m.login != "" {
 		request.SetBasicAuth(m.login, m.password)

@@ -97,9 +97,11 @@ func Start(cfg Config) (*Server, error) {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          log.New(diary{cfg.Timeline}, "", 0),
-		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
-		ConnState:         s.count,
-		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1 only
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, &connection{Conn: c})
+		},
+		ConnState:    s.count,
+		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1 only
 	}
 	if err := s.listen(tlsConfig); err != nil {
 		return nil, errors.Join(fmt.Errorf("web services of lab %s: %w", cfg.Lab.Name, err), s.Close())
@@ -211,9 +213,6 @@ func (s *Server) Close() error {
 func (s *Server) note(text string) {
 	s.cfg.Timeline.Add(timeline.Observation{Kind: timeline.Note, Protocol: "http", Text: text})
 }
-
-// connKey is the context key of the connection that a request came on.
-type connKey struct{}
 
 // diary writes what net/http logs, such as failed TLS handshakes, to the timeline.
 type diary struct{ timeline *timeline.Timeline }

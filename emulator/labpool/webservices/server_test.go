@@ -35,11 +35,14 @@ func TestHistory(t *testing.T) {
 		told = append(told, fmt.Sprintf("%s %s %s: %s", o.Kind, o.Protocol, fields["who"], o.Text))
 	}
 	const pin, windows = "POST /WebTicket/WebTicketService.svc/pin Issue", "POST /WebTicket/WebTicketService.svc"
+	const challenge = "received https : " + windows + ", NTLM challenge: answered"
 	want := []string{
 		"received https " + kenmyer + ": " + pin + ", web ticket for " + kenmyer + ": answered",
 		"received https " + kenmyer + ": POST /CertProv/CertProvisioningService.svc/WebTicket_Proof_SHA1 GetAndPublishCert, certificate for " + kenmyer + " device " + device + ": answered",
 		"dropped https 1219: " + pin + ": ticket.pin: IncorrectPin",
+		challenge,
 		`dropped https LITWARE\kenmyer: ` + windows + ": ticket.password: login or password is wrong",
+		challenge,
 		"received https " + kenmyer + ": " + windows + " Issue, web ticket for " + kenmyer + ": answered",
 	}
 	if got := strings.Join(told, "\n"); got != strings.Join(want, "\n") {

@@ -85,50 +85,9 @@ func isNumber(text string) bool {
 // pinPortAbsent is a fault that leaves the PIN port out of the metadata.
 func (s *Server) pinPortAbsent() bool { return s.listed("ticket", "pin-port-absent") }
 
-// windowsTicket answers port WebTicketServiceWinNegotiate. The lab authenticates by HTTP Basic with login and password
-// of the directory: neither Negotiate nor NTLM is offered, and pidgin-sipe then sends Basic (web-services.md §7.2
-// item 4; lab choice).
-func (s *Server) windowsTicket(x *exchange) (response, *refusal) {
-	login, password, ok := x.request.BasicAuth()
-	if !ok {
-		return response{}, s.askForLogin(checkLogin.refuse("no credentials"))
-	}
-	x.who = shorten(login)
-	user, ok := s.login(login, password)
-	if !ok {
-		return response{}, s.askForLogin(checkPassword.refuse("login or password is wrong"))
-	}
-	x.who = user.SIPAddress
-	if !user.Enabled {
-		refused := checkEnabled.refuse("the user is disabled")
-		refused.header = http.Header{"X-Ms-diagnostics": {soap.Diagnostics{ErrorID: idNotEnabled, Source: s.server, Reason: notEnabled}.String()}}
-		return response{}, refused
-	}
-	r, refused := s.request(x)
-	if refused != nil {
-		return response{}, refused
-	}
-	if r.SIPAddress != "" && !sameSIP(r.SIPAddress, user.SIPAddress) {
-		return response{}, checkLoginClaim.refuse("the claim names another user")
-	}
-	return s.issue(x, r, user.SIPAddress)
-}
-
-// login finds the user of login and password. A login without a domain is in the lab's domain, as under IIS's
-// defaultLogonDomain: pidgin-sipe leaves the domain out of Basic (sip-sec-basic.c).
-func (s *Server) login(login, password string) (directory.User, bool) {
-	for _, u := range s.cfg.Lab.Users {
-		if _, account, ok := strings.Cut(u.Login, `\`); ok && strings.EqualFold(account, login) {
-			login = u.Login
-			break
-		}
-	}
-	return s.cfg.Directory.Login(login, password)
-}
-
-func (s *Server) askForLogin(r *refusal) *refusal {
-	r.header = http.Header{"WWW-Authenticate": {`Basic realm="lab"`}}
-	return r
+// windowsOff reports whether switch or fault leave the Windows port out of the metadata.
+func (s *Server) windowsOff() bool {
+	return s.cfg.Lab.WebServices.WindowsAuth == windowsOff || s.listed("ticket", "windows-off")
 }
 
 // certificateTicket answers port WebTicketServiceCert: the handset's published certificate is the TLS client

@@ -197,7 +197,14 @@ func sipeElement(t *testing.T, body, tag string) (whole, inner string) {
 // The enrolment of an unmodified pidgin-sipe, web-services.md §7.2 items 2 to 8: it hashes what it found in the bytes
 // without canonicalising, and its templates are full of blanks.
 func TestPidginSipeEnrols(t *testing.T) {
-	r := open(t)
+	for switched, offered := range map[string]string{windowsNTLM: ntlmChallenge, windowsBasic: basicChallenge} {
+		t.Run(switched, func(t *testing.T) {
+			pidginSipeEnrols(t, open(t, func(l *configs.Lab, _ *Config) { l.WebServices.WindowsAuth = switched }), offered)
+		})
+	}
+}
+
+func pidginSipeEnrols(t *testing.T, r *room, offered string) {
 	services := parseMetadata(t, r.mustSend(get(webURL("/CertProv/CertProvisioningService.svc/mex"))).body)
 	proof, ok := services.Port("certprovisioningservicewebticketproof_sha1")
 	if !ok {
@@ -211,7 +218,7 @@ func TestPidginSipeEnrols(t *testing.T) {
 
 	m := post(negotiate.Location, webticket.Action, []byte(fmt.Sprintf(sipeRST, proof.Location)))
 	challenge := r.send(m)
-	if challenge.status != http.StatusUnauthorized || strings.Join(challenge.header.Values("WWW-Authenticate"), ",") != `Basic realm="lab"` {
+	if challenge.status != http.StatusUnauthorized || strings.Join(challenge.header.Values("WWW-Authenticate"), ",") != offered {
 		t.Fatalf("%s, %v", challenge.said(), challenge.header)
 	}
 	m.login, m.password = "kenmyer", "Litware-2013" // of the account LITWARE\kenmyer

@@ -1,0 +1,49 @@
+package handset
+
+import (
+	"context"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/ethernet"
+)
+
+// DHCPDatagram is a DHCP datagram as the handset sent or received it.
+type DHCPDatagram struct {
+	At   time.Time
+	Sent bool
+	ethernet.Datagram
+}
+
+func (h *Handset) sawDHCP(sent bool, d ethernet.Datagram) {
+	if h.cfg.DHCP != nil {
+		h.cfg.DHCP(DHCPDatagram{time.Now(), sent, d})
+	}
+}
+
+// Survey does of a boot what has to do with DHCP: VLAN, lease and INFORM, as the profile does them. Config.DHCP gets
+// every datagram; answers to INFORM are collected until the profile's patience with late ones ends. The lease is given
+// back. The handset must have been powered on; ctx bounds it all.
+func (h *Handset) Survey(ctx context.Context) error {
+	_, err := h.Run(ctx, func(m devicestate.Machine) bool { return m.State == devicestate.UpdateLookup })
+	if err != nil {
+		return err
+	}
+	if h.machine.State != devicestate.UpdateLookup {
+		return nil // there is no lease; the datagrams tell why
+	}
+	h.inform(ctx)
+	if h.late != nil {
+		select {
+		case <-h.late.done:
+		case <-ctx.Done():
+			h.late.end()
+		}
+	}
+	if _, ok := h.computer(); ok || h.ram.lease == nil {
+		return nil
+	}
+	return h.giveBack(dhcpv4.MessageTypeRelease)
+}
