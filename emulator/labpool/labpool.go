@@ -45,8 +45,11 @@ type Config struct {
 	Cable ethernet.Cable
 	// Services are what the lab brings, nil: all of them.
 	Services *Services
-	SIPTCP   bool     // the registrars take SIP without TLS as well
-	Faults   []string // stage=kind[:parameter]
+	// Wire means that the cable is a trunk port of a real wire: stations tag their frames themselves, and make sure
+	// that nobody has their addresses.
+	Wire   bool
+	SIPTCP bool     // the registrars take SIP without TLS as well
+	Faults []string // stage=kind[:parameter]
 	// DialledNumber, or else Login, names the user whom the faults of the directory strike.
 	DialledNumber, Login string
 

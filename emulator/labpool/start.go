@@ -1,6 +1,7 @@
 package labpool
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/ethernet"
@@ -24,7 +26,13 @@ import (
 	"github.com/phone-edition/lpe/protocol/lldp"
 )
 
-const updatesName = "ucupdates-r2"
+const (
+	updatesName = "ucupdates-r2"
+
+	// probeTime is how long a station of a real wire waits for somebody else to defend its address. RFC 5227 §1.1 has
+	// up to 7 s, for hosts that nobody watches.
+	probeTime = 600 * time.Millisecond
+)
 
 func (p *Pool) start() error {
 	var list []faults.Fault
@@ -55,17 +63,24 @@ func (p *Pool) start() error {
 	return nil
 }
 
-// startSwitch starts the LLDP speaker of the access switch.
+// startSwitch starts the LLDP speaker of the access switch. On a real wire it is a neighbour of whatever is at the other
+// end of it, and only listens unless the lab brings the network.
 func (p *Pool) startSwitch() error {
-	cable, ok := p.cfg.Cable.(Switch)
-	if !ok {
+	var station ethernet.Station
+	var err error
+	cfg := ethernet.StationConfig{Name: "switch", MAC: p.mac()}
+	switch cable, ok := p.cfg.Cable.(Switch); {
+	case ok:
+		station, err = cable.JoinSwitch(cfg)
+	case p.cfg.Wire:
+		station, err = p.cfg.Cable.Join(cfg)
+	default:
 		return nil
 	}
-	n := p.cfg.Lab.Network
-	station, err := cable.JoinSwitch(ethernet.StationConfig{Name: "switch", MAC: p.mac()})
 	if err != nil {
 		return fmt.Errorf("switch: %w", err)
 	}
+	n := p.cfg.Lab.Network
 	p.keep(station)
 	var policy *lldp.NetworkPolicy
 	switch {
@@ -77,6 +92,7 @@ func (p *Pool) startSwitch() error {
 	}
 	server, err := switchport.Start(switchport.Config{
 		Station: station, Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now, PortName: "Gi0/1", SystemName: "lab-switch", Policy: policy,
+		Silent: p.cfg.Wire && !p.cfg.Services.Leases,
 	})
 	if err != nil {
 		return err
@@ -385,9 +401,19 @@ func (p *Pool) on(name string) bool {
 }
 
 func (p *Pool) joinAt(name string, vlan uint16, address netip.Addr, subnet netip.Prefix) (ethernet.Station, error) {
-	station, err := p.join(name, ethernet.Port{Access: vlan})
+	port := ethernet.Port{Access: vlan}
+	if p.cfg.Wire {
+		port = ethernet.Port{Trunk: true}
+	}
+	station, err := p.join(name, port)
 	if err != nil {
 		return nil, err
+	}
+	if p.cfg.Wire {
+		station.SetTag(ethernet.Tag{VLAN: vlan, Priority: p.cfg.Lab.Network.Priority})
+		if err := station.Probe(context.Background(), address, probeTime); err != nil {
+			return nil, fmt.Errorf("station %s: %w", name, err)
+		}
 	}
 	if err := station.SetAddress(netip.PrefixFrom(address, subnet.Bits()), netip.Addr{}); err != nil {
 		return nil, fmt.Errorf("station %s: %w", name, err)
