@@ -202,8 +202,8 @@ func (l *Lab) hosts() []Host {
 
 func (l *Lab) readTrust(top *section) {
 	versions := top.sub("tls")
-	l.TLSMin = versions.choice("min", "1.0", "1.0", "1.1", "1.2")
-	l.TLSMax = versions.choice("max", "1.2", "1.0", "1.1", "1.2")
+	l.TLSMin = versions.choice("min", "1.0", "1.0", "1.1", "1.2", "1.3")
+	l.TLSMax = versions.choice("max", "1.2", "1.0", "1.1", "1.2", "1.3")
 	if l.TLSMin > l.TLSMax {
 		versions.report("min", "TLS %s is above max, %s", l.TLSMin, l.TLSMax)
 	}

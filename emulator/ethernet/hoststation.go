@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -122,7 +123,14 @@ func (st *hostStation) listenAddress() netip.Addr {
 }
 
 func (st *hostStation) ListenUDP(port uint16) (net.PacketConn, error) {
-	at := netip.AddrPortFrom(st.listenAddress(), st.on.port(st.name, port))
+	conn, err := st.listenUDP(netip.AddrPortFrom(st.listenAddress(), st.on.port(st.name, port)))
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (st *hostStation) listenUDP(at netip.AddrPort) (*hostPacketConn, error) {
 	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
 	if err != nil {
 		return nil, err
@@ -137,6 +145,27 @@ func (st *hostStation) ListenUDP(port uint16) (net.PacketConn, error) {
 type hostPacketConn struct {
 	*net.UDPConn
 	st *hostStation
+}
+
+// Errors of Windows at reading that are of one datagram and not of the socket: an earlier one met a closed port, or this
+// one is longer than the buffer.
+const (
+	wsaConnectionReset = syscall.Errno(10054)
+	wsaMessageSize     = syscall.Errno(10040)
+)
+
+// ReadFrom reads the next datagram; what is longer than b is cut.
+func (c *hostPacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, from, err := c.UDPConn.ReadFrom(b)
+		switch {
+		case errors.Is(err, wsaConnectionReset):
+			continue
+		case errors.Is(err, wsaMessageSize):
+			err = nil
+		}
+		return n, from, err
+	}
 }
 
 func (c *hostPacketConn) Close() error {
@@ -227,14 +256,22 @@ type hostUDP struct {
 	conn *hostPacketConn
 }
 
-// RawUDP implements [Station]. Another program of the computer, or its own DHCP service, may hold the port.
+// RawUDP implements [Station]. Another program of the computer, or its own DHCP service, may hold the port. Broadcasts
+// reach a socket on every address alone, so it is one of these, but where the station is of this computer alone.
 func (st *hostStation) RawUDP(port uint16) (RawUDP, error) {
-	conn, err := st.ListenUDP(port)
+	at := st.listenAddress()
+	if !at.IsLoopback() {
+		at = netip.IPv4Unspecified()
+	}
+	conn, err := st.listenUDP(netip.AddrPortFrom(at, st.on.port(st.name, port)))
 	if err != nil {
 		return nil, err
 	}
-	return &hostUDP{conn.(*hostPacketConn)}, nil
+	return &hostUDP{conn}, nil
 }
+
+// LocalAddr is the address of the socket.
+func (u *hostUDP) LocalAddr() net.Addr { return u.conn.LocalAddr() }
 
 func (u *hostUDP) Send(d Datagram) error {
 	_, err := u.conn.WriteToUDPAddrPort(d.Payload, unmap(d.Dst))

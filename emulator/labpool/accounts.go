@@ -6,6 +6,7 @@ import (
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
+	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
 // otherPIN and otherPassword replace the user's when a fault makes the entered one wrong.
@@ -18,8 +19,10 @@ const (
 func (p *Pool) newDirectory() (*directory.Directory, error) {
 	lab := p.cfg.Lab
 	cfg := directory.Config{
-		Policy: lab.Policy,
-		Now:    p.cfg.Now,
+		Policy: lab.Policy, Now: p.cfg.Now, Lab: lab.Name, State: p.cfg.DirectoryState,
+		Unsaved: func(err error) {
+			p.Timeline.Add(timeline.Observation{Kind: timeline.Note, Text: "directory not saved: " + err.Error()})
+		},
 	}
 	meant := "" // SIP address of the user who signs in
 	for _, u := range lab.Users {

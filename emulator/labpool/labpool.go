@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/phone-edition/lpe/configs"
@@ -44,12 +45,20 @@ type Config struct {
 	Cable ethernet.Cable
 	// Services are what the lab brings, nil: all of them.
 	Services *Services
-	Faults   []string // stage=kind[:parameter]
+	// Wire means that the cable is a trunk port of a real wire: stations tag their frames themselves, and make sure
+	// that nobody has their addresses.
+	Wire   bool
+	SIPTCP bool     // the registrars take SIP without TLS as well
+	Faults []string // stage=kind[:parameter]
 	// DialledNumber, or else Login, names the user whom the faults of the directory strike.
 	DialledNumber, Login string
 
 	// State is the file that keeps the lab's authority and published certificates, "" means that they end with the pool.
 	State string
+	// DirectoryState is the file that keeps the lab's directory, with what faults of the directory did to it.
+	DirectoryState string
+
+	Timeline *timeline.Timeline // of the pool, nil: a new one
 
 	NewKey func(bits int) (*rsa.PrivateKey, error) // nil: a new key each time
 	KeyLog io.Writer                               // nil: nobody can decrypt
@@ -63,12 +72,14 @@ type Pool struct {
 	Registrars []*registrar.Server // front ends first, then backup and director
 	Timeline   *timeline.Timeline
 
-	cfg     Config
-	web     *webservices.Server
-	fronts  []ethernet.Station // of the front ends
-	faults  *faults.Set
-	closers []io.Closer // closed in reverse
-	nextMAC byte
+	cfg       Config
+	web       *webservices.Server
+	fronts    []ethernet.Station    // of the front ends
+	addresses map[string]netip.Addr // of the stations, by name
+	endpoints []Endpoint
+	faults    *faults.Set
+	closers   []io.Closer // closed in reverse
+	nextMAC   byte
 }
 
 // Start brings the lab up. On error nothing is left running.
@@ -79,7 +90,10 @@ func Start(cfg Config) (*Pool, error) {
 	if cfg.Services == nil {
 		cfg.Services = &Services{Leases: true, Inform: true, Names: true, Time: true}
 	}
-	p := &Pool{cfg: cfg, Timeline: timeline.New("lab " + cfg.Lab.Name)}
+	if cfg.Timeline == nil {
+		cfg.Timeline = timeline.New("lab " + cfg.Lab.Name)
+	}
+	p := &Pool{cfg: cfg, Timeline: cfg.Timeline, addresses: map[string]netip.Addr{}}
 	if err := p.start(); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}

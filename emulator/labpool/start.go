@@ -1,12 +1,15 @@
 package labpool
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/ethernet"
@@ -23,7 +26,13 @@ import (
 	"github.com/phone-edition/lpe/protocol/lldp"
 )
 
-const updatesName = "ucupdates-r2"
+const (
+	updatesName = "ucupdates-r2"
+
+	// probeTime is how long a station of a real wire waits for somebody else to defend its address. RFC 5227 §1.1 has
+	// up to 7 s, for hosts that nobody watches.
+	probeTime = 600 * time.Millisecond
+)
 
 func (p *Pool) start() error {
 	var list []faults.Fault
@@ -54,17 +63,24 @@ func (p *Pool) start() error {
 	return nil
 }
 
-// startSwitch starts the LLDP speaker of the access switch.
+// startSwitch starts the LLDP speaker of the access switch. On a real wire it is a neighbour of whatever is at the other
+// end of it, and only listens unless the lab brings the network.
 func (p *Pool) startSwitch() error {
-	cable, ok := p.cfg.Cable.(Switch)
-	if !ok {
+	var station ethernet.Station
+	var err error
+	cfg := ethernet.StationConfig{Name: "switch", MAC: p.mac()}
+	switch cable, ok := p.cfg.Cable.(Switch); {
+	case ok:
+		station, err = cable.JoinSwitch(cfg)
+	case p.cfg.Wire:
+		station, err = p.cfg.Cable.Join(cfg)
+	default:
 		return nil
 	}
-	n := p.cfg.Lab.Network
-	station, err := cable.JoinSwitch(ethernet.StationConfig{Name: "switch", MAC: p.mac()})
 	if err != nil {
 		return fmt.Errorf("switch: %w", err)
 	}
+	n := p.cfg.Lab.Network
 	p.keep(station)
 	var policy *lldp.NetworkPolicy
 	switch {
@@ -76,6 +92,7 @@ func (p *Pool) startSwitch() error {
 	}
 	server, err := switchport.Start(switchport.Config{
 		Station: station, Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now, PortName: "Gi0/1", SystemName: "lab-switch", Policy: policy,
+		Silent: p.cfg.Wire && !p.cfg.Services.Leases,
 	})
 	if err != nil {
 		return err
@@ -99,19 +116,23 @@ func (p *Pool) startNetwork() error {
 			return err
 		}
 	}
-	if brings.Names {
-		names, err := nameserver.Start(p.zone(station))
-		if err != nil {
-			return err
-		}
-		p.keep(names)
-	}
+	timePort := uint16(0)
 	if brings.Time && n.NTP != "none" {
 		clock, err := timeserver.Start(timeserver.Config{Station: station, Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now})
 		if err != nil {
 			return err
 		}
 		p.keep(clock)
+		timePort = portOf(clock.LocalAddr())
+		p.listens(ServiceNTP, station.Name(), timePort)
+	}
+	if brings.Names {
+		names, err := nameserver.Start(p.zone(station, timePort))
+		if err != nil {
+			return err
+		}
+		p.keep(names)
+		p.listens(ServiceDNS, station.Name(), portOf(names.LocalAddr()))
 	}
 	if p.on("address=duplicate") {
 		if _, err := p.joinAt("squatter", n.VoiceVLAN, n.FirstLease, n.Subnet); err != nil {
@@ -150,6 +171,7 @@ func (p *Pool) startDHCP(station ethernet.Station, server netip.Addr, subnet net
 		return err
 	}
 	p.keep(dhcp)
+	p.listens(ServiceDHCP, station.Name(), dhcp.Port())
 	return nil
 }
 
@@ -162,7 +184,7 @@ func (p *Pool) discovery() dhcpserver.Discovery {
 	if u, err := url.Parse(p.web.CertProvURL()); err == nil {
 		uc.Port = u.Port()
 	}
-	return dhcpserver.Discovery{UC: &uc, SIPServers: []string{p.entryName()}}
+	return dhcpserver.Discovery{UC: &uc, SIPServers: []string{p.EntryName()}}
 }
 
 // webName is the name of the web services that handsets are told. Under dns=no-web-name, which hides it, it is never
@@ -174,8 +196,16 @@ func (p *Pool) webName() string {
 	return p.cfg.Lab.Web
 }
 
-// entryName is the registrar that handsets are told: the Director if there is one, else the pool.
-func (p *Pool) entryName() string {
+// EntryHost is the machine of a lab that handsets reach under the name of the registrar that they are told.
+func EntryHost(lab *configs.Lab) string {
+	if lab.Director != nil {
+		return lab.Director.FQDN
+	}
+	return lab.FrontEnds[0].FQDN
+}
+
+// EntryName is the registrar that handsets are told: the Director if there is one, else the pool.
+func (p *Pool) EntryName() string {
 	if d := p.cfg.Lab.Director; d != nil {
 		return d.FQDN
 	}
@@ -190,32 +220,33 @@ func (p *Pool) entry() *registrar.Server {
 	return p.Registrars[0]
 }
 
-// zone is the lab's DNS.
-func (p *Pool) zone(station ethernet.Station) nameserver.Config {
+// zone is the lab's DNS; timePort is 0 if there is no time server.
+func (p *Pool) zone(station ethernet.Station, timePort uint16) nameserver.Config {
 	lab := p.cfg.Lab
-	front := lab.FrontEnds[0].Address
+	front, network := p.addresses[lab.FrontEnds[0].FQDN], p.addresses[station.Name()]
 	hosts := map[string][]netip.Addr{updatesName + "." + lab.SIPDomain: {front}}
 	if p.on("update=refused") { // a computer that has no web services
-		hosts[updatesName+"."+lab.SIPDomain] = []netip.Addr{lab.Network.Server}
+		hosts[updatesName+"."+lab.SIPDomain] = []netip.Addr{network}
 	}
 	for _, host := range lab.FrontEnds {
-		hosts[host.FQDN] = []netip.Addr{host.Address}
-		if lab.Pool != host.FQDN {
-			hosts[lab.Pool] = append(hosts[lab.Pool], host.Address)
+		address := p.addresses[host.FQDN]
+		hosts[host.FQDN] = []netip.Addr{address}
+		if lab.Pool != host.FQDN && !slices.Contains(hosts[lab.Pool], address) {
+			hosts[lab.Pool] = append(hosts[lab.Pool], address)
 		}
 	}
 	hosts[lab.Web] = []netip.Addr{front}
 	for _, host := range []*configs.Host{lab.Director, lab.Backup} {
 		if host != nil {
-			hosts[host.FQDN] = []netip.Addr{host.Address}
+			hosts[host.FQDN] = []netip.Addr{p.addresses[host.FQDN]}
 		}
 	}
 	services := map[string][]nameserver.Service{
-		"_sipinternaltls._tcp." + lab.SIPDomain: {{Port: p.entry().Port(), Target: p.entryName()}},
+		"_sipinternaltls._tcp." + lab.SIPDomain: {{Port: p.entry().Port(), Target: p.EntryName()}},
 	}
-	if lab.Network.NTP == "srv" {
-		services["_ntp._udp."+lab.SIPDomain] = []nameserver.Service{{Port: 123, Target: "ntp." + lab.SIPDomain}}
-		hosts["ntp."+lab.SIPDomain] = []netip.Addr{lab.Network.Server}
+	if lab.Network.NTP == "srv" && timePort != 0 {
+		services["_ntp._udp."+lab.SIPDomain] = []nameserver.Service{{Port: timePort, Target: "ntp." + lab.SIPDomain}}
+		hosts["ntp."+lab.SIPDomain] = []netip.Addr{network}
 	}
 	if p.on("discovery=no-registrar") {
 		services = nil
@@ -256,13 +287,17 @@ func (p *Pool) startResponders() error {
 	}
 	for i, host := range lab.FrontEnds {
 		responder, err := dhcpserver.StartResponder(dhcpserver.ResponderConfig{
-			Station: p.fronts[i], Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now, Server: host.Address,
+			Station: p.fronts[i], Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now, Server: p.addresses[host.FQDN],
 			Domain: lab.DNSDomain, Discovery: p.discovery(),
 		})
 		if err != nil {
 			return err
 		}
 		p.keep(responder)
+		p.listens(ServiceDHCP, host.FQDN, responder.Port())
+		if _, shared := p.fronts[i].(ethernet.Computer); shared {
+			break // one computer, one port: the other front ends would answer the same
+		}
 	}
 	return nil
 }
@@ -277,25 +312,28 @@ func (p *Pool) startWeb(station ethernet.Station) error {
 	names := []string{lab.Web, lab.Pool, updatesName + "." + lab.SIPDomain, lab.FrontEnds[0].FQDN}
 	web, err := webservices.Start(webservices.Config{
 		Station: station, Lab: lab, Host: lab.Web, Directory: p.Directory, Authority: p.Authority,
-		Certificate: p.certificate("web", names), Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Updates: handler,
+		Certificate: p.certificate("web", names), TicketKey: p.Authority.TicketKey(), Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Updates: handler,
 	})
 	if err != nil {
 		return err
 	}
 	p.web = web
 	p.keep(web)
+	plain, secure := web.Ports()
+	p.listens(ServiceHTTP, station.Name(), plain)
+	p.listens(ServiceHTTPS, station.Name(), secure)
 	return nil
 }
 
 // startOtherRegistrars starts backup and Director.
 func (p *Pool) startOtherRegistrars() error {
 	lab := p.cfg.Lab
-	home := []string{p.Registrars[0].Address()}
+	home := []registrar.Address{p.Registrars[0].Addresses()}
 	if b := lab.Backup; b != nil {
 		if err := p.startRegistrarAt(*b, nil); err != nil {
 			return err
 		}
-		home = append(home, p.Registrars[len(p.Registrars)-1].Address())
+		home = append(home, p.Registrars[len(p.Registrars)-1].Addresses())
 	}
 	if d := lab.Director; d != nil {
 		return p.startRegistrarAt(*d, home)
@@ -303,7 +341,7 @@ func (p *Pool) startOtherRegistrars() error {
 	return nil
 }
 
-func (p *Pool) startRegistrarAt(host configs.Host, home []string) error {
+func (p *Pool) startRegistrarAt(host configs.Host, home []registrar.Address) error {
 	station, err := p.joinAt(host.FQDN, p.cfg.Lab.Network.VoiceVLAN, host.Address, p.cfg.Lab.Network.Subnet)
 	if err != nil {
 		return err
@@ -311,8 +349,13 @@ func (p *Pool) startRegistrarAt(host configs.Host, home []string) error {
 	return p.startRegistrar(station, host, home)
 }
 
-func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home []string) error {
+func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home []registrar.Address) error {
+	tcp := uint16(0)
+	if p.cfg.SIPTCP {
+		tcp = registrar.DefaultTCPPort
+	}
 	server, err := registrar.Start(registrar.Config{
+		TCPPort: tcp,
 		Station: station, Host: host.FQDN, Home: home, Neighbour: p.neighbour(host.FQDN), Lab: p.cfg.Lab,
 		Certificate: p.certificate("register", []string{host.FQDN, p.cfg.Lab.Pool}),
 		STSURI:      p.web.CertProvURL(), Web: p.web.BaseURL(), Directory: p.Directory, Authority: p.Authority,
@@ -323,14 +366,18 @@ func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home 
 	}
 	p.Registrars = append(p.Registrars, server)
 	p.keep(server)
+	if !p.on("register=refused") {
+		p.listens(ServiceSIPTLS, host.FQDN, server.Port())
+		p.listens(ServiceSIPTCP, host.FQDN, server.TCPPort())
+	}
 	return nil
 }
 
-// neighbour finds the address of another front end than the one named, when it is asked for; nil if there is none.
-func (p *Pool) neighbour(of string) func() string {
+// neighbour finds another front end than the one named, when it is asked for; nil if there is none.
+func (p *Pool) neighbour(of string) func() registrar.Address {
 	for i, host := range p.cfg.Lab.FrontEnds {
 		if host.FQDN != of {
-			return func() string { return p.Registrars[i].Address() }
+			return func() registrar.Address { return p.Registrars[i].Addresses() }
 		}
 	}
 	return nil
@@ -354,13 +401,24 @@ func (p *Pool) on(name string) bool {
 }
 
 func (p *Pool) joinAt(name string, vlan uint16, address netip.Addr, subnet netip.Prefix) (ethernet.Station, error) {
-	station, err := p.join(name, ethernet.Port{Access: vlan})
+	port := ethernet.Port{Access: vlan}
+	if p.cfg.Wire {
+		port = ethernet.Port{Trunk: true}
+	}
+	station, err := p.join(name, port)
 	if err != nil {
 		return nil, err
+	}
+	if p.cfg.Wire {
+		station.SetTag(ethernet.Tag{VLAN: vlan, Priority: p.cfg.Lab.Network.Priority})
+		if err := station.Probe(context.Background(), address, probeTime); err != nil {
+			return nil, fmt.Errorf("station %s: %w", name, err)
+		}
 	}
 	if err := station.SetAddress(netip.PrefixFrom(address, subnet.Bits()), netip.Addr{}); err != nil {
 		return nil, fmt.Errorf("station %s: %w", name, err)
 	}
+	p.addresses[name] = station.Address().Addr() // on a computer's own sockets not the lab's
 	return station, nil
 }
 

@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string, sys system) int {
 	root.SetOut(sys.out)
 	root.SetErr(sys.err)
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(bootCommand(sys), dhcpCommand(sys), statesCommand(sys), profileCommand(sys), portsCommand(sys), labCommand(sys))
+	root.AddCommand(bootCommand(sys), dhcpCommand(sys), poolCommand(sys), statesCommand(sys), profileCommand(sys), portsCommand(sys), labCommand(sys))
 	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {
 		if c.Example == "" {

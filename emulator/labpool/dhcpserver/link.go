@@ -29,6 +29,7 @@ type link struct {
 	timeline *timeline.Timeline
 	clock    func() time.Time
 	raw      ethernet.RawUDP
+	port     uint16
 	ctx      context.Context
 	cancel   context.CancelFunc
 	done     chan struct{}
@@ -40,7 +41,21 @@ func open(station ethernet.Station, t *timeline.Timeline, clock func() time.Time
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &link{timeline: t, clock: clock, raw: raw, ctx: ctx, cancel: cancel, done: make(chan struct{})}, nil
+	l := &link{timeline: t, clock: clock, raw: raw, port: serverPort, ctx: ctx, cancel: cancel, done: make(chan struct{})}
+	if socket, ok := raw.(interface{ LocalAddr() net.Addr }); ok { // of the computer, which may have picked another port
+		if at, ok := socket.LocalAddr().(*net.UDPAddr); ok {
+			l.port = uint16(at.Port)
+		}
+	}
+	return l, nil
+}
+
+// clientPort is where the answer to r goes. Where this server has another port than DHCP's, so has whoever asks it.
+func (l *link) clientPort(r *request) uint16 {
+	if l.port != serverPort {
+		return r.from.Src.Port()
+	}
+	return clientPort
 }
 
 func (l *link) close() error {

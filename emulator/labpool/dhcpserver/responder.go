@@ -53,6 +53,9 @@ func StartResponder(cfg ResponderConfig) (*Responder, error) {
 	return r, nil
 }
 
+// Port is the UDP port that the responder listens on.
+func (p *Responder) Port() uint16 { return p.link.port }
+
 // Close ends the responder.
 func (p *Responder) Close() error { return p.link.close() }
 
@@ -75,7 +78,7 @@ func (p *Responder) handle(r *request) {
 	m := r.answer(dhcpv4.MessageTypeAck, p.cfg.Server)
 	m.ClientIPAddr = r.ClientIPAddr
 	order := r.grant(m, options)
-	p.link.send(r, m, order, netip.AddrPortFrom(p.cfg.Server, serverPort), netip.AddrPortFrom(r.client, clientPort), r.from.SrcMAC)
+	p.link.send(r, m, order, netip.AddrPortFrom(p.cfg.Server, serverPort), netip.AddrPortFrom(r.client, p.link.clientPort(r)), r.from.SrcMAC)
 }
 
 // unanswered says why the responder ignores r; the reason is "" if it answers.

@@ -98,6 +98,9 @@ func (c *Config) check() error {
 	return c.Discovery.check()
 }
 
+// Port is the UDP port that the server listens on.
+func (s *Server) Port() uint16 { return s.link.port }
+
 // Close ends the server; leases are forgotten.
 func (s *Server) Close() error {
 	err := s.link.close()

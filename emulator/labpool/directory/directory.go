@@ -60,12 +60,22 @@ type Config struct {
 	Policy   configs.PINPolicy // of every user; a length of 0 means 5, the default of Set-CsPinPolicy
 	Accounts []Account
 	Now      func() time.Time // nil: time.Now
+
+	Lab string // name of the lab, which tells its state file from another's
+	// State is a file of mode 0600 that keeps PINs, locks and what else was changed; "" means that these end with the
+	// process.
+	State string
+	// Unsaved is told, inside of [Directory.SignIn], that an attempt was not written to the state file.
+	Unsaved func(error)
 }
 
 // Directory is the store. Its methods may be called from several goroutines.
 type Directory struct {
-	policy configs.PINPolicy
-	now    func() time.Time
+	policy  configs.PINPolicy
+	now     func() time.Time
+	lab     string
+	file    string
+	unsaved func(error)
 
 	mu    sync.Mutex
 	users []*entry
@@ -77,6 +87,7 @@ type entry struct {
 	login      string
 	password   *ntlm.Key // NTOWFv1, nil: none
 	pin        secretHash
+	configured secretHash // of the account as it was given, if there is a state file
 	pinChanged time.Time
 	expired    bool
 
@@ -111,7 +122,7 @@ func New(cfg Config) (*Directory, error) {
 	if cfg.Policy.MinPasswordLength == 0 {
 		cfg.Policy.MinPasswordLength = defaultPINLength
 	}
-	d := &Directory{policy: cfg.Policy, now: cfg.Now}
+	d := &Directory{policy: cfg.Policy, now: cfg.Now, lab: cfg.Lab, file: cfg.State, unsaved: cfg.Unsaved}
 	for _, a := range cfg.Accounts {
 		e := &entry{User: a.User, numbers: configs.LineNumbers(a.LineURI), login: a.Login, locked: a.Locked}
 		if a.Password != "" {
@@ -122,7 +133,16 @@ func New(cfg Config) (*Directory, error) {
 				return nil, fmt.Errorf("%s: %w", a.SIPAddress, err)
 			}
 		}
+		if d.file != "" {
+			var err error
+			if e.configured, err = newHash(a.configured()); err != nil {
+				return nil, err
+			}
+		}
 		d.users = append(d.users, e)
+	}
+	if err := d.restore(cfg.Accounts); err != nil {
+		return nil, err
 	}
 	return d, nil
 }
@@ -190,7 +210,7 @@ func (e *entry) setPassword(password string) {
 	e.password = &hash
 }
 
-// change applies f to a user, or reports that there is none.
+// change applies f to a user and saves, or reports that there is none. After an error nothing is changed.
 func (d *Directory) change(sip string, f func(*entry) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -198,7 +218,15 @@ func (d *Directory) change(sip string, f func(*entry) error) error {
 	if e == nil {
 		return &PINError{UserDoesNotExist}
 	}
-	return f(e)
+	before := *e
+	err := f(e)
+	if err == nil {
+		err = d.save()
+	}
+	if err != nil {
+		*e = before
+	}
+	return err
 }
 
 // Enable lets a user sign in.
@@ -214,7 +242,11 @@ func (d *Directory) Disable(sip string) error {
 // SetLineURI gives a user another line.
 func (d *Directory) SetLineURI(sip, lineURI string) error {
 	return d.change(sip, func(e *entry) error {
-		e.LineURI, e.numbers = lineURI, configs.LineNumbers(lineURI)
+		e.setLine(lineURI)
 		return nil
 	})
+}
+
+func (e *entry) setLine(lineURI string) {
+	e.LineURI, e.numbers = lineURI, configs.LineNumbers(lineURI)
 }

@@ -7,6 +7,17 @@ import "time"
 func (d *Directory) SignIn(number, pin string, now time.Time) (User, *PINError) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	user, refused, counted := d.signIn(number, pin, now)
+	if counted {
+		if err := d.save(); err != nil && d.unsaved != nil {
+			d.unsaved(err)
+		}
+	}
+	return user, refused
+}
+
+// signIn is SignIn; counted means that a count has changed.
+func (d *Directory) signIn(number, pin string, now time.Time) (user User, refused *PINError, counted bool) {
 	var dialled, matching []*entry
 	for _, e := range d.users {
 		if !e.dialled(number) {
@@ -19,22 +30,24 @@ func (d *Directory) SignIn(number, pin string, now time.Time) (User, *PINError) 
 	}
 	switch {
 	case len(dialled) == 0:
-		return User{}, &PINError{UserDoesNotExist}
+		return User{}, &PINError{UserDoesNotExist}, false
 	case len(matching) > 1:
-		return User{}, &PINError{NonUniqueUser}
+		return User{}, &PINError{NonUniqueUser}, false
 	case len(matching) == 1:
 		return d.admit(matching[0], now)
 	}
-	return User{}, d.refuse(dialled, now)
+	refused, counted = d.refuse(dialled, now)
+	return User{}, refused, counted
 }
 
 // admit checks the state of the user whose PIN is right.
-func (d *Directory) admit(e *entry, now time.Time) (User, *PINError) {
+func (d *Directory) admit(e *entry, now time.Time) (user User, refused *PINError, counted bool) {
 	if reason := d.state(e, now); reason != "" {
-		return User{}, &PINError{reason}
+		return User{}, &PINError{reason}, false
 	}
+	counted = e.local != 0 || !e.windowBegan.IsZero()
 	e.local, e.windowBegan = 0, time.Time{}
-	return e.User, nil
+	return e.User, nil, counted
 }
 
 func (d *Directory) state(e *entry, now time.Time) Reason {
@@ -50,7 +63,7 @@ func (d *Directory) state(e *entry, now time.Time) Reason {
 }
 
 // refuse counts a wrong PIN and names the reason of the first user dialled.
-func (d *Directory) refuse(dialled []*entry, now time.Time) *PINError {
+func (d *Directory) refuse(dialled []*entry, now time.Time) (refused *PINError, counted bool) {
 	first := IncorrectPIN
 	for i, e := range dialled {
 		reason := d.state(e, now)
@@ -59,13 +72,14 @@ func (d *Directory) refuse(dialled []*entry, now time.Time) *PINError {
 		}
 		if reason == "" {
 			d.count(e, now)
+			counted = true
 			reason = IncorrectPIN
 		}
 		if i == 0 {
 			first = reason
 		}
 	}
-	return &PINError{first}
+	return &PINError{first}, counted
 }
 
 // count adds a failed attempt. The local limit within the observation window locks for an hour, after which the local

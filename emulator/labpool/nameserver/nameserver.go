@@ -75,6 +75,9 @@ func Start(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// LocalAddr is where the server listens.
+func (s *Server) LocalAddr() net.Addr { return s.conn.LocalAddr() }
+
 // Close ends the server.
 func (s *Server) Close() error {
 	err := errors.Join(s.conn.Close(), s.streams.close())

@@ -34,10 +34,11 @@ const (
 type connection struct {
 	s    *Server
 	raw  net.Conn // TCP
-	id   string   // ms-received-cid
+	by   transport
+	id   string // ms-received-cid
 	peer string
 
-	tls         *tls.Conn
+	conn        net.Conn // raw, or TLS over it
 	sip         *sipstack.Conn
 	lastByte    atomic.Int64 // Unix nanoseconds of the last byte received
 	began       time.Time
@@ -84,7 +85,7 @@ func (c *connection) serve() {
 	}
 	c.began = time.Now()
 	c.lastByte.Store(c.began.UnixNano())
-	stack, err := sipstack.Attach(&watched{c.tls, &c.lastByte}, sipstack.Options{Transport: "tls"})
+	stack, err := sipstack.Attach(&watched{c.conn, &c.lastByte}, sipstack.Options{Transport: string(c.by)})
 	if err != nil {
 		c.note(timeline.Dropped, "%v", err)
 		return
@@ -103,21 +104,6 @@ func (c *connection) end() {
 	c.raw.Close()
 	c.s.forget(c)
 	close(c.done)
-}
-
-// secure does the outer handshake. The certificate is asked for once, whatever a handset does.
-func (c *connection) secure() error {
-	certificate, err := c.s.cfg.Certificate()
-	if err != nil {
-		return fmt.Errorf("certificate: %w", err)
-	}
-	c.certificate = certificate
-	config := c.s.outer.Clone()
-	config.Certificates = []tls.Certificate{certificate}
-	c.tls = tls.Server(c.raw, config)
-	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
-	defer cancel()
-	return c.tls.HandshakeContext(ctx)
 }
 
 func (c *connection) loop() {

@@ -69,7 +69,7 @@ func (c *connection) struckOnArrival(m *sipmessage.Message) bool {
 }
 
 func (c *connection) write(text string) {
-	if _, err := c.tls.Write([]byte(text)); err != nil {
+	if _, err := c.conn.Write([]byte(text)); err != nil {
 		c.note(timeline.Note, "not sent: %v", err)
 	}
 }
@@ -100,10 +100,10 @@ func (c *connection) struckByRegister(m *sipmessage.Message, a *association, id 
 	switch {
 	case c.s.struck(faultRedirectLoop):
 		c.note(timeline.Received, "%s: fault %s", describe(m), faultRedirectLoop)
-		c.redirect(m, a, []string{c.s.Address()})
+		c.redirect(m, a, []Address{c.s.Addresses()})
 	case c.s.firstRedirect(id):
 		c.note(timeline.Received, "%s: fault %s", describe(m), faultRedirect)
-		c.redirect(m, a, []string{c.s.neighbour()})
+		c.redirect(m, a, []Address{c.s.neighbour()})
 	default:
 		return false
 	}
@@ -152,10 +152,10 @@ func (c *connection) struckByProvision(m *sipmessage.Message, a *association) bo
 	return true
 }
 
-// neighbour is the address of another front end of the pool, or of this one if it is alone.
-func (s *Server) neighbour() string {
+// neighbour is another front end of the pool, or this one if it is alone.
+func (s *Server) neighbour() Address {
 	if s.cfg.Neighbour == nil {
-		return s.Address()
+		return s.Addresses()
 	}
 	return s.cfg.Neighbour()
 }

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/phone-edition/lpe/emulator/labpool/registrar"
 	"github.com/phone-edition/lpe/protocol/provisioning"
 )
 
@@ -101,8 +102,14 @@ func TestRefusedConnections(t *testing.T) {
 // TestRedirects have the form of production with one target and that of a Director with two (sip.md §4.6).
 func TestRedirects(t *testing.T) {
 	const one, two = "fe02.lab.test:5061", "backup.lab.test:5061"
-	home := func(names ...string) func(*lab) { return func(l *lab) { l.cfg.Home = names } }
-	neighbour := func(l *lab) { l.cfg.Neighbour = func() string { return one } }
+	home := func(names ...string) func(*lab) {
+		return func(l *lab) {
+			for _, name := range names {
+				l.cfg.Home = append(l.cfg.Home, registrar.Address{TLS: name})
+			}
+		}
+	}
+	neighbour := func(l *lab) { l.cfg.Neighbour = func() registrar.Address { return registrar.Address{TLS: one} } }
 	for name, c := range map[string]struct {
 		contacts string
 		then     string // what the next REGISTER gets

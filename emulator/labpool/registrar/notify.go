@@ -123,7 +123,7 @@ func (c *connection) sendDeregistration(one *endpoint, event Event, waiting chan
 // newRequest begins a request of the server. Real front ends write branched=FALSE as well (sip.md §8.10).
 func (c *connection) newRequest(method, uri string) *sipmessage.Message {
 	m := &sipmessage.Message{Method: method, RequestURI: uri}
-	m.Add("Via", fmt.Sprintf("SIP/2.0/TLS %s;branch=%s;branched=FALSE", c.raw.LocalAddr(), newBranch()))
+	m.Add("Via", fmt.Sprintf("SIP/2.0/%s %s;branch=%s;branched=FALSE", c.by.upper(), c.raw.LocalAddr(), newBranch()))
 	m.Add("Max-Forwards", "70")
 	return m
 }

@@ -189,13 +189,14 @@ func (c *connection) signOff(m *sipmessage.Message, a *association, id identity)
 
 // redirect sends the endpoint elsewhere. One target is the form of production, a second one is the backup, with the
 // q values of a Lync 2013 Director (sip.md §4.6).
-func (c *connection) redirect(m *sipmessage.Message, a *association, to []string) {
+func (c *connection) redirect(m *sipmessage.Message, a *association, to []Address) {
 	var extra []sipmessage.Header
 	if len(to) == 1 {
-		extra = append(extra, header("Contact", fmt.Sprintf("<sip:%s;transport=tls>", to[0])))
+		extra = append(extra, header("Contact", "<"+to[0].contact(c.by)+">"))
 	} else {
 		for i, q := range []string{"0.7", "0.3"} {
-			extra = append(extra, header("Contact", fmt.Sprintf("<sip:%s;transport=TLS>;q=%s", to[i], q)))
+			at, by := to[i].by(c.by)
+			extra = append(extra, header("Contact", fmt.Sprintf("<sip:%s;transport=%s>;q=%s", at, by.upper(), q)))
 		}
 	}
 	c.reply(m, a, 301, "Redirect request to Home Server", slices.Concat(extra, []sipmessage.Header{header("Expires", redirectLife)})...)

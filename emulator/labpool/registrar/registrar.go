@@ -1,4 +1,4 @@
-// Package registrar is one front end of the lab: a SIP registrar over TLS that authenticates handsets with TLS-DSK as
+// Package registrar is one front end of the lab: a SIP registrar over TLS, and over TCP if told, that authenticates handsets with TLS-DSK as
 // [MS-SIPAE] describes it, binds their endpoints as [MS-SIPREGE] describes it, and answers what a signed-in handset
 // subscribes to and publishes. A front end with homes is a Director: it authenticates and redirects.
 package registrar
@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strconv"
 	"sync"
 	"time"
 
@@ -30,12 +29,13 @@ const DefaultPort = 5061
 type Config struct {
 	Station ethernet.Station
 	Port    uint16 // 0: DefaultPort
+	TCPPort uint16 // of SIP without TLS, 0: none
 	Host    string // FQDN of this machine: targetname, and the source of diagnostics
-	Home    []string
-	// Home are the front ends, host:port, that a Director sends every endpoint to, the primary first; empty: endpoints
-	// are at home here.
-	// Neighbour is host:port of another front end of the pool, nil: there is none.
-	Neighbour func() string
+	// Home are the front ends that a Director sends every endpoint to, the primary first; empty: endpoints are at home
+	// here.
+	Home []Address
+	// Neighbour is another front end of the pool, nil: there is none.
+	Neighbour func() Address
 
 	Lab *configs.Lab
 	// Certificate is what the port presents, asked once a connection. The TLS handshake inside SIP presents the same.
@@ -59,7 +59,7 @@ type Server struct {
 
 	mu          sync.Mutex
 	closed      bool
-	listener    net.Listener
+	listeners   map[transport]net.Listener
 	nextID      uint32
 	connections map[*connection]struct{}
 	redirected  map[string]bool // endpoints that the fault register=redirect is over for
@@ -73,7 +73,9 @@ func Start(cfg Config) (*Server, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Server{cfg: cfg, connections: map[*connection]struct{}{}, redirected: map[string]bool{}, nextID: firstConnectionID}
+	s := &Server{
+		cfg: cfg, listeners: map[transport]net.Listener{}, connections: map[*connection]struct{}{}, redirected: map[string]bool{}, nextID: firstConnectionID,
+	}
 	s.endpoints.init(cfg)
 	var err error
 	if s.outer, s.inner, err = tlsConfigs(cfg); err != nil {
@@ -84,61 +86,23 @@ func Start(cfg Config) (*Server, error) {
 		return s, nil
 	}
 	if err := s.Listen(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// Listen opens the port. It does nothing if the port is open.
-func (s *Server) Listen() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return fmt.Errorf("registrar %s: %w", s.cfg.Host, net.ErrClosed)
-	}
-	if s.listener != nil {
-		return nil
-	}
-	listener, err := s.cfg.Station.ListenTCP(s.cfg.Port)
-	if err != nil {
-		return fmt.Errorf("registrar %s: %w", s.cfg.Host, err)
-	}
-	if at, ok := listener.Addr().(*net.TCPAddr); ok {
-		s.cfg.Port = uint16(at.Port)
-	}
-	s.listener = listener
-	s.serving.Add(1)
-	go s.accept(listener)
-	return nil
-}
-
-// Port is the port that the front end listens on.
+// Port is the port of SIP over TLS.
 func (s *Server) Port() uint16 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.cfg.Port
 }
 
-// Address is host:port of the front end.
-func (s *Server) Address() string { return net.JoinHostPort(s.cfg.Host, strconv.Itoa(int(s.Port()))) }
-
 // SetSTSURI changes the URL of certificate provisioning that challenges name from now on, "" leaves it out of them.
 func (s *Server) SetSTSURI(url string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cfg.STSURI = url
-}
-
-// Refuse closes the port, so that connecting is refused; the connections that there are stay.
-func (s *Server) Refuse() error {
-	s.mu.Lock()
-	listener := s.listener
-	s.listener = nil
-	s.mu.Unlock()
-	if listener == nil {
-		return nil
-	}
-	return listener.Close()
 }
 
 // Close ends the front end and its connections.
@@ -161,17 +125,16 @@ func (s *Server) Close() error {
 	return err
 }
 
-func (s *Server) accept(listener net.Listener) {
-	defer s.serving.Done()
+func (s *Server) accept(listener net.Listener, by transport) {
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
-				s.note(timeline.Note, "", "port %d closed: %v", s.cfg.Port, err)
+				s.note(timeline.Note, "", "port of SIP over %s closed: %v", by.upper(), err)
 			}
 			return
 		}
-		c := s.newConnection(conn)
+		c := s.newConnection(conn, by)
 		if c == nil {
 			reset(conn)
 			continue
@@ -184,7 +147,7 @@ func (s *Server) accept(listener net.Listener) {
 }
 
 // newConnection counts the connection in, unless the server is closing.
-func (s *Server) newConnection(conn net.Conn) *connection {
+func (s *Server) newConnection(conn net.Conn, by transport) *connection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -192,7 +155,7 @@ func (s *Server) newConnection(conn net.Conn) *connection {
 	}
 	s.nextID++
 	c := &connection{
-		s: s, raw: conn, id: fmt.Sprintf("%X", s.nextID), peer: conn.RemoteAddr().String(),
+		s: s, raw: conn, by: by, id: fmt.Sprintf("%X", s.nextID), peer: conn.RemoteAddr().String(),
 		work: make(chan func()), done: make(chan struct{}),
 		associations: map[string]*association{}, dialogs: map[string]*dialog{}, waiting: map[string]chan<- int{},
 	}

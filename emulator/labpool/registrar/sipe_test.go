@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -25,7 +26,8 @@ import (
 type sipe struct {
 	*lab
 	conn *sipstack.Conn
-	raw  *tls.Conn
+	raw  net.Conn // TLS, or TCP by transport
+	by   string   // tls or tcp
 
 	sip, epid   string
 	certificate tls.Certificate
@@ -54,8 +56,14 @@ const sipeEPID = "da47f63be0a6" // UUID a0c0ec03-d891-500d-9f69-e02230202db1, si
 // connect opens the outer TLS connection of a user's endpoint; its certificate is published.
 func (l *lab) connect(user, epid string) *sipe {
 	l.Helper()
+	return l.connectBy("tls", user, epid)
+}
+
+// connectBy is connect by tls or tcp.
+func (l *lab) connectBy(by, user, epid string) *sipe {
+	l.Helper()
 	s := &sipe{
-		lab: l, sip: user, epid: epid, target: host, callID: randomText(16),
+		lab: l, by: by, sip: user, epid: epid, target: host, callID: randomText(16),
 		dialog: map[string]*sipmessage.Message{}, asked: map[string]*sipmessage.Message{},
 		innerVersion: tls.VersionTLS10,
 		innerSuites:  []uint16{tls.TLS_RSA_WITH_RC4_128_SHA, tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA},
@@ -68,13 +76,18 @@ func (l *lab) connect(user, epid string) *sipe {
 func (s *sipe) dial() {
 	s.Helper()
 	station := s.station("sipe "+strconv.Itoa(s.stations), netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(50 + s.stations)}), 24))
-	conn, err := station.DialTCP(s.soon(), netip.AddrPortFrom(serverAddress.Addr(), 5061))
-	s.must(err)
-	s.raw = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12})
-	s.must(s.raw.HandshakeContext(s.soon()))
-	s.conn, err = sipstack.Attach(s.raw, sipstack.Options{})
+	port := map[string]uint16{"tls": 5061, "tcp": 5060}[s.by]
+	conn, err := station.DialTCP(s.soon(), netip.AddrPortFrom(serverAddress.Addr(), port))
 	s.must(err)
 	s.local = conn.LocalAddr().String()
+	s.raw = conn
+	if s.by == "tls" {
+		secured := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12})
+		s.must(secured.HandshakeContext(s.soon()))
+		s.raw = secured
+	}
+	s.conn, err = sipstack.Attach(s.raw, sipstack.Options{Transport: s.by})
+	s.must(err)
 	s.Cleanup(func() { s.conn.Close() })
 }
 
@@ -97,7 +110,7 @@ func randomTag() string {
 // request is a request with the headers that all of sipe's have.
 func (s *sipe) request(method, uri, to, callID string, cseq int) *sipmessage.Message {
 	m := &sipmessage.Message{Method: method, RequestURI: uri}
-	m.Add("Via", "SIP/2.0/tls "+s.local+";branch=z9hG4bK"+strings.ToUpper(randomText(10)))
+	m.Add("Via", "SIP/2.0/"+s.by+" "+s.local+";branch=z9hG4bK"+strings.ToUpper(randomText(10)))
 	m.Add("From", "<"+s.sip+">;tag="+randomTag()+";epid="+s.epid)
 	m.Add("To", to)
 	m.Add("Max-Forwards", "70")
@@ -112,7 +125,7 @@ func (s *sipe) register(extra ...sipmessage.Header) *sipmessage.Message {
 	s.cseq++
 	_, domain, _ := strings.Cut(s.sip, "@")
 	m := s.request("REGISTER", "sip:"+domain, "<"+s.sip+">", s.callID, s.cseq)
-	m.Add("Contact", fmt.Sprintf(`<sip:127.0.0.1:42308;transport=tls;ms-opaque=d3470f2e1d>;methods="INVITE, MESSAGE, INFO, SUBSCRIBE, OPTIONS, BYE, CANCEL, NOTIFY, ACK, REFER, BENOTIFY";proxy=replace;+sip.instance="<urn:uuid:%s>"`, s.uuid()))
+	m.Add("Contact", fmt.Sprintf(`<sip:127.0.0.1:42308;transport=%s;ms-opaque=d3470f2e1d>;methods="INVITE, MESSAGE, INFO, SUBSCRIBE, OPTIONS, BYE, CANCEL, NOTIFY, ACK, REFER, BENOTIFY";proxy=replace;+sip.instance="<urn:uuid:%s>"`, s.by, s.uuid()))
 	m.Add("Supported", "gruu-10, adhoclist, msrtc-event-categories, com.microsoft.msrtc.presence")
 	m.Add("Event", "registration")
 	m.Add("Allow-Events", "presence")
@@ -131,7 +144,7 @@ func (s *sipe) other(method string, contentType, body string, extra ...sipmessag
 	}
 	contact := "<" + s.gruu + ">"
 	if s.gruu == "" {
-		contact = "<sip:user1@lab.test:42308;maddr=127.0.0.1;transport=tls>;proxy=replace" // before the 200
+		contact = "<sip:user1@lab.test:42308;maddr=127.0.0.1;transport=" + s.by + ">;proxy=replace" // before the 200
 	}
 	m.Add("Contact", contact)
 	m.Add("Content-Length", strconv.Itoa(len(body)))

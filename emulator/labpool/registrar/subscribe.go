@@ -130,7 +130,7 @@ func (c *connection) subscribed(m *sipmessage.Message, event string, expires tim
 		header("Supported", "ms-benotify, ms-piggyback-first-notify"),
 		header("Server", c.s.server()),
 	)
-	contact := header("Contact", fmt.Sprintf("<sip:%s;transport=tls>", c.s.Address()))
+	contact := header("Contact", "<"+c.s.Addresses().contact(c.by)+">")
 	answer.Headers = append([]sipmessage.Header{contact}, answer.Headers...)
 	return answer
 }

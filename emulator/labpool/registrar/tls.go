@@ -32,8 +32,8 @@ var versions = map[string]uint16{
 	"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13,
 }
 
-// tlsConfigs are those of the port and of the handshake inside SIP, which has no version above 1.2: TLS 1.3 has no
-// TLS-DSK key derivation.
+// tlsConfigs are those of the port and of the handshake inside SIP, which has no version above 1.2, whatever the lab's:
+// TLS 1.3 has no TLS-DSK key derivation.
 func tlsConfigs(cfg Config) (outer, inner *tls.Config, err error) {
 	lowest, ok := versions[cfg.Lab.TLSMin]
 	if !ok {
@@ -47,7 +47,7 @@ func tlsConfigs(cfg Config) (outer, inner *tls.Config, err error) {
 		MinVersion: lowest, MaxVersion: highest, CipherSuites: outerSuites, KeyLogWriter: cfg.KeyLog, SessionTicketsDisabled: true,
 	}
 	inner = &tls.Config{
-		MinVersion: lowest, MaxVersion: min(highest, tls.VersionTLS12), CipherSuites: innerSuites,
+		MinVersion: min(lowest, tls.VersionTLS12), MaxVersion: min(highest, tls.VersionTLS12), CipherSuites: innerSuites,
 		// The certificate is compared with the published copy, not with a chain (web-services.md §4.5).
 		ClientAuth: tls.RequireAnyClientCert,
 	}

@@ -49,6 +49,9 @@ func Start(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// LocalAddr is where the server listens.
+func (s *Server) LocalAddr() net.Addr { return s.conn.LocalAddr() }
+
 // Close ends the server.
 func (s *Server) Close() error {
 	err := s.conn.Close()

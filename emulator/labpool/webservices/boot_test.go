@@ -220,6 +220,13 @@ func TestTLSFollowsTheLab(t *testing.T) {
 		{"1.0", "1.2", tls.VersionTLS10, tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA, true},
 		{"1.0", "1.2", tls.VersionTLS10, tls.TLS_RSA_WITH_RC4_128_SHA, true},
 		{"1.0", "1.2", tls.VersionTLS12, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, true},
+		{"1.0", "1.2", tls.VersionTLS11, tls.TLS_RSA_WITH_AES_128_CBC_SHA, true},
+		{"1.0", "1.2", tls.VersionTLS13, 0, false},
+		{"1.0", "1.3", tls.VersionTLS10, tls.TLS_RSA_WITH_AES_128_CBC_SHA, true},
+		{"1.0", "1.3", tls.VersionTLS13, 0, true},
+		{"1.2", "1.3", tls.VersionTLS11, tls.TLS_RSA_WITH_AES_128_CBC_SHA, false},
+		{"1.3", "1.3", tls.VersionTLS12, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, false},
+		{"1.3", "1.3", tls.VersionTLS13, 0, true},
 		{"1.2", "1.2", tls.VersionTLS10, tls.TLS_RSA_WITH_AES_128_CBC_SHA, false},
 	} {
 		r := open(t, func(l *configs.Lab, _ *Config) { l.TLSMin, l.TLSMax = c.min, c.max })

@@ -115,6 +115,7 @@ func open(t *testing.T, settings ...setting) *room {
 	t.Cleanup(func() { cable.Close() })
 	cfg := Config{
 		Lab: lab, Host: host, Station: r.join(cable, "pool", 1, poolAddress), Now: r.now, Timeline: timeline.New("litware"),
+		TicketKey: make([]byte, TicketKeySize),
 	}
 	r.phone = r.join(cable, "phone", 2, phoneAddress)
 	for _, set := range settings {

@@ -45,10 +45,12 @@ type Config struct {
 	Authority *authority.Authority
 	// Certificate is what port 443 presents, asked at each handshake. The server name that was asked for does not matter.
 	Certificate func() (tls.Certificate, error)
-	Faults      *faults.Set
-	Timeline    *timeline.Timeline
-	Now         func() time.Time // the pool's clock, nil: time.Now
-	KeyLog      io.Writer        // nil: nobody can decrypt
+	// TicketKey is the key of web tickets, of TicketKeySize bytes. Tickets are good for a pool with the same key.
+	TicketKey []byte
+	Faults    *faults.Set
+	Timeline  *timeline.Timeline
+	Now       func() time.Time // the pool's clock, nil: time.Now
+	KeyLog    io.Writer        // nil: nobody can decrypt
 	// Updates makes the device updates under /RequestHandler/ when the authority (host, or host:port) of the URLs of
 	// images is known. nil: not found.
 	Updates func(files string) http.Handler
@@ -65,6 +67,8 @@ type Server struct {
 	http    *http.Server
 	serving sync.WaitGroup // accept loops and connections
 
+	httpPort, httpsPort uint16 // that are open, else 0
+
 	mu     sync.Mutex
 	secure net.Listener // port 443
 }
@@ -78,7 +82,10 @@ func Start(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web services of lab %s: %w", cfg.Lab.Name, err)
 	}
-	s := &Server{cfg: cfg, server: cfg.Host, plain: cfg.Host, safe: cfg.Host}
+	if len(cfg.TicketKey) != TicketKeySize {
+		return nil, fmt.Errorf("web services of lab %s: ticket key of %d bytes, %d expected", cfg.Lab.Name, len(cfg.TicketKey), TicketKeySize)
+	}
+	s := &Server{cfg: cfg, server: cfg.Host, plain: cfg.Host, safe: cfg.Host, tickets: tickets{cfg.TicketKey}}
 	if len(cfg.Lab.FrontEnds) > 0 {
 		s.server = cfg.Lab.FrontEnds[0].FQDN
 	}
@@ -110,7 +117,7 @@ func (s *Server) listen(tlsConfig *tls.Config) error {
 		if err != nil {
 			return err
 		}
-		s.plain = authorityOf(s.cfg.Host, plain, portHTTP)
+		s.plain, s.httpPort = authorityOf(s.cfg.Host, plain, portHTTP), portOf(plain, portHTTP)
 		open = append(open, plain)
 	}
 	if !s.strikes("ticket", kindRefused) {
@@ -121,7 +128,7 @@ func (s *Server) listen(tlsConfig *tls.Config) error {
 			}
 			return err
 		}
-		s.secure, s.safe = secure, authorityOf(s.cfg.Host, secure, portHTTPS)
+		s.secure, s.safe, s.httpsPort = secure, authorityOf(s.cfg.Host, secure, portHTTPS), portOf(secure, portHTTPS)
 		open = append(open, tls.NewListener(secure, tlsConfig))
 	}
 	if s.cfg.Updates != nil {
@@ -135,11 +142,21 @@ func (s *Server) listen(tlsConfig *tls.Config) error {
 
 // authorityOf is the authority part of URLs to the listener, without the scheme's own port.
 func authorityOf(host string, l net.Listener, standard uint16) string {
-	if at, ok := l.Addr().(*net.TCPAddr); ok && at.Port != int(standard) {
-		return net.JoinHostPort(host, strconv.Itoa(at.Port))
+	if port := portOf(l, standard); port != standard {
+		return net.JoinHostPort(host, strconv.Itoa(int(port)))
 	}
 	return host
 }
+
+func portOf(l net.Listener, standard uint16) uint16 {
+	if at, ok := l.Addr().(*net.TCPAddr); ok {
+		return uint16(at.Port)
+	}
+	return standard
+}
+
+// Ports are the ports that were opened, 0 for one that a fault has left closed.
+func (s *Server) Ports() (http, https uint16) { return s.httpPort, s.httpsPort }
 
 // CertProvURL is the URL of certificate provisioning, its port written out as handsets are told it.
 func (s *Server) CertProvURL() string { return s.BaseURL() + servicePath }

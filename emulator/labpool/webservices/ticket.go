@@ -14,12 +14,7 @@ import (
 	"github.com/phone-edition/lpe/protocol/webticket"
 )
 
-const (
-	entropySize = 32 // bytes, either side
-	// encryptedKeySize is that of 256 bits under AES key wrap (RFC 3394); the lab looks the proof key up instead.
-	encryptedKeySize = 40
-	signatureSize    = 32 // opaque: the lab compares an assertion with the one that it issued
-)
+const entropySize = 32 // bytes, either side
 
 // request reads a RequestSecurityToken and checks what does not depend on the way of authentication.
 func (s *Server) request(x *exchange) (webticket.Request, *refusal) {
@@ -131,11 +126,11 @@ func (s *Server) issue(x *exchange, r webticket.Request, user string) (response,
 		Created: created, Expires: created.Add(ticketLife), ServerEntropy: random(entropySize), Audience: r.AppliesTo,
 	}
 	t.LifetimeInner = webticket.Lifetime(t.Created, t.Expires)
-	t.Assertion = webticket.NewAssertion(webticket.AssertionFields{
+	var err error
+	t.Assertion, err = s.tickets.write(webticket.AssertionFields{
 		ID: t.AssertionID, Issuer: "https://" + s.cfg.Host + "/", Audience: t.Audience, SIPAddress: user,
-		Created: t.Created, Expires: t.Expires, EncryptedKey: random(encryptedKeySize), Signature: random(signatureSize),
-	})
-	form, err := canonical(t.Assertion)
+		Created: t.Created, Expires: t.Expires,
+	}, webticket.ProofKey(r.Entropy, t.ServerEntropy))
 	if err != nil {
 		return response{}, internal(err)
 	}
@@ -143,10 +138,6 @@ func (s *Server) issue(x *exchange, r webticket.Request, user string) (response,
 	if err != nil {
 		return response{}, internal(err)
 	}
-	s.tickets.add(issued{
-		id: t.AssertionID, user: user, audience: t.Audience, assertion: form, expires: t.Expires,
-		key: webticket.ProofKey(r.Entropy, t.ServerEntropy),
-	}, created)
 	x.what += ", web ticket for " + user
 	a := response{status: http.StatusOK, contentType: typeXML, body: body}
 	if s.listed("enroll", kindRefused) {

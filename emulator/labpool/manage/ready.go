@@ -1,0 +1,86 @@
+package manage
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/phone-edition/lpe/emulator/secret"
+	"github.com/phone-edition/lpe/emulator/wholefile"
+)
+
+const (
+	readySchema  = "lpe.pool/1"
+	maxReadyFile = 64 << 10
+)
+
+// Ready is the ready file of a pool that other programs use: JSON that only its owner can read.
+type Ready struct {
+	Schema        string       `json:"schema"` // filled in when written
+	Lab           string       `json:"lab"`
+	CA            string       `json:"ca"` // path of the PEM file with the lab's authorities
+	Addresses     []Address    `json:"addresses"`
+	ManagementURL string       `json:"managementUrl"` // http://127.0.0.1:PORT
+	Token         secret.Value `json:"-"`             // "token"
+}
+
+// Address is where one service of the pool is.
+type Address struct {
+	Service string `json:"service"` // http, https, sip-tls, sip-tcp, dhcp, dns, ntp
+	Host    string `json:"host"`    // FQDN of the computer that it stands for
+	Address string `json:"address"` // address:port
+}
+
+// readyFile is a ready file as it is written.
+type readyFile struct {
+	Ready
+	Token string `json:"token"`
+}
+
+// Write writes the ready file whole, with mode 0600.
+func (r Ready) Write(path string) error {
+	r.Schema = readySchema
+	text, err := json.MarshalIndent(readyFile{r, r.Token.Reveal()}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return wholefile.Write(path, append(text, '\n'))
+}
+
+// ReadReady reads a ready file. An absent one is an error that wraps fs.ErrNotExist.
+func ReadReady(path string) (Ready, error) {
+	text, err := wholefile.Read(path, maxReadyFile)
+	if err != nil {
+		return Ready{}, err
+	}
+	var file readyFile
+	if err := json.Unmarshal(text, &file); err != nil {
+		return Ready{}, fmt.Errorf("%s is no ready file of a pool: %w", path, notJSON(err))
+	}
+	ready := file.Ready
+	ready.Token = secret.New(file.Token)
+	at, err := url.Parse(ready.ManagementURL)
+	switch {
+	case ready.Schema != readySchema:
+		return Ready{}, fmt.Errorf("%s is no ready file of a pool: its schema is %.40q, %s expected", path, ready.Schema, readySchema)
+	case err != nil || at.Scheme != "http" || at.Host == "":
+		return Ready{}, fmt.Errorf("%s: managementUrl is not the http URL of a server", path)
+	case ready.Token.IsZero():
+		return Ready{}, fmt.Errorf("%s: it has no token", path)
+	}
+	return ready, nil
+}
+
+// notJSON is an error of decoding that shows nothing of the file.
+func notJSON(err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("no JSON at byte %d", syntax.Offset)
+	}
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) {
+		return fmt.Errorf("%s is a %s", kind.Field, kind.Value)
+	}
+	return errors.New("no JSON")
+}
