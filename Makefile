@@ -1,4 +1,4 @@
-# boot and test need Go alone. race needs a C compiler; test-outside needs tshark, xmlsec1 and openssl; test-peers
+# boot and test need Go alone. race needs a C compiler; test-outside needs tshark, xmlsec1, openssl and curl; test-peers
 # needs root, network namespaces and the servers that .ci/run installs.
 export GOFLAGS += -buildvcs=false
 

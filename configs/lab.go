@@ -73,14 +73,14 @@ type PINPolicy struct {
 
 // WebServices is the part of Set-CsWebServiceConfiguration that a handset can see.
 type WebServices struct {
-	UsePINAuth              bool `json:"use_pin_auth"`
-	UseCertificateAuth      bool `json:"use_certificate_auth"`
-	UseWindowsAuth          bool `json:"use_windows_auth"`
-	EnableCertChainDownload bool `json:"enable_cert_chain_download"`
-	MinCSRKeySize           int  `json:"min_csr_key_size"`
-	MaxCSRKeySize           int  `json:"max_csr_key_size"`
-	CertificateHours        int  `json:"certificate_hours"`    // validity granted
-	VerbosePINFailures      bool `json:"verbose_pin_failures"` // lab only: the reason is told apart
+	UsePINAuth              bool   `json:"use_pin_auth"`
+	UseCertificateAuth      bool   `json:"use_certificate_auth"`
+	WindowsAuth             string `json:"windows_auth"` // UseWindowsAuth: ntlm, basic (lab only) or off
+	EnableCertChainDownload bool   `json:"enable_cert_chain_download"`
+	MinCSRKeySize           int    `json:"min_csr_key_size"`
+	MaxCSRKeySize           int    `json:"max_csr_key_size"`
+	CertificateHours        int    `json:"certificate_hours"`    // validity granted
+	VerbosePINFailures      bool   `json:"verbose_pin_failures"` // lab only: the reason is told apart
 }
 
 // Registrar is the part of Set-CsRegistrarConfiguration that a handset can see.

@@ -144,6 +144,15 @@ func TestDefaults(t *testing.T) {
 	golden(t, "small.txt", lab.Text())
 }
 
+func TestWindowsAuth(t *testing.T) {
+	for _, value := range []string{"ntlm", "basic", "off"} {
+		lab, err := ParseLab("lab.yaml", []byte(smallLab+"web_services: {windows_auth: "+value+"}\n"))
+		if err != nil || lab.WebServices.WindowsAuth != value || !strings.Contains(lab.Text(), "Windows "+value+",") {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}
+
 func TestParseLabProblems(t *testing.T) {
 	second := func(lines string) (string, string) { // a user after alice, in lines 18 and on
 		return "    pin: \"59371\"\n", "    pin: \"59371\"\n  - name: bob\n    sip: sip:bob@example.com\n" + lines
@@ -190,6 +199,9 @@ func TestParseLabProblems(t *testing.T) {
 		{"users:\n", "registrar: {default_endpoint_expiration: 200}\nusers:\n", "registrar.default_endpoint_expiration: 200 s is not between"},
 		{"users:\n", "pki: [sha1]\nusers:\n", "lab.yaml:13: pki: expected a mapping of keys and values, found a list"},
 		{"users:\n", "web_services: {use_pin_auth: yes}\nusers:\n", "web_services.use_pin_auth: expected true or false, found a text"},
+		{"users:\n", "web_services: {windows_auth: kerberos}\nusers:\n", "lab.yaml:13: web_services.windows_auth: expected one of ntlm, basic, off\n    13 | web_services: {windows_auth: kerberos}"},
+		{"users:\n", "web_services: {windows_auth: true}\nusers:\n", "web_services.windows_auth: expected a text, YAML reads it as true or false"},
+		{"users:\n", "web_services: {use_windows_auth: true}\nusers:\n", "web_services.use_windows_auth: unknown key"},
 		{"name: alice\n", "name: alice\n    login: alice\n", "users[1].login: expected a login such as"},
 		{"name: alice\n", "name: alice\n    login: A\\alice\n", "users[1].login: login and password go together"},
 		{smallLab, "[]", "the file: expected a mapping of keys and values, found a list"},
@@ -211,6 +223,28 @@ func TestParseLabProblems(t *testing.T) {
 		if err != nil && (strings.Contains(err.Error(), "59371") || strings.Contains(err.Error(), "07120")) {
 			t.Errorf("%q: a PIN in the error:\n%v", test.changed, err)
 		}
+	}
+}
+
+func TestByLogin(t *testing.T) {
+	lab, err := LoadLab("contoso")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for login, want := range map[string]string{
+		`CONTOSO\jeffhay`: "jeffhay", `contoso\JeffHay`: "jeffhay", "jeffhay": "jeffhay", "JEFFHAY@contoso.com": "jeffhay", "second": "second",
+		"": "", `LITWARE\jeffhay`: "", `\jeffhay`: "", `CONTOSO\`: "", "jeffhay@": "", "jeffhay@litwareinc.com": "", "@contoso.com": "", "jeff": "",
+	} {
+		if user, ok := lab.ByLogin(login); user.Name != want || ok != (want != "") {
+			t.Errorf("%q: %q, %v", login, user.Name, ok)
+		}
+	}
+	small, err := ParseLab("small", []byte(smallLab))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if user, ok := small.ByLogin(""); ok {
+		t.Errorf("no login is that of %s, who has none", user.Name)
 	}
 }
 

@@ -230,7 +230,7 @@ func (l *Lab) readSwitches(top *section) {
 	web := top.sub("web_services")
 	l.WebServices = WebServices{
 		UsePINAuth: web.flag("use_pin_auth", true), UseCertificateAuth: web.flag("use_certificate_auth", true),
-		UseWindowsAuth: web.flag("use_windows_auth", true), EnableCertChainDownload: web.flag("enable_cert_chain_download", true),
+		WindowsAuth: web.choice("windows_auth", "ntlm", "ntlm", "basic", "off"), EnableCertChainDownload: web.flag("enable_cert_chain_download", true),
 		MinCSRKeySize: web.number("min_csr_key_size", 1024, 1024, 16384), MaxCSRKeySize: web.number("max_csr_key_size", 16384, 1024, 16384),
 		CertificateHours: web.number("certificate_hours", 4320, 8, 8760), VerbosePINFailures: web.flag("verbose_pin_failures", false),
 	}

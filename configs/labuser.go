@@ -114,6 +114,23 @@ func LineNumbers(lineURI string) []string {
 	return slices.DeleteFunc(parts[1:], func(n string) bool { return n == "" })
 }
 
+// ByLogin finds the user whom a login names: DOMAIN\user; user alone, in the lab's domain as under IIS's
+// defaultLogonDomain, because pidgin-sipe leaves the domain out (sip-sec-basic.c); or user@domain, the user principal
+// name that Active Directory gives by default, with the domain's DNS name.
+func (l *Lab) ByLogin(login string) (User, bool) {
+	name, domain, isPrincipal := strings.Cut(login, "@")
+	for _, u := range l.Users {
+		_, account, ok := strings.Cut(u.Login, `\`)
+		if !ok {
+			continue
+		}
+		if strings.EqualFold(u.Login, login) || strings.EqualFold(account, name) && (!isPrincipal || strings.EqualFold(domain, l.DNSDomain)) {
+			return u, true
+		}
+	}
+	return User{}, false
+}
+
 // String is the user without PIN and password.
 func (u User) String() string {
 	return fmt.Sprintf("%s %s %s", u.Name, u.SIPAddress, u.LineURI)

@@ -27,6 +27,7 @@ const (
 	webSource    = "Lync Server 2010, Configuring DHCP Options (learn gg398088): https://POOL:443/CertProv/CertProvisioningService.svc; option 43 may name another port"
 	updateSource = "TechNet dd441234: a request over port 443 with the version that the phone runs; at power-on, at sign-in and every 24 hours"
 	imageSource  = "no answer of the device update service is published; that it offers an http URL is inferred"
+	dnsSource    = "RFC 7766, 5: a resolver asks again over TCP when the answer does not fit into a datagram; whether the phone's does is unknown"
 	sipSource    = "OCS 2007 R2 Communicator Phone Edition: the A names are tried on 5061; an SRV record may name another port, 443 at an Edge"
 )
 
@@ -63,7 +64,20 @@ func (p *Profile) Ports() []Port {
 		ports = append(ports, p.portOf("sip.security_mode", "tcp", 5060, devicestate.StageRegister,
 			"SIP without TLS, after the candidates with it: security mode %s", p.SecurityMode))
 	}
-	return ports
+	return withDNSOverTCP(ports)
+}
+
+// withDNSOverTCP adds what may follow each question to a name server.
+func withDNSOverTCP(ports []Port) []Port {
+	var all []Port
+	for _, port := range ports {
+		all = append(all, port)
+		if port.Protocol == "udp" && port.Port == 53 {
+			port.Protocol, port.For, port.Provenance, port.Source = "tcp", "DNS again, when the answer is truncated", Inferred, dnsSource
+			all = append(all, port)
+		}
+	}
+	return all
 }
 
 // portOf is a port that the handset uses because of a fact.

@@ -54,6 +54,7 @@ type Profile struct {
 	Pairing  string    `fact:"firmware.pairing"`   // that this build runs on this model
 	ColdDate time.Time `fact:"firmware.cold_date"` // the clock after power loss, RFC 3339
 	PIN      bool      `fact:"signin.pin"`         // PIN sign-in is offered
+	Password bool      `fact:"signin.password"`    // user name and password are taken, on the touch screen or through a computer on USB
 
 	LLDPWait     time.Duration `fact:"lldp.wait"`     // how long for a network policy
 	LLDPInterval time.Duration `fact:"lldp.interval"` // between fast-start frames

@@ -43,6 +43,9 @@ func TestProfiles(t *testing.T) {
 			if p.PIN == strings.Contains(name, "cx700") {
 				t.Errorf("signin.pin is %v", p.PIN)
 			}
+			if p.Password == (p.Family == "aries-common-area") {
+				t.Errorf("signin.password is %v", p.Password)
+			}
 			if want := "CPE/" + p.Firmware + " OCPhone/" + p.Firmware + " ("; !strings.HasPrefix(p.UserAgent, want) {
 				t.Errorf("user agent %q", p.UserAgent)
 			}

@@ -107,8 +107,8 @@ func (l *Lab) switchText(t *table) {
 	t.row("PIN policy", "%d digits at least, %s logon attempts, %s, common patterns %v", l.Policy.MinPasswordLength,
 		zeroAs("default", l.Policy.MaximumLogonAttempts, ""), zeroAs("never expires", l.Policy.PINLifetime, " days"), l.Policy.AllowCommonPatterns)
 	w := l.WebServices
-	t.row("web service switches", "PIN %v, certificate %v, Windows %v, chain download %v, verbose PIN failures %v",
-		w.UsePINAuth, w.UseCertificateAuth, w.UseWindowsAuth, w.EnableCertChainDownload, w.VerbosePINFailures)
+	t.row("web service switches", "PIN %v, certificate %v, Windows %s, chain download %v, verbose PIN failures %v",
+		w.UsePINAuth, w.UseCertificateAuth, w.WindowsAuth, w.EnableCertChainDownload, w.VerbosePINFailures)
 	t.row("client certificates", "CSR of RSA %d to %d, valid for %d h", w.MinCSRKeySize, w.MaxCSRKeySize, w.CertificateHours)
 	r := l.Registrar
 	t.row("registrar", "%s, DHCP server %v, expires %d s (%d to %d), %d endpoints a user", r.Server, r.EnableDHCPServer,

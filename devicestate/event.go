@@ -107,8 +107,8 @@ const (
 	MarkRefused      Effect = "mark-refused"      // flash keeps the certificate, marked refused
 	EraseSignIn      Effect = "erase-sign-in"     // user, certificate and key leave flash; chain, registrar, epid stay
 	ForgetRegistrar  Effect = "forget-registrar"  // the cached registrar is not tried again in this boot
-	HoldBack         Effect = "hold-back"         // the refused number and PIN are not sent again, to flash
-	DropCredentials  Effect = "drop-credentials"  // number and PIN are consumed
+	HoldBack         Effect = "hold-back"         // the refused credentials are not sent again, to flash
+	DropCredentials  Effect = "drop-credentials"  // PIN or password is consumed
 	DropTicket       Effect = "drop-ticket"       //
 	Deregister       Effect = "deregister"        // un-SUBSCRIBE, REGISTER Expires: 0
 	CloseConnection  Effect = "close-connection"  //

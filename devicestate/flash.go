@@ -2,13 +2,14 @@ package devicestate
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
 // FlashVersion is the version of the layout of [Flash].
 const FlashVersion = 1
 
-// Flash is what survives a reboot and a power cut (handset.md §6, persistence). The PIN is never in it.
+// Flash is what survives a reboot and a power cut (handset.md §6, persistence). PIN and password are never in it.
 type Flash struct {
 	Version int `json:"version"`
 
@@ -21,7 +22,8 @@ type Flash struct {
 	Chain [][]byte `json:"chain,omitempty"` // DER, roots and intermediates learned
 
 	SIPAddress         string `json:"sipAddress,omitempty"`
-	Number             string `json:"number,omitempty"` // as dialled
+	Number             string `json:"number,omitempty"` // as dialled, when the sign-in was by PIN
+	Login              string `json:"login,omitempty"`  // as entered, when it was by password
 	EPID               string `json:"epid,omitempty"`
 	PINForm            string `json:"pinForm,omitempty"` // the form that worked
 	Certificate        []byte `json:"certificate,omitempty"`
@@ -36,7 +38,7 @@ type Flash struct {
 	ClockKept       bool          `json:"clockKept,omitempty"`
 }
 
-// RefusedCredentials recognise credentials without holding them: PBKDF2 with HMAC-SHA-256 of number and PIN. They are no protection
+// RefusedCredentials recognise credentials without holding them: PBKDF2 with HMAC-SHA-256 of what was entered. They are no protection
 // of a short PIN from whoever reads flash.
 type RefusedCredentials struct {
 	Salt []byte `json:"salt"`
@@ -63,7 +65,17 @@ func (f *Flash) Memory() Memory {
 	}
 }
 
+// OtherUser reports whether number or login are not those of the sign-in that f holds. Nothing entered, or nobody
+// signed in, is no other user.
+func (f *Flash) OtherUser(number, login string) bool {
+	if number == "" && login == "" || f.Number == "" && f.Login == "" {
+		return false
+	}
+	return f.Number != number || !strings.EqualFold(f.Login, login)
+}
+
 // EraseSignIn removes user, certificate and key; chain, registrar and epid stay.
 func (f *Flash) EraseSignIn() {
-	f.SIPAddress, f.Number, f.Certificate, f.Key, f.CertificateRefused = "", "", nil, nil, false
+	f.SIPAddress, f.Number, f.Login = "", "", ""
+	f.Certificate, f.Key, f.CertificateRefused = nil, nil, false
 }

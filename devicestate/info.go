@@ -68,7 +68,7 @@ var infos = map[State]StateInfo{
 		Source: "discovery.md §1.4, §1.5",
 	},
 	SignIn: {
-		Does:   "waits for number and PIN, unless flash holds a certificate that has not been refused",
+		Does:   "waits for number and PIN, or user name and password, unless flash holds a certificate that has not been refused",
 		Codes:  codes(StageSignIn, "no-credentials timeout"),
 		Source: signInOrder,
 	},
@@ -79,8 +79,8 @@ var infos = map[State]StateInfo{
 		Source: "web-services.md §2",
 	},
 	WebTicket: {
-		Does: "reads the metadata of both services and asks for a web ticket with number and PIN",
-		Codes: codes(StageTicket, "connection-refused pin-not-offered refused locked expired disabled pin-unset other-user "+
+		Does: "reads the metadata of both services and asks for a web ticket with number and PIN, or user name and password",
+		Codes: codes(StageTicket, "connection-refused pin-not-offered windows-off refused password-refused locked expired disabled pin-unset other-user "+
 			"held-back "+stream+tls),
 		Timer:  "timeout.answer",
 		Source: "web-services.md §3",

@@ -19,7 +19,7 @@ const (
 type Memory struct {
 	Registrar   bool // registrar and certificate URL from flash, not given up in this boot
 	Certificate bool // certificate in flash, not refused since it was stored
-	Credentials bool // number and PIN, not consumed
+	Credentials bool // PIN or password, not consumed
 }
 
 // Machine is the whole state of the boot. The zero Machine is powered off.

@@ -1,6 +1,7 @@
 package ethernet
 
 import (
+	"net"
 	"time"
 )
 
@@ -9,8 +10,19 @@ type Options struct {
 	// Tap is called for each frame in order. It must be quick, must not call the cable, and must neither keep nor
 	// change the frame's bytes.
 	Tap func(TappedFrame)
+	// Malformed is called for each frame that a station cannot read: it got no further. The rules of Tap hold.
+	Malformed func(MalformedFrame)
 	// Impairments worsen the way from port to port.
 	Impairments Impairments
+}
+
+// MalformedFrame is a frame that a station cannot read.
+type MalformedFrame struct {
+	At      time.Time
+	Station string           // the station that got it
+	Source  net.HardwareAddr // nil if the frame is too short for one
+	Kind    string           // arp, ipv4, udp, or ethernet
+	Seen    string
 }
 
 // Direction says where a tapped frame was seen.
@@ -18,8 +30,8 @@ type Direction uint8
 
 // The two places at which a frame passes the tap.
 const (
-	Sent      Direction = iota // as the station gave it to its port; once for each frame
-	Delivered                  // as the switch gave it to a station's port; once for each port that gets it
+	Sent      Direction = iota // as it was given to the port, by a station or by the wire; once for each frame
+	Delivered                  // as the switch gave it to the port; once for each port that gets it
 )
 
 func (d Direction) String() string {
@@ -29,10 +41,10 @@ func (d Direction) String() string {
 	return "sent"
 }
 
-// TappedFrame is one frame as it passed a station's port.
+// TappedFrame is one frame as it passed a port.
 type TappedFrame struct {
 	At        time.Time
-	Station   string // the station at that port
+	Station   string // the station at that port, or the interface that a Bridge joins
 	Direction Direction
 	Frame     []byte // from the destination MAC on, with its 802.1Q tag, without frame check sequence
 }

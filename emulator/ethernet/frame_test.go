@@ -116,6 +116,51 @@ func TestReadARPRefuses(t *testing.T) {
 	}
 }
 
+// TestStationReceivesEveryTruncation gives a station each beginning of each kind of frame; an interface may deliver
+// frames shorter than a station can send.
+func TestStationReceivesEveryTruncation(t *testing.T) {
+	own, other := netip.MustParsePrefix("10.0.0.1/24"), netip.MustParseAddrPort("10.0.0.2:67")
+	mac := macAddress{2, 0, 0, 0, 0, 1}
+	datagram := udpFrame(other, netip.AddrPortFrom(own.Addr(), 68), []byte("abc"), ipv4Fields{ttl: 128})
+	icmp, b := newIPv4Frame(other.Addr().As4(), own.Addr().As4(), protocolICMP, icmpHeaderSize+len(datagram), ipv4Fields{ttl: 128})
+	copy(b, []byte{icmpUnreachable, icmpPortUnreachable})
+	copy(b[icmpHeaderSize:], datagram[headerSize:])
+	tcp, _ := newIPv4Frame(other.Addr().As4(), own.Addr().As4(), protocolTCP, 20, ipv4Fields{ttl: 128})
+	frames := map[string][]byte{
+		"UDP": datagram, "ICMP": icmp, "TCP": tcp,
+		"ARP request": arpPacket{operation: arpRequest, senderMAC: macAddress{2, 0, 0, 0, 0, 2}, sender: other.Addr().As4(), target: own.Addr().As4()}.frame(mac),
+		"ARP reply":   arpPacket{operation: arpReply, senderMAC: macAddress{2, 0, 0, 0, 0, 2}, sender: own.Addr().As4(), target: own.Addr().As4()}.frame(mac),
+	}
+	for name, cable := range map[string]Cable{"pipe": NewPipe(Options{}), "segment": NewSegment(Options{})} {
+		t.Run(name, func(t *testing.T) {
+			defer cable.Close()
+			joined, err := cable.Join(StationConfig{Name: "handset", MAC: mac.hardware()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := joined.SetAddress(own, netip.Addr{}); err != nil {
+				t.Fatal(err)
+			}
+			raw, err := joined.RawUDP(68)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, frame := range frames {
+				copy(frame, mac[:])
+				for _, whole := range [][]byte{frame, addTag(frame, control(0, 5)), addTag(addTag(frame, control(0, 5)), 0)} {
+					for n := range len(whole) + 1 {
+						joined.(*station).receive(bytes.Clone(whole[:n]))
+					}
+				}
+			}
+			got, err := raw.Receive(t.Context())
+			if err != nil || string(got.Payload) != "abc" || got.Src != other {
+				t.Errorf("received %+v, %v", got, err)
+			}
+		})
+	}
+}
+
 // FuzzReceive gives a station any frame; a datagram that is accepted must be built again as it was.
 func FuzzReceive(f *testing.F) {
 	from, to := netip.MustParseAddrPort("10.0.0.1:68"), netip.MustParseAddrPort("10.0.0.2:67")

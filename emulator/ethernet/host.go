@@ -92,14 +92,15 @@ func newStation(s *accessSwitch, c StationConfig) (*station, error) {
 	if st.ttl == 0 {
 		st.ttl = defaultTTL
 	}
-	st.port = &port{name: c.Name, cfg: c.Port, station: st}
+	st.port = &port{name: c.Name, cfg: c.Port, sink: st, station: st}
 	st.arp.station = st
 	return st, nil
 }
 
 const (
-	defaultTTL = 128 // Windows CE
-	maxVLAN    = 4094
+	defaultTTL  = 128 // Windows CE
+	defaultVLAN = 1
+	maxVLAN     = 4094 // IEEE 802.1Q, table 9-2: 4095 is reserved
 )
 
 func (st *station) Name() string { return st.name }

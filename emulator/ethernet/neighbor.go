@@ -73,12 +73,13 @@ func (a *arp) add(ip [4]byte) *neighbor {
 	return n
 }
 
-// evict drops the learned entry that was confirmed longest ago. The caller holds the lock.
+// evict drops the learned entry that was confirmed longest ago, one that is asked for only if there is no other: frames
+// wait for it. The caller holds the lock.
 func (a *arp) evict() {
 	var oldest [4]byte
 	var found *neighbor
 	for ip, n := range a.neighbors {
-		if !n.static && (found == nil || n.since.Before(found.since)) {
+		if !n.static && (found == nil || n.evictedBefore(found)) {
 			oldest, found = ip, n
 		}
 	}
@@ -107,6 +108,13 @@ func (n *neighbor) settle() {
 		close(n.done)
 		n.done = nil
 	}
+}
+
+func (n *neighbor) evictedBefore(other *neighbor) bool {
+	if asked := n.since.IsZero(); asked != other.since.IsZero() {
+		return !asked
+	}
+	return n.since.Before(other.since)
 }
 
 func (a *arp) ask(ip [4]byte) {

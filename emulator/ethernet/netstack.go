@@ -3,6 +3,7 @@ package ethernet
 import (
 	"context"
 	"errors"
+	"io"
 	"math/rand"
 	randv2 "math/rand/v2"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
@@ -31,6 +33,9 @@ const (
 	nic           = 1
 	listenBacklog = 1024
 )
+
+// The stack would write to the standard error stream what odd packets it dropped.
+func init() { log.SetTarget(log.GoogleEmitter{Writer: &log.Writer{Next: io.Discard}}) }
 
 // netstack is the IP layer of a station on a [Segment]: a gVisor stack.
 type netstack struct {

@@ -20,14 +20,17 @@ const (
 // accessSwitch carries frames between ports: it learns addresses per VLAN, keeps IEEE 802.1D group addresses on their
 // link and never blocks a sender. One goroutine delivers, in order.
 type accessSwitch struct {
-	tap     func(TappedFrame)
-	impair  Impairments
-	perfect bool
+	tap           func(TappedFrame)
+	tellMalformed func(MalformedFrame)
+	impair        Impairments
+	perfect       bool
+	native        uint16 // VLAN of untagged frames at ports that name none
 
 	mu       sync.Mutex
 	ports    []*port // in the order of joining, so that equal seeds give equal floods
-	cpu      *port   // the switch's own station, may be nil
+	cpu      *port   // that of the switch's own station, or the uplink: link-local group frames go there; may be nil
 	down     map[string]bool
+	dark     bool // no port has link
 	learned  map[address]*port
 	ready    []delivery
 	late     lateQueue
@@ -45,12 +48,18 @@ type accessSwitch struct {
 
 // Counters say what became of frames.
 type Counters struct {
-	Sent       uint64 // frames that stations gave to their ports
+	Sent       uint64 // frames that were given to ports, by stations and by the wire of a Bridge
 	Delivered  uint64 // frames that the switch gave to ports; one broadcast counts once for each
 	Lost       uint64 // by Impairments.Loss
 	Duplicated uint64 // by Impairments.Duplicate
 	Reordered  uint64 // by Impairments.Reorder
-	Overflowed uint64 // dropped because the switch's queue was full
+	Overflowed uint64 // dropped because a queue was full: the switch's, or the kernel's for a Bridge
+
+	// Of a Bridge alone.
+	Split     uint64 // frames from the wire that were longer than the MTU and were cut into TCP segments
+	Oversized uint64 // frames from the wire that are longer than the MTU and could not be split
+	Echoed    uint64 // frames from the wire that claim to come from a station of ours
+	Refused   uint64 // frames that the interface did not take
 }
 
 // address is a row's key of the forwarding database.
@@ -64,19 +73,23 @@ type delivery struct {
 	frame []byte
 }
 
-// port is a switch port with its station.
+// port is a switch port with what is plugged into it.
 type port struct {
 	name    string
 	cfg     Port
-	station *station
+	sink    sink
+	station *station    // nil at an uplink
 	up      atomic.Bool // has link
 	left    atomic.Bool // unplugged for good
 	lastDue time.Time
 }
 
+// sink takes the frames that leave a port, on the delivery goroutine. Their bytes may be shared with other ports.
+type sink interface{ receive(frame []byte) }
+
 func newAccessSwitch(o Options) *accessSwitch {
 	s := &accessSwitch{
-		tap: o.Tap, impair: o.Impairments, perfect: o.Impairments.none(),
+		tap: o.Tap, tellMalformed: o.Malformed, impair: o.Impairments, perfect: o.Impairments.none(), native: defaultVLAN,
 		down: map[string]bool{}, learned: map[address]*port{},
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -102,7 +115,10 @@ func (s *accessSwitch) plug(p *port, cpu bool) error {
 		}
 		s.cpu = p
 	}
-	p.up.Store(!s.down[p.name])
+	if p.cfg.Access == 0 {
+		p.cfg.Access = s.native
+	}
+	p.up.Store(!s.dark && !s.down[p.name])
 	s.ports = append(s.ports, p)
 	return nil
 }
@@ -133,14 +149,44 @@ func (s *accessSwitch) setCarrier(name string, up bool) {
 	}
 }
 
+// setAllCarriers gives every port link or takes it away, and those that join later.
+func (s *accessSwitch) setAllCarriers(up bool) {
+	s.mu.Lock()
+	s.dark = !up
+	var changed []*station
+	for _, p := range s.ports {
+		up := up && !s.down[p.name]
+		if p.up.Swap(up) != up && p.station != nil {
+			changed = append(changed, p.station)
+		}
+	}
+	if s.dark {
+		clear(s.learned)
+	}
+	s.mu.Unlock()
+	for _, st := range changed {
+		signal(st.carrier)
+	}
+	s.pathsChanged()
+}
+
 // pathsChanged tells every station that what was kept from one may get there now.
 func (s *accessSwitch) pathsChanged() {
-	s.mu.Lock()
-	ports := slices.Clone(s.ports)
-	s.mu.Unlock()
-	for _, p := range ports {
-		p.station.ip.reachable()
+	for _, st := range s.stations() {
+		st.ip.reachable()
 	}
+}
+
+func (s *accessSwitch) stations() []*station {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stations := make([]*station, 0, len(s.ports))
+	for _, p := range s.ports {
+		if p.station != nil {
+			stations = append(stations, p.station)
+		}
+	}
+	return stations
 }
 
 // switchLink returns the station whose link changed, or nil.
@@ -162,7 +208,7 @@ func (s *accessSwitch) switchLink(name string, up bool) *station {
 	return nil
 }
 
-// transmit takes a frame that a station gave to its port. The switch owns the frame from then on.
+// transmit takes a frame that was given to a port. The switch owns the frame from then on.
 func (s *accessSwitch) transmit(from *port, frame []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -198,7 +244,7 @@ func linkLocal(a macAddress) bool {
 	return a[0] == 0x01 && a[1] == 0x80 && a[2] == 0xc2 && a[3] == 0 && a[4] == 0 && a[5]&0xf0 == 0
 }
 
-// forwardLinkLocal gives frames of the switch to every port, and frames of ports to the switch.
+// forwardLinkLocal gives frames of the switch, or of the uplink, to every port, and frames of ports to it.
 func (s *accessSwitch) forwardLinkLocal(from *port, frame []byte) {
 	if from != s.cpu {
 		if s.cpu != nil {
@@ -256,18 +302,13 @@ func (s *accessSwitch) forward(from *port, frame []byte, c tagControl) {
 func (p Port) classify(c tagControl, tagged bool) (vlan uint16, member bool) {
 	switch {
 	case !tagged || c.vlan() == 0: // VLAN 0 is a priority tag (IEEE 802.1Q, 9.6)
-		return p.native(), true
+		return p.Access, true
+	case c.vlan() > maxVLAN:
+		return 0, false
 	case p.Trunk || c.vlan() == p.Voice:
 		return c.vlan(), true
 	}
 	return 0, false
-}
-
-func (p Port) native() uint16 {
-	if p.Access == 0 {
-		return 1
-	}
-	return p.Access
 }
 
 // egress says whether a frame of the VLAN that came in at from leaves at p, and whether with a tag.
@@ -275,7 +316,7 @@ func (p *port) egress(from *port, vlan uint16) (member, tagged bool) {
 	switch {
 	case p.cfg.Isolated && from.cfg.Isolated:
 		return false, false
-	case vlan == p.cfg.native():
+	case vlan == p.cfg.Access:
 		return true, false
 	}
 	member = p.cfg.Trunk || vlan == p.cfg.Voice
@@ -302,32 +343,32 @@ func (s *accessSwitch) reaches(from, to *station) bool {
 
 // holder returns the station with the MAC address to which frames of from get, or nil.
 func (s *accessSwitch) holder(from *station, mac macAddress) *station {
-	s.mu.Lock()
-	ports := slices.Clone(s.ports)
-	s.mu.Unlock()
-	for _, p := range ports {
-		if p.station.mac == mac && p.station != from && s.reaches(from, p.station) {
-			return p.station
+	for _, st := range s.stations() {
+		if st.mac == mac && st != from && s.reaches(from, st) {
+			return st
 		}
 	}
 	return nil
 }
 
-// deliver hands frames to stations until the switch is closed.
+// deliver hands frames to ports until the switch is closed; what is due by then still goes.
 func (s *accessSwitch) deliver() {
 	defer close(s.done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var batch []delivery
-	for {
+	for closing := false; ; {
 		var next time.Time
 		batch, next = s.due(batch)
 		for i, d := range batch {
 			s.handOver(d)
 			batch[i] = delivery{}
 		}
-		if len(batch) > 0 {
+		switch {
+		case len(batch) > 0:
 			continue
+		case closing:
+			return
 		}
 		var ripe <-chan time.Time
 		if !next.IsZero() {
@@ -338,7 +379,7 @@ func (s *accessSwitch) deliver() {
 		case <-s.wake:
 		case <-ripe:
 		case <-s.stop:
-			return
+			closing = true
 		}
 	}
 }
@@ -365,7 +406,7 @@ func (s *accessSwitch) handOver(d delivery) {
 		s.tap(TappedFrame{At: time.Now(), Station: d.to.name, Direction: Delivered, Frame: d.frame})
 		s.mu.Unlock()
 	}
-	d.to.station.receive(d.frame)
+	d.to.sink.receive(d.frame)
 }
 
 func (s *accessSwitch) count() Counters {
@@ -383,11 +424,10 @@ func (s *accessSwitch) close() error {
 		s.mu.Unlock()
 		return nil
 	}
-	ports := slices.Clone(s.ports)
 	s.mu.Unlock()
 	var errs []error
-	for _, p := range ports {
-		errs = append(errs, p.station.Close())
+	for _, st := range s.stations() {
+		errs = append(errs, st.Close())
 	}
 	s.mu.Lock()
 	if !s.closed {

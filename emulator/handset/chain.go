@@ -29,7 +29,7 @@ func (h *Handset) signIn(ctx context.Context) (devicestate.Event, *Failure) {
 		return devicestate.CredentialsEntered, nil
 	}
 	if h.machine.Reason == devicestate.ReasonStart {
-		h.seen(fail(devicestate.StageSignIn, "no-credentials", "", "nobody is signed in and no number and PIN were entered", nil))
+		h.seen(fail(devicestate.StageSignIn, "no-credentials", "", "nobody is signed in and no credentials were entered", nil))
 	}
 	<-ctx.Done()
 	return "", nil

@@ -65,8 +65,8 @@ func (h *Handset) computerService(ctx context.Context, c ethernet.Computer, name
 	}
 	var out []service
 	for _, s := range list {
-		if target := strings.ToLower(strings.TrimSuffix(s.Target, ".")); target != "" {
-			out = append(out, service{target, s.Port, s.Priority, s.Weight})
+		if usable, ok := h.usableService(name, service{s.Target, s.Port, s.Priority, s.Weight}); ok {
+			out = append(out, usable)
 		}
 	}
 	if len(out) == 0 {

@@ -32,8 +32,11 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 		return h.storeChain()
 	case devicestate.StoreIdentity:
 		id := h.ram.identity
-		h.flash.SIPAddress, h.flash.Number, h.flash.PINForm = id.sip, h.ram.credentials.Number, string(id.form)
+		h.flash.SIPAddress, h.flash.Number, h.flash.Login = id.sip, h.ram.credentials.Number, h.ram.credentials.User
 		h.flash.Refused = nil
+		if id.form != "" {
+			h.flash.PINForm = string(id.form)
+		}
 		return h.save()
 	case devicestate.StoreCertificate:
 		return h.storeCertificate()
@@ -56,7 +59,7 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 	case devicestate.HoldBack:
 		return h.holdBack()
 	case devicestate.DropCredentials:
-		h.ram.credentials = Credentials{Number: h.ram.credentials.Number}
+		h.ram.credentials = Credentials{Number: h.ram.credentials.Number, User: h.ram.credentials.User}
 	case devicestate.DropTicket:
 		h.ram.ticket = nil
 		if h.ram.web != nil {

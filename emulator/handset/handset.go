@@ -23,12 +23,32 @@ import (
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
-// Credentials are what the user enters on the phone.
+// Credentials are what the user enters: number and PIN on the phone, or user name and password, on the phone or on the
+// computer that it is tethered to.
 type Credentials struct {
-	Number string       // phone number or extension as dialled
-	PIN    secret.Value //
+	Number string // phone number or extension as dialled
+	PIN    secret.Value
+
+	User     string // DOMAIN\user, or user@domain
+	Password secret.Value
+
 	// ExpectedSIP is compared with the SIP address that the pool tells; it does not change the wire. Empty: not compared.
 	ExpectedSIP string
+}
+
+// byPassword reports whether the user signs in with user name and password.
+func (c Credentials) byPassword() bool { return c.User != "" }
+
+func (c Credentials) complete() bool {
+	return !c.PIN.IsZero() || c.byPassword() && !c.Password.IsZero()
+}
+
+// kind names what they are.
+func (c Credentials) kind() string {
+	if c.byPassword() {
+		return "user name and password"
+	}
+	return "number and PIN"
 }
 
 // Target replaces discovery. The zero Target means that the handset discovers.
@@ -193,8 +213,8 @@ func (h *Handset) PowerOn() error {
 		h.clockOffset, h.clockSynced = time.Until(h.profile.ColdDate), false
 	}
 	h.ram = memory{credentials: h.cfg.Credentials, visited: map[devicestate.State]bool{}}
-	if h.flash.Number != "" && h.cfg.Credentials.Number != "" && h.flash.Number != h.cfg.Credentials.Number {
-		h.note("another number is dialled than the one signed in: Switch User")
+	if h.flash.OtherUser(h.cfg.Credentials.Number, h.cfg.Credentials.User) {
+		h.note("another user is entered than the one signed in: Switch User")
 		h.flash.EraseSignIn()
 	}
 	return h.step(devicestate.Happening{Event: devicestate.PowerOn, Memory: h.memory()})
@@ -204,9 +224,9 @@ func (h *Handset) memory() devicestate.Memory {
 	m := h.flash.Memory()
 	m.Registrar = m.Registrar && h.cfg.Target.FQDN == "" // what the user names goes before what worked last
 	if want := h.ram.credentials.ExpectedSIP; want != "" && !sameSIP(want, h.flash.SIPAddress) {
-		m.Certificate = false // it is somebody else's; number and PIN have to tell whose they are
+		m.Certificate = false // it is somebody else's; the credentials have to tell whose they are
 	}
-	m.Credentials = !h.ram.credentials.PIN.IsZero()
+	m.Credentials = h.ram.credentials.complete()
 	return m
 }
 

@@ -258,13 +258,23 @@ func onRequest(q question, payload []byte) [][]byte {
 	return [][]byte{payload}
 }
 
-// TestNAK: after a NAK the handset begins again with DISCOVER, not faster than without an answer.
-func TestNAK(t *testing.T) {
+// TestRefusedAgainAndAgain: after a NAK and after an ACK that cannot be used the handset begins again with DISCOVER,
+// not more often than when nobody answers.
+func TestRefusedAgainAndAgain(t *testing.T) {
+	const refusal = "350106 3604 0a000001"
 	for _, test := range []struct {
-		name string
-		to   byte // the message that is answered by a NAK
-		code string
-	}{{"to REQUEST", request, "address.nak"}, {"to DISCOVER", discover, "address.no-offer"}} {
+		name   string
+		to     byte   // the message that is not answered as it should
+		answer string // options, "" means none at all
+		code   string
+	}{
+		{"NAK to REQUEST", request, refusal, "address.nak"},
+		{"NAK to DISCOVER", discover, refusal, "address.no-offer"},
+		{"ACK without mask", request, terms(ack, serverA, map[int]string{1: ""}), "address.garbage"},
+		{"OFFER without mask", discover, terms(offer, serverA, map[int]string{1: ""}), "address.garbage"},
+		{"nothing to REQUEST", request, "", "address.no-ack"},
+		{"nothing to DISCOVER", discover, "", "address.no-offer"},
+	} {
 		t.Run(test.name, func(t *testing.T) {
 			onBench(t, devicestate.AddressAcquire, func(b *bench) {
 				var began []time.Time
@@ -272,10 +282,13 @@ func TestNAK(t *testing.T) {
 					if q.kind == discover {
 						began = append(began, q.at)
 					}
-					if q.kind == test.to {
-						return [][]byte{reply{xid: q.xid, options: "350106 3604" + hexOf(serverA)}.bytes()}
+					switch {
+					case q.kind != test.to:
+						return lends(serverA, offered)(q)
+					case test.answer == "":
+						return nil
 					}
-					return lends(serverA, offered)(q)
+					return [][]byte{reply{xid: q.xid, yiaddr: offered, options: test.answer}.bytes()}
 				})
 				for range 2 { // the state is entered again
 					event, failure := b.h.addressAcquire(b.Context())
@@ -283,6 +296,7 @@ func TestNAK(t *testing.T) {
 						b.Fatalf("%v, %v\n%s", event, failure, b.log())
 					}
 				}
+				synctest.Wait()
 				var after []time.Duration
 				for i := range began[1:] {
 					after = append(after, began[i+1].Sub(began[i])/time.Second)
@@ -293,6 +307,23 @@ func TestNAK(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAnotherAddressInTheACK: what is acknowledged counts, not what was offered.
+func TestAnotherAddressInTheACK(t *testing.T) {
+	onBench(t, devicestate.AddressAcquire, func(b *bench) {
+		b.dhcp(serverA, func(q question) [][]byte {
+			if q.kind == request {
+				return [][]byte{reply{xid: q.xid, yiaddr: "10.0.0.51", options: terms(ack, serverA, nil)}.bytes()}
+			}
+			return lends(serverA, offered)(q)
+		})
+		got, failure := b.h.acquire(b.Context(), b.h.profile.LeaseTimeouts)
+		if got == nil || got.address.String() != "10.0.0.51/24" {
+			b.Errorf("%+v, %v", got, failure)
+		}
+		b.want(timeline.Dropped, "dhcp", "10.0.0.50 was offered, the ACK gives 10.0.0.51")
+	})
 }
 
 // TestDuplicateACK: an ACK that comes twice, and once more in the next exchange, does no harm.
@@ -378,6 +409,7 @@ func TestAddressInUse(t *testing.T) {
 				if err != nil {
 					b.Fatal(err)
 				}
+				synctest.Wait()
 				if !slices.Equal(pauses, test.pause) {
 					b.Errorf("DISCOVER after DECLINE came after %v s, want %v", pauses, test.pause)
 				}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"strings"
 
 	"github.com/phone-edition/lpe/devicestate"
 )
@@ -37,5 +38,6 @@ func (h *Handset) heldBack() bool {
 }
 
 func (c Credentials) digest(salt []byte) ([]byte, error) {
-	return pbkdf2.Key(sha256.New, c.Number+"\x00"+c.PIN.Reveal(), salt, refusalIterations, sha256.Size)
+	text := strings.Join([]string{c.Number, c.PIN.Reveal(), strings.ToLower(c.User), c.Password.Reveal()}, "\x00")
+	return pbkdf2.Key(sha256.New, text, salt, refusalIterations, sha256.Size)
 }

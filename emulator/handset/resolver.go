@@ -101,16 +101,8 @@ func (h *Handset) lookupService(ctx context.Context, name string) ([]service, er
 		if !ok {
 			continue
 		}
-		target := strings.ToLower(strings.TrimSuffix(srv.Target.String(), "."))
-		switch {
-		case target == "":
-			h.dropped("dns", name, `SRV target ".": the service is decidedly not available (RFC 2782)`)
-		case !dhcpoption.IsHostName(target):
-			h.dropped("dns", name, fmt.Sprintf("SRV target %q is no host name", target))
-		case srv.Port == 0:
-			h.dropped("dns", name, fmt.Sprintf("SRV target %s with port 0", target))
-		default:
-			out = append(out, service{target, srv.Port, srv.Priority, srv.Weight})
+		if usable, ok := h.usableService(name, service{srv.Target.String(), srv.Port, srv.Priority, srv.Weight}); ok {
+			out = append(out, usable)
 		}
 	}
 	if len(out) == 0 {
@@ -123,6 +115,22 @@ func (h *Handset) lookupService(ctx context.Context, name string) ([]service, er
 		return int(b.weight) - int(a.weight)
 	})
 	return out, nil
+}
+
+// usableService returns an SRV record with its target in lower case and without the last dot, if it can be used.
+func (h *Handset) usableService(name string, s service) (service, bool) {
+	s.target = strings.ToLower(strings.TrimSuffix(s.target, "."))
+	switch {
+	case s.target == "":
+		h.dropped("dns", name, `SRV target ".": the service is decidedly not available (RFC 2782)`)
+	case !dhcpoption.IsHostName(s.target):
+		h.dropped("dns", name, fmt.Sprintf("SRV target %q is no host name", s.target))
+	case s.port == 0:
+		h.dropped("dns", name, fmt.Sprintf("SRV target %s with port 0", s.target))
+	default:
+		return s, true
+	}
+	return s, false
 }
 
 // lookup resolves a name to its records of one kind, through aliases: a server that does not follow them itself is

@@ -21,7 +21,7 @@ const (
 // identity is what the ticket told.
 type identity struct {
 	sip  string
-	form webticket.Form
+	form webticket.Form // of the PIN, empty: by password
 }
 
 // heldTicket is a web ticket with its proof key and the port it is for.
@@ -31,11 +31,12 @@ type heldTicket struct {
 	enrollURL string
 }
 
-// webTicket reads the metadata of both services and asks for a ticket with number and PIN (web-services.md §0.1 B-D).
+// webTicket reads the metadata of both services and asks for a ticket with number and PIN (web-services.md §0.1 B-D), or
+// with user name and password.
 func (h *Handset) webTicket(ctx context.Context) (devicestate.Event, *Failure) {
 	if h.heldBack() {
 		return devicestate.TicketFailed, fail(devicestate.StageTicket, "held-back", "",
-			"the pool has refused this number and PIN before; they are not sent again, so that no account is locked", nil)
+			"the pool has refused this "+h.ram.credentials.kind()+" before; they are not sent again, so that no account is locked", nil)
 	}
 	var ports ticketPorts
 	if failure := h.withRetry(ctx, func() (f *Failure) { ports, f = h.findPorts(ctx); return f }); failure != nil {
@@ -50,12 +51,13 @@ func (h *Handset) webTicket(ctx context.Context) (devicestate.Event, *Failure) {
 	}
 	if want := h.ram.credentials.ExpectedSIP; want != "" && !sameSIP(want, h.ram.identity.sip) {
 		return devicestate.TicketOtherUser, fail(devicestate.StageTicket, "other-user", ports.peer,
-			fmt.Sprintf("number and PIN belong to %s, not to %s", h.ram.identity.sip, want), nil)
+			fmt.Sprintf("%s belong to %s, not to %s", h.ram.credentials.kind(), h.ram.identity.sip, want), nil)
 	}
 	return devicestate.TicketGranted, nil
 }
 
-type ticketPorts struct{ enroll, pin, peer string }
+// ticketPorts are where the ticket is used and where it is asked for.
+type ticketPorts struct{ enroll, issue, peer string }
 
 func (h *Handset) findPorts(ctx context.Context) (ticketPorts, *Failure) {
 	var p ticketPorts
@@ -72,19 +74,26 @@ func (h *Handset) findPorts(ctx context.Context) (ticketPorts, *Failure) {
 	if meta, failure = h.metadata(ctx, r, port.Issuer); failure != nil {
 		return p, failure
 	}
-	pin, err := webticket.PINPort(meta)
-	if err != nil {
-		return p, fail(r.stage, "pin-not-offered", port.Issuer, "the web ticket service offers no PIN authentication", err)
+	choose, kind, what := webticket.PINPort, "pin-not-offered", "PIN"
+	if h.ram.credentials.byPassword() {
+		choose, kind, what = webticket.WindowsPort, "windows-off", "Windows"
 	}
-	p.pin = pin.Location
+	issue, err := choose(meta)
+	if err != nil {
+		return p, fail(r.stage, kind, port.Issuer, "the web ticket service offers no "+what+" authentication", err)
+	}
+	p.issue = issue.Location
 	return p, nil
 }
 
-// askTicket sends the PIN in the form that flash remembers, else in the profile's forms, the next only after
-// ErrorId 28020 (design of this project: at most two, the second is final).
+// askTicket asks with the password, or with the PIN in the form that flash remembers, else in the profile's forms, the
+// next only after ErrorId 28020 (design of this project: at most two, the second is final).
 func (h *Handset) askTicket(ctx context.Context, ports ticketPorts) (refused bool, failure *Failure) {
 	forms := h.profile.PINForms
-	if h.flash.PINForm != "" {
+	switch {
+	case h.ram.credentials.byPassword():
+		forms = []string{""}
+	case h.flash.PINForm != "":
 		forms = []string{h.flash.PINForm}
 	}
 	for _, form := range forms {
@@ -95,29 +104,37 @@ func (h *Handset) askTicket(ctx context.Context, ports ticketPorts) (refused boo
 		if !refused || ctx.Err() != nil {
 			return refused, failure
 		}
-		h.note("the PIN in form %s is refused", form)
+		if form != "" {
+			h.note("the PIN in form %s is refused", form)
+		}
 	}
 	return refused, failure
 }
 
+// askTicketIn asks with the PIN in the form, or without a form with the password.
 func (h *Handset) askTicketIn(ctx context.Context, form webticket.Form, ports ticketPorts) (refused bool, failure *Failure) {
 	entropy := make([]byte, entropySize)
 	rand.Read(entropy) // never fails, crypto/rand
-	request := webticket.Request{
-		Number: h.ram.credentials.Number, PIN: h.ram.credentials.PIN.Reveal(), Form: form,
-		Context: newUUID(), AppliesTo: ports.enroll, Entropy: entropy,
+	request := webticket.Request{Context: newUUID(), AppliesTo: ports.enroll, Entropy: entropy}
+	if form != "" {
+		request.Number, request.PIN, request.Form = h.ram.credentials.Number, h.ram.credentials.PIN.Reveal(), form
 	}
 	body, err := request.Append(nil)
 	if err != nil {
 		return false, fail(devicestate.StageTicket, "garbage", "", "the request cannot be built", err)
 	}
 	r := webRequest{
-		stage: devicestate.StageTicket, doing: "asking for the web ticket", url: ports.pin,
+		stage: devicestate.StageTicket, doing: "asking for the web ticket", url: ports.issue,
 		action: webticket.Action, body: body, trust: h.trustNow(false),
 	}
-	answer, failure := h.exchange(ctx, r)
+	var answer webAnswer
+	if form == "" {
+		answer, refused, failure = h.exchangeByPassword(ctx, r)
+	} else {
+		answer, failure = h.exchange(ctx, r)
+	}
 	if failure != nil {
-		return false, failure
+		return refused, failure
 	}
 	if refused, failure := readTicketFault(answer); failure != nil {
 		return refused, failure

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/secret"
 	"github.com/phone-edition/lpe/protocol/httpmessage"
 	"github.com/phone-edition/lpe/protocol/soap"
 )
@@ -39,12 +40,16 @@ type webRequest struct {
 	trust    *trust // nil: the certificate is not checked
 	client   *tls.Certificate
 	unshared bool // own connection, closed afterwards
+
+	authorization secret.Value // header value
+	on            *webSession  // sent once, on this connection; nil: on any
 }
 
 // webAnswer is a response with its status checked by nobody yet.
 type webAnswer struct {
 	httpmessage.Response
-	peer string
+	peer    string
+	session *webSession
 }
 
 // fault reads the SOAP fault of an answer that is no 200.
@@ -91,6 +96,9 @@ func (h *Handset) forget(session *webSession) {
 }
 
 func (h *Handset) session(ctx context.Context, r webRequest, target *url.URL) (s *webSession, fresh bool, failure *Failure) {
+	if r.on != nil {
+		return r.on, true, nil
+	}
 	port := target.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[target.Scheme]
@@ -204,7 +212,7 @@ func (h *Handset) roundTrip(ctx context.Context, s *webSession, r webRequest, ta
 			s.cookie = append(s.cookie, cookie)
 		}
 	}
-	return webAnswer{response, s.peer}, nil
+	return webAnswer{response, s.peer, s}, nil
 }
 
 func (r webRequest) line(target *url.URL) string {
@@ -230,6 +238,9 @@ func (h *Handset) request(s *webSession, r webRequest, target *url.URL) httpmess
 		if r.action != "" {
 			add("SOAPAction", `"`+r.action+`"`)
 		}
+	}
+	if !r.authorization.IsZero() {
+		add("Authorization", r.authorization.Reveal())
 	}
 	if len(s.cookie) > 0 {
 		add("Cookie", strings.Join(s.cookie, "; "))

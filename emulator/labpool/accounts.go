@@ -6,27 +6,41 @@ import (
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
+	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
 // newDirectory fills the directory, and finds whom its faults strike.
 func (p *Pool) newDirectory() (*directory.Directory, error) {
-	cfg := directory.Config{Policy: p.cfg.Lab.Policy, Now: p.cfg.Now}
-	for _, u := range p.cfg.Lab.Users {
+	lab := p.cfg.Lab
+	cfg := directory.Config{
+		Policy: lab.Policy, Now: p.cfg.Now, Lab: lab.Name, State: p.cfg.DirectoryState,
+		Unsaved: func(err error) {
+			p.Timeline.Add(timeline.Observation{Kind: timeline.Note, Text: "directory not saved: " + err.Error()})
+		},
+	}
+	for _, u := range lab.Users {
 		cfg.Accounts = append(cfg.Accounts, directory.Account{
 			User: directory.User{SIPAddress: u.SIPAddress, LineURI: u.LineURI, Enabled: u.Enabled},
 			PIN:  u.PIN, Login: u.Login, Password: u.Password, Locked: u.Locked,
 		})
-		if p.dialled == "" && dials(p.cfg.DialledNumber, u.LineURI) {
+		if p.dialled == "" && p.signsIn(u) {
 			p.dialled = u.SIPAddress
 		}
 	}
 	return directory.New(cfg)
 }
 
-// dials reports whether a number dials a line; none dials every line that can be dialled.
-func dials(number, lineURI string) bool {
-	numbers := configs.LineNumbers(lineURI)
-	return number == "" && len(numbers) > 0 || slices.Contains(numbers, strings.TrimPrefix(number, "+"))
+// signsIn reports whether the number or the login is the user's; without either whoever has a number signs in.
+func (p *Pool) signsIn(u configs.User) bool {
+	numbers := configs.LineNumbers(u.LineURI)
+	switch {
+	case p.cfg.DialledNumber != "":
+		return slices.Contains(numbers, strings.TrimPrefix(p.cfg.DialledNumber, "+"))
+	case p.cfg.Login != "":
+		user, ok := p.cfg.Lab.ByLogin(p.cfg.Login)
+		return ok && user.Name == u.Name
+	}
+	return len(numbers) > 0
 }
 
 // sipOf is the SIP address of the user whom a name means, as [directory.Directory.Find] has it.

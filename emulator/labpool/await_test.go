@@ -15,6 +15,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/labpool/registrar"
 	"github.com/phone-edition/lpe/emulator/report"
+	"github.com/phone-edition/lpe/emulator/secret"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
@@ -97,7 +98,7 @@ func TestAwaitWaits(t *testing.T) {
 
 func TestAwaitRefused(t *testing.T) {
 	virtual(t, labpool.Config{}, func(r *room) {
-		r.pin = "9999"
+		r.who.PIN = secret.New("9999")
 		if result := r.boot(); result.Code != "ticket.refused" {
 			t.Errorf("%s: %s", result.Code, result.Diagnosis)
 		}
@@ -105,7 +106,7 @@ func TestAwaitRefused(t *testing.T) {
 		if err != nil || history.Value(entry.Observation, history.Refused) != "ticket.pin" || entry.User != kenmyer {
 			t.Errorf("%+v, %v", entry, err)
 		}
-		r.pin = "0712"
+		r.who.PIN = secret.New("0712")
 		if result := r.boot(); result.Result != report.Success {
 			t.Errorf("%s: %s", result.Code, result.Diagnosis)
 		}

@@ -29,6 +29,7 @@ var userFaults = map[string]directory.Reason{
 	"ticket=pin-expired":    directory.PINExpired,
 	"ticket=user-disabled":  directory.UserPINDisabled,
 	"ticket=not-unique":     directory.NonUniqueUser,
+	"ticket=wrong-password": directory.IncorrectPassword,
 }
 
 // SetFault lets a fault of faults.yaml, stage=kind[:parameter], strike from now on. One that strikes a user strikes the

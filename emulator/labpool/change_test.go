@@ -13,10 +13,13 @@ import (
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 	"github.com/phone-edition/lpe/emulator/report"
+	"github.com/phone-edition/lpe/emulator/rig"
+	"github.com/phone-edition/lpe/emulator/secret"
 )
 
 // TestFaultsLive sets and clears every fault of faults.yaml while one pool runs. The list is in the order of the boot:
@@ -26,34 +29,49 @@ func TestFaultsLive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	virtual(t, labpool.Config{}, func(r *room) {
-		r.pool.ApplyCableFaults("handset")
-		for _, fault := range list {
-			r.must(r.pool.SetFault(fault.Name, ""))
-			if got := r.pool.Faults(); len(got) != 1 || got[0].Name != fault.Name {
-				t.Errorf("%s: faults %v", fault.Name, got)
+	for _, name := range configs.Labs() {
+		t.Run(name, func(t *testing.T) {
+			lab, err := configs.LoadLab(name)
+			if err != nil {
+				t.Fatal(err)
 			}
-			result := r.boot()
-			if result.Code != fault.Code {
-				t.Errorf("%s: code %q, want %q: %s\n%s", fault.Name, result.Code, fault.Code, result.Diagnosis, r.log())
-			}
-			warned := slices.ContainsFunc(result.Warnings, func(w report.Warning) bool { return w.Code == fault.Warning })
-			if fault.Warning != "" && !warned {
-				t.Errorf("%s: no warning %s", fault.Name, fault.Warning)
-			}
-			was, err := r.pool.ClearFault(fault.Name)
-			r.must(err)
-			if !was || len(r.pool.Faults()) > 0 {
-				t.Errorf("%s: faults %v after it was cleared", fault.Name, r.pool.Faults())
-			}
+			virtual(t, labpool.Config{Lab: lab}, func(r *room) { r.everyFault(list) })
+		})
+	}
+}
+
+func (r *room) everyFault(list []configs.Fault) {
+	t, lab := r.t, r.pool.Lab()
+	r.pool.ApplyCableFaults("handset")
+	for _, fault := range list {
+		r.who = rig.FirstUser(lab, r.profile)
+		if fault.SignIn == "password" {
+			r.who = handset.Credentials{User: lab.Users[0].Login, Password: secret.New(lab.Users[0].Password)}
 		}
-		if result := r.boot(); result.Result != report.Success || len(result.Warnings) > 0 {
-			t.Errorf("after all faults: %s %s %v\n%s", result.Code, result.Diagnosis, result.Warnings, r.log())
+		r.must(r.pool.SetFault(fault.Name, ""))
+		if got := r.pool.Faults(); len(got) != 1 || got[0].Name != fault.Name {
+			t.Errorf("%s: faults %v", fault.Name, got)
 		}
-		if n := r.pool.Directory.Attempts(kenmyer); n != 1 {
-			t.Errorf("%d wrong PINs are counted, want that of ticket=wrong-pin", n)
+		result := r.boot()
+		if code := fault.CodeIn(lab.Name); result.Code != code {
+			t.Errorf("%s: code %q, want %q: %s\n%s", fault.Name, result.Code, code, result.Diagnosis, r.log())
 		}
-	})
+		warned := slices.ContainsFunc(result.Warnings, func(w report.Warning) bool { return w.Code == fault.Warning })
+		if fault.Warning != "" && !warned {
+			t.Errorf("%s: no warning %s", fault.Name, fault.Warning)
+		}
+		was, err := r.pool.ClearFault(fault.Name)
+		r.must(err)
+		if !was || len(r.pool.Faults()) > 0 {
+			t.Errorf("%s: faults %v after it was cleared", fault.Name, r.pool.Faults())
+		}
+	}
+	if result := r.boot(); result.Result != report.Success || len(result.Warnings) > 0 {
+		t.Errorf("after all faults: %s %s %v\n%s", result.Code, result.Diagnosis, result.Warnings, r.log())
+	}
+	if n := r.pool.Directory.Attempts(lab.Users[0].SIPAddress); n != 1 {
+		t.Errorf("%d wrong PINs are counted, want that of ticket=wrong-pin", n)
+	}
 }
 
 // TestFaultOfAUser strikes the user who is named and nobody else.

@@ -12,19 +12,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/rig"
-	"github.com/phone-edition/lpe/emulator/secret"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const kenmyer = "sip:kenmyer@litwareinc.com"
 
@@ -57,8 +52,7 @@ type room struct {
 	t       *testing.T
 	pool    *labpool.Pool
 	profile *configs.Profile
-	number  string
-	pin     string
+	who     handset.Credentials
 	seen    []string
 }
 
@@ -86,17 +80,19 @@ func virtual(t *testing.T, cfg labpool.Config, f func(*room)) {
 				t.Error(err)
 			}
 		}()
-		f(&room{t: t, pool: pool, profile: profile, number: "1219", pin: "0712"})
+		f(&room{t: t, pool: pool, profile: profile, who: rig.FirstUser(pool.Lab(), profile)})
 	})
 }
 
-// lent is a cable whose borrower takes out his own stations at the end, and no more.
+// lent is a cable whose borrower takes out his own stations at the end, and no more. They are at ports for phones.
 type lent struct {
 	ethernet.Cable
+	voice    uint16
 	stations []ethernet.Station
 }
 
 func (l *lent) Join(c ethernet.StationConfig) (ethernet.Station, error) {
+	c.Port.Voice = l.voice
 	station, err := l.Cable.Join(c)
 	if err == nil {
 		l.stations = append(l.stations, station)
@@ -117,8 +113,8 @@ func (r *room) phone() *rig.Run {
 	r.t.Helper()
 	r.seen = nil
 	run, err := rig.Start(rig.Options{
-		Cable: &lent{Cable: r.pool.Cable()}, Profile: r.profile, MAC: net.HardwareAddr{0, 4, 0xf2, 0, 0, 1},
-		Credentials: handset.Credentials{Number: r.number, PIN: secret.New(r.pin)}, Flash: &handset.MemoryFlash{},
+		Cable: &lent{Cable: r.pool.Cable(), voice: r.pool.Lab().Network.VoiceVLAN}, Profile: r.profile, MAC: net.HardwareAddr{0, 4, 0xf2, 0, 0, 1},
+		Credentials: r.who, Flash: &handset.MemoryFlash{},
 		Timeout: 45 * time.Second, HandsetKey: prepared(8),
 		Observers: []func(timeline.Observation){func(o timeline.Observation) {
 			r.seen = append(r.seen, string(o.State)+" "+string(o.Kind)+" "+o.Text)

@@ -3,6 +3,7 @@
 package labpool
 
 import (
+	"context"
 	"crypto/rsa"
 	"errors"
 	"fmt"
@@ -54,13 +55,19 @@ type Config struct {
 	Cable ethernet.Cable
 	// Services are what the lab brings, nil: all of them.
 	Services *Services
-	SIPTCP   bool     // the registrars take SIP without TLS as well
-	Faults   []string // stage=kind[:parameter]
-	// DialledNumber is the user whom the faults of the directory strike, "": the lab's first user with a number.
-	DialledNumber string
+	// Wire means that the cable is a trunk port of a real wire: stations tag their frames themselves, and make sure
+	// that nobody has their addresses.
+	Wire   bool
+	SIPTCP bool     // the registrars take SIP without TLS as well
+	Faults []string // stage=kind[:parameter]
+	// DialledNumber, or else Login, names the user whom the faults of the directory strike; without either it is the
+	// lab's first user with a number.
+	DialledNumber, Login string
 
 	// State is the file that keeps the lab's authority and published certificates, "" means that they end with the pool.
 	State string
+	// DirectoryState is the file that keeps the lab's directory, without what faults of the directory do to it.
+	DirectoryState string
 
 	Timeline *timeline.Timeline // of the pool, nil: a new one
 
@@ -176,11 +183,22 @@ func (p *Pool) joinAt(name string, vlan uint16, address netip.Addr, subnet netip
 
 // stationAt plugs in a station with an address of the lab and a MAC address that is locally administered.
 func (p *Pool) stationAt(name string, vlan uint16, address netip.Addr, subnet netip.Prefix) (ethernet.Station, error) {
-	station, err := p.cfg.Cable.Join(ethernet.StationConfig{Name: name, MAC: p.mac(), Port: ethernet.Port{Access: vlan}, TTL: 128})
+	port := ethernet.Port{Access: vlan}
+	if p.cfg.Wire {
+		port = ethernet.Port{Trunk: true}
+	}
+	station, err := p.cfg.Cable.Join(ethernet.StationConfig{Name: name, MAC: p.mac(), Port: port, TTL: 128})
 	if err != nil {
 		return nil, fmt.Errorf("station %s: %w", name, err)
 	}
-	if err := station.SetAddress(netip.PrefixFrom(address, subnet.Bits()), netip.Addr{}); err != nil {
+	if p.cfg.Wire {
+		station.SetTag(ethernet.Tag{VLAN: vlan, Priority: p.cfg.Lab.Network.Priority})
+		err = station.Probe(context.Background(), address, probeTime)
+	}
+	if err == nil {
+		err = station.SetAddress(netip.PrefixFrom(address, subnet.Bits()), netip.Addr{})
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("station %s: %w", name, err), station.Close())
 	}
 	return station, nil

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/ethernet"
@@ -25,7 +26,13 @@ import (
 	"github.com/phone-edition/lpe/protocol/lldp"
 )
 
-const updatesName = "ucupdates-r2"
+const (
+	updatesName = "ucupdates-r2"
+
+	// probeTime is how long a station of a real wire waits for somebody else to defend its address. RFC 5227 §1.1 has
+	// up to 7 s, for hosts that nobody watches.
+	probeTime = 600 * time.Millisecond
+)
 
 func (p *Pool) start() error {
 	p.faults = faults.NewSet()
@@ -80,17 +87,24 @@ func (stop observed) Close() error {
 	return nil
 }
 
-// startSwitch starts the LLDP speaker of the access switch.
+// startSwitch starts the LLDP speaker of the access switch. On a real wire it is a neighbour of whatever is at the other
+// end of it, and only listens unless the lab brings the network.
 func (p *Pool) startSwitch() error {
-	cable, ok := p.cfg.Cable.(Switch)
-	if !ok {
+	var station ethernet.Station
+	var err error
+	cfg := ethernet.StationConfig{Name: "switch", MAC: p.mac()}
+	switch cable, ok := p.cfg.Cable.(Switch); {
+	case ok:
+		station, err = cable.JoinSwitch(cfg)
+	case p.cfg.Wire:
+		station, err = p.cfg.Cable.Join(cfg)
+	default:
 		return nil
 	}
-	n := p.cfg.Lab.Network
-	station, err := cable.JoinSwitch(ethernet.StationConfig{Name: "switch", MAC: p.mac()})
 	if err != nil {
 		return fmt.Errorf("switch: %w", err)
 	}
+	n := p.cfg.Lab.Network
 	p.keep(station)
 	var policy *lldp.NetworkPolicy
 	switch n.LLDPPolicy {
@@ -101,6 +115,7 @@ func (p *Pool) startSwitch() error {
 	}
 	server, err := switchport.Start(switchport.Config{
 		Station: station, Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now, PortName: "Gi0/1", SystemName: "lab-switch", Policy: policy,
+		Silent: p.cfg.Wire && !p.cfg.Services.Leases,
 	})
 	if err != nil {
 		return err
@@ -295,7 +310,7 @@ func (p *Pool) startWeb(station ethernet.Station) error {
 	names := []string{lab.Web, lab.Pool, updatesName + "." + lab.SIPDomain, lab.FrontEnds[0].FQDN}
 	web, err := webservices.Start(webservices.Config{
 		Station: station, Lab: lab, Settings: p.settings, Host: lab.Web, Directory: p.Directory, Authority: p.Authority,
-		Certificate: p.certificate("web", names), Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Updates: handler,
+		Certificate: p.certificate("web", names), TicketKey: p.Authority.TicketKey(), Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Updates: handler,
 	})
 	if err != nil {
 		return err

@@ -96,6 +96,7 @@ func TestStrictnessCovers(t *testing.T) {
 		"digest":                                 {"enroll.digest"},
 		"HMAC":                                   {"enroll.signature"},
 		"CSR and key size":                       {"enroll.csr"},
+		"password by NTLM, of a connection":      {"ticket.ntlm-message", "ticket.ntlm-order", "ticket.ntlm-version", "ticket.ntlm-anonymous", "ticket.ntlm-mic", "ticket.password"},
 		"certificate against the published copy": {"ticket.published", "update.certificate", "register.certificate-published"},
 		"cnum window":                            {"register.cnum", "register.cnum-replay"},
 		"signature of every request":             {"register.unauthenticated", "register.association", "register.signature", "register.answer-signature"},

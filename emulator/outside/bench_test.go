@@ -288,7 +288,7 @@ func bootWall(t *testing.T) time.Duration {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := rig.Start(rig.Options{Lab: lab, Profile: profile, Credentials: rig.FirstUser(lab), Timeout: time.Minute})
+	run, err := rig.Start(rig.Options{Lab: lab, Profile: profile, Credentials: rig.FirstUser(lab, profile), Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -271,7 +271,7 @@ func bootOn(t *testing.T, cable ethernet.Cable) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := rig.Start(rig.Options{Lab: lab, Profile: profile, Credentials: rig.FirstUser(lab), Timeout: time.Minute, Cable: cable})
+	run, err := rig.Start(rig.Options{Lab: lab, Profile: profile, Credentials: rig.FirstUser(lab, profile), Timeout: time.Minute, Cable: cable})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,8 @@ const bootPIN = "739154862058"
 // secretTexts are what a handset sends to the web services inside TLS alone; the metadata on port 80 names the operations.
 var secretTexts = []string{bootPIN, "<GetAndPublishCert ", "RequestSecurityToken>", "BinarySecret"}
 
-// capturedBoot boots lab once and returns the capture's path.
-func capturedBoot(t *testing.T, lab string, secrets bool) string {
+// capturedBoot boots a handset of the profile in the lab once and returns the capture's path.
+func capturedBoot(t *testing.T, lab, profile string, secrets bool) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "boot.pcapng")
 	options := rig.Options{Timeout: time.Minute, Capture: path, CaptureSecrets: secrets}
@@ -37,10 +37,10 @@ func capturedBoot(t *testing.T, lab string, secrets bool) string {
 		t.Fatal(err)
 	}
 	options.Lab.Users[0].PIN = bootPIN
-	if options.Profile, err = configs.LoadProfile(rig.DefaultProfile); err != nil {
+	if options.Profile, err = configs.LoadProfile(profile); err != nil {
 		t.Fatal(err)
 	}
-	options.Credentials = rig.FirstUser(options.Lab)
+	options.Credentials = rig.FirstUser(options.Lab, options.Profile)
 	run, err := rig.Start(options)
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func TestCaptureOfABoot(t *testing.T) {
 	for _, lab := range configs.Labs() {
 		t.Run(lab, func(t *testing.T) {
 			t.Parallel()
-			path := capturedBoot(t, lab, true)
+			path := capturedBoot(t, lab, rig.DefaultProfile, true)
 			if bad := faults(t, path); bad != "" {
 				t.Errorf("malformed frames or expert errors:\n%s", bad)
 			}
@@ -115,7 +115,7 @@ func TestCaptureWithoutSecrets(t *testing.T) {
 	for _, lab := range configs.Labs() {
 		t.Run(lab, func(t *testing.T) {
 			t.Parallel()
-			path := capturedBoot(t, lab, false)
+			path := capturedBoot(t, lab, rig.DefaultProfile, false)
 			if n := blocks(t, path)[decryptionSecrets]; n != 0 {
 				t.Errorf("the capture has %d decryption secrets blocks", n)
 			}

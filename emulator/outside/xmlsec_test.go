@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/rig"
 )
 
 // webTraffic is what a handset asked of the web services, and what they answered, in the order of the connection.
@@ -117,7 +118,7 @@ func TestProofInXmlsec(t *testing.T) {
 	for _, lab := range configs.Labs() {
 		t.Run(lab, func(t *testing.T) {
 			t.Parallel()
-			request, key := readWebTraffic(t, capturedBoot(t, lab, true)).enrollment(t)
+			request, key := readWebTraffic(t, capturedBoot(t, lab, rig.DefaultProfile, true)).enrollment(t)
 			if valid, output := xmlsec(t, request, key); !valid {
 				t.Fatalf("xmlsec1 refuses the request:\n%s\n%s", output, request)
 			}

@@ -14,6 +14,12 @@ func (o Options) cable(tapped ethernet.Options) (ethernet.Cable, error) {
 		return o.Cable, nil
 	case o.Host:
 		return ethernet.NewHost(ethernet.HostOptions{}), nil
+	case o.Interface != "":
+		bridge, err := ethernet.NewBridge(o.Interface, tapped)
+		if err != nil {
+			return nil, &ComputerError{err}
+		}
+		return bridge, nil
 	case o.Lab == nil:
 		return nil, errors.New("a run needs a lab, an interface or the computer's own sockets")
 	}

@@ -16,25 +16,39 @@ import (
 // DefaultProfile is the profile of a boot that names none.
 const DefaultProfile = "polycom-cx600-4.0.7577.4463"
 
-// FirstUser returns the credentials of the lab's first user who has a number.
-func FirstUser(lab *configs.Lab) handset.Credentials {
+// FirstUser returns the credentials of the lab's first user who can sign in to the handset: number and PIN, or login
+// and password where the handset takes no PIN.
+func FirstUser(lab *configs.Lab, profile *configs.Profile) handset.Credentials {
 	for _, user := range lab.Users {
-		if numbers := configs.LineNumbers(user.LineURI); len(numbers) > 0 {
+		numbers := configs.LineNumbers(user.LineURI)
+		switch {
+		case profile.PIN && len(numbers) > 0:
 			return handset.Credentials{Number: numbers[0], PIN: secret.New(user.PIN)}
+		case !profile.PIN && user.Login != "":
+			return handset.Credentials{User: user.Login, Password: secret.New(user.Password)}
 		}
 	}
 	return handset.Credentials{}
 }
 
-// directoryNumber is the whole number, with its plus, of the lab's user whom number dials: that number with or without
-// plus, or the extension. A number that nobody has is itself.
-func directoryNumber(lab *configs.Lab, number string) string {
+// userKey stands for the lab's user whom the credentials name: the whole number, with its plus, whether it is dialled
+// with or without plus, as the extension, or found by the login. Who has no number is the login, and a number or login
+// that nobody has is itself.
+func userKey(lab *configs.Lab, c handset.Credentials) string {
+	named, known := lab.ByLogin(c.User)
+	if c.Number == "" && !known {
+		return c.User
+	}
 	for _, user := range lab.Users {
-		if numbers := configs.LineNumbers(user.LineURI); slices.Contains(numbers, strings.TrimPrefix(number, "+")) {
+		numbers := configs.LineNumbers(user.LineURI)
+		if len(numbers) > 0 && (known && user.Name == named.Name || slices.Contains(numbers, strings.TrimPrefix(c.Number, "+"))) {
 			return "+" + numbers[0]
 		}
 	}
-	return number
+	if known {
+		return named.Login
+	}
+	return c.Number
 }
 
 // HandsetMAC is the handset's address: the one given, else the model's OUI and three bytes that stay the same from run to run.
@@ -42,8 +56,8 @@ func (o Options) HandsetMAC() (net.HardwareAddr, error) {
 	switch {
 	case o.MAC != nil:
 		return o.MAC, nil
-	case o.Lab != nil: // each way of writing a number is the same handset
-		return macFor(o.Profile, directoryNumber(o.Lab, o.Credentials.Number))
+	case o.Lab != nil: // each way of naming the user is the same handset
+		return macFor(o.Profile, userKey(o.Lab, o.Credentials))
 	}
 	return macFor(o.Profile, machineID(), o.Interface)
 }

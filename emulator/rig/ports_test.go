@@ -69,6 +69,14 @@ func TestPortsAreThoseOnTheWire(t *testing.T) {
 var unseen = map[contact]string{
 	{"tcp", 443, "out", devicestate.StageEnroll}: "the connection of the web ticket goes on, unless the server closes it",
 	{"udp", 53, "out", devicestate.StageEnroll}:  "the same",
+
+	{"tcp", 53, "out", devicestate.StageUpdate}:    "the lab's answers fit into a datagram",
+	{"tcp", 53, "out", devicestate.StageTime}:      "the same",
+	{"tcp", 53, "out", devicestate.StageDiscovery}: "the same",
+	{"tcp", 53, "out", devicestate.StageRegister}:  "the same",
+	{"tcp", 53, "out", devicestate.StageChain}:     "the same",
+	{"tcp", 53, "out", devicestate.StageTicket}:    "the same",
+	{"tcp", 53, "out", devicestate.StageEnroll}:    "the same",
 }
 
 // contact is one way over which a handset speaks or is spoken to.

@@ -106,7 +106,7 @@ func goesOn(out handset.Outcome) string {
 	case devicestate.PoolDiscover:
 		return fmt.Sprintf("The handset waits %v for an answer to INFORM.", sum(p.InformTimeouts))
 	case devicestate.SignIn:
-		return "The handset waits for number and PIN, without end."
+		return "The handset waits for somebody to sign in, without end."
 	case devicestate.TimeSync:
 		return fmt.Sprintf("The handset waits %v for each time server, then goes on with the clock as it is.", p.TimeTimeout)
 	case devicestate.UpdateLookup, devicestate.UpdateCheck, devicestate.Updating, devicestate.Provision:

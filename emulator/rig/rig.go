@@ -136,7 +136,7 @@ func (r *Run) startLab() error {
 		return nil
 	}
 	pool, err := labpool.Start(labpool.Config{
-		Lab: o.Lab, Cable: r.cable, Faults: o.Faults, DialledNumber: o.Credentials.Number, State: o.LabState,
+		Lab: o.Lab, Cable: r.cable, Faults: o.Faults, DialledNumber: o.Credentials.Number, Login: o.Credentials.User, State: o.LabState,
 		NewKey: o.PoolKey, KeyLog: r.keyLog(),
 	})
 	if err != nil {
@@ -169,6 +169,15 @@ func (r *Run) Stay(ctx context.Context) report.Result {
 		out.Machine.State = devicestate.Ready // the daily query was interrupted, the handset is signed in
 	}
 	return r.result(ctx, out, err)
+}
+
+// Lacking is what the computer lacks for what the handset was to do, nil if nothing came up.
+func (r *Run) Lacking() error {
+	var bridge *ethernet.BridgeError
+	if f := r.Handset.Outcome().Failure; f != nil && errors.As(f.Err, &bridge) {
+		return &ComputerError{bridge}
+	}
+	return nil
 }
 
 // Close signs the endpoint off, within 3 s, and frees everything. That the pool does not answer is no error of the run.

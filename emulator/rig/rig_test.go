@@ -69,7 +69,7 @@ func newSetting(t *testing.T, lab, profile string) *setting {
 	if s.Profile, err = configs.LoadProfile(profile); err != nil {
 		t.Fatal(err)
 	}
-	s.Credentials = rig.FirstUser(s.Lab)
+	s.Credentials = rig.FirstUser(s.Lab, s.Profile)
 	s.Timeout = 45 * time.Second
 	source := prepared.source()
 	s.HandsetKey, s.PoolKey = source, source
@@ -144,22 +144,16 @@ func TestLabsBootOnASegment(t *testing.T) {
 	}
 }
 
-func TestEveryPINProfileBoots(t *testing.T) {
+func TestEveryProfileBoots(t *testing.T) {
 	for _, name := range configs.Profiles() {
-		profile, err := configs.LoadProfile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !profile.PIN {
-			continue
-		}
 		t.Run(name, func(t *testing.T) {
 			virtual(t, "litware", name, func(s *setting) { s.wantSuccess(s.boot()) })
 		})
 	}
 }
 
-// TestFaults boots the handset once with each fault of faults.yaml, in virtual time, and expects its listed code.
+// TestFaults boots the handset once in each lab with each fault of faults.yaml, in virtual time, and expects its listed
+// code. A fault that only a sign-in by password meets is met by a tethered handset.
 func TestFaults(t *testing.T) {
 	list, err := configs.Faults()
 	if err != nil {
@@ -168,30 +162,43 @@ func TestFaults(t *testing.T) {
 	if len(list) < 40 {
 		t.Errorf("%d faults, want 40 at least", len(list))
 	}
-	for _, fault := range list {
-		t.Run(fault.Name, func(t *testing.T) {
-			virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
-				s.Faults = []string{fault.Name}
-				began := time.Now()
-				result := s.boot()
-				if took := time.Since(began); took > 50*time.Second {
-					t.Errorf("took %v", took)
-				}
-				if result.Code != fault.Code {
-					t.Fatalf("code %q, want %q: %s\n%s", result.Code, fault.Code, result.Diagnosis, s.log())
-				}
-				wantResult := report.Success
-				if fault.Code != "" {
-					wantResult = report.Failure
-				}
-				if result.Result != wantResult {
-					t.Errorf("result %s, want %s", result.Result, wantResult)
-				}
-				if fault.Warning != "" && !hasWarning(result, fault.Warning) {
-					t.Errorf("no warning %s in %v\n%s", fault.Warning, result.Warnings, s.log())
-				}
+	for _, lab := range configs.Labs() {
+		for _, fault := range list {
+			t.Run(lab+"/"+fault.Name, func(t *testing.T) {
+				virtual(t, lab, rig.DefaultProfile, func(s *setting) { s.wantFault(fault) })
 			})
-		})
+		}
+	}
+}
+
+// wantFault boots with a fault; it is over within 45 s, signing off included.
+func (s *setting) wantFault(fault configs.Fault) {
+	s.t.Helper()
+	s.Faults = []string{fault.Name}
+	if fault.SignIn == "password" {
+		s.Credentials = login(s.Lab.Users[0])
+	}
+	if err := rig.CheckFaults(s.Faults, s.Credentials); err != nil {
+		s.t.Error(err)
+	}
+	began := time.Now()
+	result := s.boot()
+	if took := time.Since(began); took > 45*time.Second {
+		s.t.Errorf("took %v", took)
+	}
+	code := fault.CodeIn(s.Lab.Name)
+	if result.Code != code {
+		s.t.Fatalf("code %q, want %q: %s\n%s", result.Code, code, result.Diagnosis, s.log())
+	}
+	wantResult := report.Success
+	if code != "" {
+		wantResult = report.Failure
+	}
+	if result.Result != wantResult {
+		s.t.Errorf("result %s, want %s", result.Result, wantResult)
+	}
+	if fault.Warning != "" && !hasWarning(result, fault.Warning) {
+		s.t.Errorf("no warning %s in %v\n%s", fault.Warning, result.Warnings, s.log())
 	}
 }
 
@@ -209,6 +216,8 @@ func TestRedirectBound(t *testing.T) {
 
 func TestCheckFaults(t *testing.T) {
 	for text, want := range map[string]string{
+		"ticket=wrong-pin":           "",
+		"ticket=wrong-password":      "met at a sign-in by password only",
 		"web=slow:2s":                "",
 		"register=503:2":             "",
 		"web=slow:2":                 "no number of times",
@@ -218,7 +227,16 @@ func TestCheckFaults(t *testing.T) {
 		"register":                   "stage=kind expected",
 		"discovery=option43-short:x": "parameter",
 	} {
-		err := rig.CheckFaults([]string{text})
+		err := rig.CheckFaults([]string{text}, handset.Credentials{Number: "1219"})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestCheckFaultsOfPasswords(t *testing.T) {
+	for text, want := range map[string]string{"ticket=wrong-password": "", "register=503": "", "ticket=wrong-pin": "met at a sign-in by PIN only"} {
+		err := rig.CheckFaults([]string{text}, handset.Credentials{User: `LITWARE\kenmyer`})
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
@@ -269,22 +287,36 @@ func TestEachFormOfTheNumberIsTheSameHandset(t *testing.T) {
 	}
 }
 
+// Neither side tells PIN, password, NTLM's answer or ticket.
 func TestNoSecretIsObserved(t *testing.T) {
-	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
-		s.Credentials.PIN = secret.New("0712")
-		run := s.start()
-		var pool []timeline.Observation
-		run.Pool.Timeline.Observe(func(o timeline.Observation) { pool = append(pool, o) })
-		result := run.Boot(context.Background())
-		if err := run.Close(); err != nil {
-			t.Error(err)
+	for _, profile := range []string{rig.DefaultProfile, "polycom-cx700-4.0.7577.4066"} {
+		for _, auth := range []string{"ntlm", "basic"} {
+			virtual(t, "litware", profile, func(s *setting) {
+				s.Lab.WebServices.WindowsAuth = auth
+				flash := &handset.MemoryFlash{}
+				s.Flash = flash
+				run := s.start()
+				var pool []timeline.Observation
+				run.Pool.Timeline.Observe(func(o timeline.Observation) { pool = append(pool, o) })
+				result := run.Boot(context.Background())
+				if err := run.Close(); err != nil {
+					t.Error(err)
+				}
+				s.wantSuccess(result)
+				kept, err := flash.Load()
+				if err != nil {
+					t.Error(err)
+				}
+				text := s.log() + fmt.Sprintf("%+v %+v %+v %+v", pool, result, s.Credentials, kept)
+				for _, secret := range []string{
+					"0712", "Litware-2013", "TElUV0FSRVxrZW5teWVyOkxpdHdhcmUtMjAxMw", "TlRMTVNTUAADAAAA",
+					"<saml:", "BinarySecret", "PRIVATE", "SamlSecurityToken",
+				} {
+					if i := strings.Index(text, secret); i >= 0 {
+						t.Errorf("%s: %q in ...%s...", profile, secret, text[max(0, i-80):min(len(text), i+80)])
+					}
+				}
+			})
 		}
-		s.wantSuccess(result)
-		text := s.log() + fmt.Sprintf("%+v %+v", pool, result)
-		for _, secret := range []string{"0712", "Litware-2013", "<saml:", "BinarySecret", "PRIVATE", "SamlSecurityToken"} {
-			if i := strings.Index(text, secret); i >= 0 {
-				t.Errorf("%q in ...%s...", secret, text[max(0, i-80):min(len(text), i+80)])
-			}
-		}
-	})
+	}
 }

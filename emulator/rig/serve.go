@@ -1,6 +1,7 @@
 package rig
 
 import (
+	"context"
 	"crypto/rsa"
 	"encoding/pem"
 	"errors"
@@ -21,11 +22,21 @@ import (
 	"github.com/phone-edition/lpe/emulator/wholefile"
 )
 
-// ServeOptions say which lab's pool other programs and phones can use, and where.
+// ServeOptions say which lab's pool other programs and phones can use, and where: on the computer's own sockets, or on
+// the wire of an interface.
 type ServeOptions struct {
 	Lab    *configs.Lab
 	Listen netip.Addr // of this computer
 	Ports  Ports
+
+	// Interface joins the lab's stations to the segment of this interface, each with its own MAC address and the lab's
+	// address of it. Listen and Ports, but for Management and whether SIPTCP is nil, say nothing then.
+	Interface string
+	// Network lets the lab bring the network too: leases, the VLAN offer, DNS and time. It is refused where another
+	// DHCP server is heard.
+	Network bool
+	// Cable is the wire of Interface, nil means the interface itself. The pool closes it.
+	Cable ethernet.Cable
 
 	State     string // directory of what survives a restart, "": nothing does
 	ReadyFile string // written when everything listens, removed at the end; "": none
@@ -50,17 +61,17 @@ type Served struct {
 	closers []func() error // called in reverse
 }
 
-// Serve starts a lab's pool on the computer's own sockets. Its errors are a *[ComputerError] where the computer lacks
+// Serve starts a lab's pool; ctx ends the start alone. Its errors are a *[ComputerError] where the computer lacks
 // something, else what cannot be meant.
-func Serve(o ServeOptions) (*Served, error) {
+func Serve(ctx context.Context, o ServeOptions) (*Served, error) {
 	s := &Served{options: o}
-	if err := s.start(); err != nil {
+	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Served) start() error {
+func (s *Served) start(ctx context.Context) error {
 	o := s.options
 	if err := o.check(); err != nil {
 		return err
@@ -74,7 +85,7 @@ func (s *Served) start() error {
 	if err != nil {
 		return &ComputerError{err}
 	}
-	if err := s.startPool(); err != nil {
+	if err := s.startPool(ctx); err != nil {
 		return err
 	}
 	s.Ready = manage.Ready{Lab: o.Lab.Name, CA: filepath.Join(dir, "ca.pem")}
@@ -97,9 +108,9 @@ func (s *Served) start() error {
 // check refuses what the lab has not got.
 func (o ServeOptions) check() error {
 	switch {
-	case o.Ports.NTP != nil && o.Lab.Network.NTP == "none":
+	case o.Interface == "" && o.Ports.NTP != nil && o.Lab.Network.NTP == "none":
 		return fmt.Errorf("lab %s has no time server (network.ntp: none)", o.Lab.Name)
-	case o.Ports.DHCP != nil && !o.registrarAnswers():
+	case o.Interface == "" && o.Ports.DHCP != nil && !o.registrarAnswers():
 		return fmt.Errorf("in lab %s no registrar answers DHCPINFORM (dhcp_options: %s, enable_dhcp_server: %v)",
 			o.Lab.Name, o.Lab.Network.DHCPOptions, o.Lab.Registrar.EnableDHCPServer)
 	}
@@ -112,8 +123,13 @@ func (o ServeOptions) registrarAnswers() bool {
 
 // stateDir is the directory that the CA certificate goes to: a temporary one if nothing is kept.
 func (s *Served) stateDir() (string, error) {
-	if s.options.State != "" {
-		return s.options.State, wholefile.Writable(s.options.State)
+	if dir := s.options.State; dir != "" {
+		lock, err := wholefile.Lock(dir)
+		if err != nil {
+			return "", err
+		}
+		s.atEnd(lock.Close)
+		return dir, nil
 	}
 	dir, err := os.MkdirTemp("", "lpe-pool-*")
 	if err != nil {
@@ -123,20 +139,18 @@ func (s *Served) stateDir() (string, error) {
 	return dir, nil
 }
 
-func (s *Served) startPool() error {
+func (s *Served) startPool(ctx context.Context) error {
 	o := s.options
-	cable := ethernet.NewHost(ethernet.HostOptions{Listen: o.Listen, Port: o.Ports.of(o.Lab)})
-	s.atEnd(cable.Close)
 	party := timeline.New("lab " + o.Lab.Name)
 	for _, observe := range o.Observers {
 		party.Observe(observe)
 	}
-	cfg := labpool.Config{
-		Lab: o.Lab, Cable: cable, Timeline: party, NewKey: o.PoolKey, SIPTCP: o.Ports.SIPTCP != nil,
-		Services: &labpool.Services{Inform: o.Ports.DHCP != nil, Names: o.Ports.DNS != nil, Time: o.Ports.NTP != nil},
+	cfg := labpool.Config{Lab: o.Lab, Timeline: party, NewKey: o.PoolKey, SIPTCP: o.Ports.SIPTCP != nil}
+	if err := s.serveCable(ctx, &cfg); err != nil {
+		return err
 	}
 	if o.State != "" {
-		cfg.State = filepath.Join(o.State, "authority.json")
+		cfg.State, cfg.DirectoryState = filepath.Join(o.State, "authority.json"), filepath.Join(o.State, "directory.json")
 	}
 	pool, err := labpool.Start(cfg)
 	if err != nil {
@@ -163,6 +177,10 @@ func (p Ports) of(lab *configs.Lab) func(string, uint16) uint16 {
 
 // serveError tells what the computer does not give from what cannot be meant.
 func serveError(err error) error {
+	var taken *ethernet.AddressInUse
+	if errors.As(err, &taken) {
+		return &ComputerError{fmt.Errorf("%w: give the lab other addresses", err)}
+	}
 	var op *net.OpError
 	if !errors.As(err, &op) {
 		return err
@@ -202,7 +220,12 @@ func (s *Served) WriteTo(w io.Writer) (int64, error) {
 		fmt.Fprintf(&b, "management  %s\n", s.Ready.ManagementURL)
 	}
 	fmt.Fprintf(&b, "ca          %s\n", s.Ready.CA)
-	if !o.Listen.IsLoopback() {
+	switch {
+	case o.Interface == "" && o.Listen.IsLoopback():
+	case o.Interface != "" && !o.Network && !o.registrarAnswers():
+		fmt.Fprintf(&b, "No registrar of this lab answers DHCPINFORM: handsets find the pool by the DHCP server's options 43 and 120.\n")
+		fallthrough
+	default:
 		b.WriteString("Other computers can reach this pool and sign in to it with the lab's PINs and passwords.\n")
 	}
 	n, err := io.WriteString(w, b.String())

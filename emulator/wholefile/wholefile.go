@@ -35,13 +35,17 @@ func Writable(dir string) error {
 	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
-// Write replaces a file: a new one of mode 0600 beside the old one, flushed and renamed over it. Its directory is made
-// with mode 0700 if it does not exist.
+// newMark is in the names of new files until they are renamed.
+const newMark = ".new."
+
+// Write replaces a file: a new one of mode 0600 beside the old one, flushed and renamed over it, the directory flushed
+// too. Whatever ends the process or the computer meanwhile, the file is the old one or the new one. Its directory is
+// made with mode 0700 if it does not exist.
 func Write(path string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+newMark+"*") // mode 0600
 	if err != nil {
 		return err
 	}
@@ -53,5 +57,16 @@ func Write(path string, text []byte) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(file.Name()))
 	}
+	flush(filepath.Dir(path))
 	return nil
+}
+
+// flush writes the names in a directory to the disk. Windows and some file systems cannot, and do so by themselves.
+func flush(dir string) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return
+	}
+	d.Sync()
+	d.Close()
 }

@@ -86,7 +86,7 @@ func Parse(payload []byte) (PDU, error) {
 		payload = rest
 	}
 	if p.TTL == 0 {
-		if len(bytes.Trim(payload, "\x00")) > 0 {
+		if len(payload) == 1 || len(bytes.Trim(payload, "\x00")) > 0 { // neither end marker nor padding
 			p.ignore(4, errors.New("not read behind a time to live of 0"))
 		}
 		return p, nil

@@ -33,6 +33,7 @@ var ignored = []struct{ name, hex, want, rest string }{
 	{"time to live of 3 bytes", "0202 0761 0402 0162 0603 007800" + voice + end, "time to live of 3 bytes", voice},
 	{"TLV past the end of the frame", mandatory + voice + "0a09 61", "claims 9 bytes, 1 left", voice},
 	{"half a TLV header", mandatory + voice + "0a", "1 byte left", voice},
+	{"half an end marker behind a time to live of 0", "0202 0761 0402 0162 0602 0000 00", "behind a time to live of 0", ""},
 	{"TLVs behind a time to live of 0", "0202 0761 0402 0162 0602 0000" + voice + end, "behind a time to live of 0", ""},
 }
 

@@ -17,8 +17,11 @@ const (
 	CertificateSuffix   = "/cert"
 )
 
-// ErrNoPINPort means that the service offers no PIN authentication.
-var ErrNoPINPort = errors.New("PIN authentication is not offered")
+// Errors of choosing a port.
+var (
+	ErrNoPINPort     = errors.New("PIN authentication is not offered")
+	ErrNoWindowsPort = errors.New("no port for Windows authentication")
+)
 
 // PINPort selects the port for number and PIN: by name, else by a location ending in /pin, never another (web-services.md §1.6).
 func PINPort(m soap.Metadata) (soap.Port, error) {
@@ -31,6 +34,14 @@ func PINPort(m soap.Metadata) (soap.Port, error) {
 		}
 	}
 	return soap.Port{}, ErrNoPINPort
+}
+
+// WindowsPort selects the port for user name and password by its name; its location has no suffix to go by.
+func WindowsPort(m soap.Metadata) (soap.Port, error) {
+	if port, ok := m.Port(WindowsPortName); ok {
+		return port, nil
+	}
+	return soap.Port{}, ErrNoWindowsPort
 }
 
 // WSDL writes the service's metadata; base is its URL (web-services.md §1.6; the policy of the PIN port is inferred).

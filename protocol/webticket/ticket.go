@@ -113,6 +113,27 @@ func NewAssertion(f AssertionFields) []byte {
 		soap.Escape(f.SIPAddress), soap.NSSignature, b64(f.EncryptedKey), soap.NSSignature, b64(f.Signature))
 }
 
+// ReadAssertion is the inverse of [NewAssertion], for the pool that wrote it. What an assertion of another making has
+// besides is not seen: whoever trusts the fields writes the assertion anew and compares.
+func ReadAssertion(e *etree.Element) (AssertionFields, error) {
+	conditions := soap.Child(e, "Conditions")
+	subject := soap.Path(e, "AuthenticationStatement", "Subject")
+	f := AssertionFields{
+		ID: soap.Attr(e, "AssertionID"), Issuer: soap.Attr(e, "Issuer"),
+		Audience:   soap.Text(soap.Path(conditions, "AudienceRestrictionCondition", "Audience")),
+		SIPAddress: soap.Text(soap.Child(subject, "NameIdentifier")),
+	}
+	var errs [4]error
+	f.Created, errs[0] = time.Parse(samlTime, soap.Attr(conditions, "NotBefore"))
+	f.Expires, errs[1] = time.Parse(samlTime, soap.Attr(conditions, "NotOnOrAfter"))
+	f.EncryptedKey, errs[2] = base64.StdEncoding.DecodeString(soap.Text(soap.Path(subject, "SubjectConfirmation", "KeyInfo", "EncryptedKey", "CipherData", "CipherValue")))
+	f.Signature, errs[3] = base64.StdEncoding.DecodeString(soap.Text(soap.Path(e, "Signature", "SignatureValue")))
+	if err := errors.Join(errs[:]...); err != nil {
+		return f, fmt.Errorf("%w: assertion: %w", ErrTicket, err)
+	}
+	return f, nil
+}
+
 // Lifetime writes the inner XML of Lifetime so that it is canonical inside the timestamp (web-services.md §7.2 item 5).
 func Lifetime(created, expires time.Time) []byte {
 	return fmt.Appendf(nil, `<Created xmlns="%s">%s</Created><Expires xmlns="%s">%s</Expires>`,

@@ -100,6 +100,32 @@ func TestNewAssertion(t *testing.T) {
 	}
 }
 
+func TestReadAssertion(t *testing.T) {
+	want := webticket.AssertionFields{
+		ID: assertionID, Issuer: "https://pool.example.com/", Audience: proofURL + "?a=1&b=<2>", SIPAddress: alice,
+		Created: created, Expires: expires.Add(999 * time.Millisecond), EncryptedKey: make([]byte, 40), Signature: []byte{1, 2, 3},
+	}
+	good := string(webticket.NewAssertion(want))
+	read := func(text string) (webticket.AssertionFields, error) {
+		doc, err := soap.Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return webticket.ReadAssertion(doc.Root())
+	}
+	got, err := read(good)
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	for _, change := range [][2]string{
+		{`NotBefore="2`, `NotBefore="x`}, {`NotOnOrAfter="2`, `NotOnOrAfter="x`}, {"<e:CipherValue>", "<e:CipherValue>*"}, {"<SignatureValue>", "<SignatureValue>*"},
+	} {
+		if got, err := read(strings.Replace(good, change[0], change[1], 1)); !errors.Is(err, webticket.ErrTicket) {
+			t.Errorf("%s: %+v, %v", change[1], got, err)
+		}
+	}
+}
+
 func TestLifetime(t *testing.T) {
 	zone := time.FixedZone("", -7200)
 	if diff := cmp.Diff(string(ticket(t).LifetimeInner), string(webticket.Lifetime(created.In(zone), expires.Add(999*time.Millisecond)))); diff != "" {

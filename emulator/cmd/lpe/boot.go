@@ -76,7 +76,8 @@ func boot(ctx context.Context, sys system, f bootFlags, o rig.Options) error {
 			written = f.write(sys, result)
 		}
 	}
-	if err := errors.Join(written, run.Close()); err != nil {
+	lacks := run.Lacking()
+	if err := errors.Join(written, run.Close(), lacks); err != nil {
 		return lacking(err)
 	}
 	return f.exit(ctx, result)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -21,7 +20,6 @@ import (
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/rig"
-	"github.com/phone-edition/lpe/emulator/secret"
 	"github.com/phone-edition/lpe/emulator/wholefile"
 )
 
@@ -29,7 +27,9 @@ const defaultLab = "litware"
 
 // bootFlags are the flags of `lpe boot` as given.
 type bootFlags struct {
-	lab, number, pin, pinFile, sipAddress string
+	lab, sipAddress                       string
+	number, pin, pinFile                  string
+	user, passwordFile                    string
 	targetFQDN, targetURI                 string
 	registrarPort                         uint16
 	profile, mac, flash                   string
@@ -51,7 +51,9 @@ func (f *bootFlags) declare(c *cobra.Command) {
 	flags.StringVar(&f.number, "phone-or-ext", "", "phone number or extension to sign in with (default: the lab's first user)")
 	flags.StringVar(&f.pin, "pin", "", "PIN; others can see it in the process list, prefer --pin-file or LPE_PIN")
 	flags.StringVar(&f.pinFile, "pin-file", "", "file that holds the PIN; refused if others can read it")
-	flags.StringVar(&f.sipAddress, "user-sip-address", "", "SIP address that number and PIN must belong to")
+	flags.StringVar(&f.user, "user", "", `user name to sign in with, DOMAIN\user or user@domain: on the CX700, or on a phone that is tethered by USB`)
+	flags.StringVar(&f.passwordFile, "password-file", "", "file that holds the user's password; refused if others can read it (or LPE_PASSWORD)")
+	flags.StringVar(&f.sipAddress, "user-sip-address", "", "SIP address that the credentials must belong to")
 	flags.StringVar(&f.targetFQDN, "target-fqdn", "", "registrar; skips discovery")
 	flags.StringVar(&f.targetURI, "target-uri", "", "certificate provisioning URL, with --target-fqdn")
 	flags.Uint16Var(&f.registrarPort, "registrar-port", 5061, "port of the registrar, with --target-fqdn")
@@ -74,7 +76,7 @@ func (f *bootFlags) declare(c *cobra.Command) {
 	flags.StringVar(&f.domain, "domain", "", "DNS domain (default: the lease's, or this computer's)")
 	flags.StringVar(&f.targetAddress, "target-address", "", "address of the registrar that --target-fqdn names: try this front end")
 	flags.BoolVar(&f.allAddresses, "all-addresses", false, "boot once against each address of --target-fqdn, one result each")
-	flags.BoolVar(&f.retryPIN, "retry-pin", false, "send a PIN again that the pool has refused before; it may lock the user out")
+	flags.BoolVar(&f.retryPIN, "retry-pin", false, "send a PIN or password again that the pool has refused before; it may lock the user out")
 }
 
 // options checks the flags and makes a run of them.
@@ -108,9 +110,6 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 	if o.Profile, err = configs.LoadProfile(f.profile); err != nil {
 		return o, usage("%w", err)
 	}
-	if !o.Profile.PIN {
-		return o, usage("%s signs in with user name and password, not with a PIN; this version cannot", o.Profile.Name)
-	}
 	if o.MAC, err = f.macAddress(); err != nil {
 		return o, err
 	}
@@ -125,14 +124,14 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 			o.LabState = filepath.Join(f.flash, "lab-"+name+".json")
 		}
 	}
-	if o.Credentials, err = f.credentials(c.Context(), sys); err != nil {
+	if o.Credentials, err = f.credentials(c, sys, o.Profile); err != nil {
 		return o, err
 	}
-	if o.Credentials.Number == "" {
+	if o.Credentials == (handset.Credentials{}) {
 		if o.Lab == nil {
-			return o, usage("boot needs --phone-or-ext and a PIN; only a lab has a first user")
+			return o, usage("boot needs --phone-or-ext and a PIN, or --user and a password; only a lab has a first user")
 		}
-		o.Credentials = rig.FirstUser(o.Lab)
+		o.Credentials = rig.FirstUser(o.Lab, o.Profile)
 	}
 	if f.sipAddress != "" && !sipText.MatchString(f.sipAddress) {
 		return o, usage("--user-sip-address: %q is no SIP address, such as sip:kenmyer@litwareinc.com", f.sipAddress)
@@ -143,7 +142,7 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 	if c.Flags().Changed("fault") && len(o.Faults) == 0 {
 		return o, usage("--fault: STAGE=KIND expected, see --list-faults")
 	}
-	if err := rig.CheckFaults(o.Faults); err != nil {
+	if err := rig.CheckFaults(o.Faults, o.Credentials); err != nil {
 		return o, usage("--fault: %w", err)
 	}
 	return o, nil
@@ -158,8 +157,12 @@ func flashError(err error) error {
 	return usage("--flash: %w", err)
 }
 
+// maxUser is longer than any user principal name, 64 and 256 characters and an @.
+const maxUser = 512
+
 var (
 	numberText = regexp.MustCompile(`^\+?[0-9]{1,32}$`)
+	userText   = regexp.MustCompile(`^[^\pC\\@:]+([\\@][^\pC\\@:]+)?$`) // a colon ends the user in Basic
 	sipText    = regexp.MustCompile(`(?i)^sip:[^\s@:;<>"]{1,128}@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	fqdnText   = regexp.MustCompile(`(?i)^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
 )
@@ -201,21 +204,36 @@ func (f bootFlags) target(withPort bool) (handset.Target, error) {
 	return t, nil
 }
 
-func (f bootFlags) credentials(ctx context.Context, sys system) (c handset.Credentials, err error) {
-	if f.number == "" {
-		if f.pin != "" || f.pinFile != "" {
-			return c, usage("a PIN needs --phone-or-ext")
+// credentials are what is entered, none if nothing is.
+func (f bootFlags) credentials(command *cobra.Command, sys system, profile *configs.Profile) (c handset.Credentials, err error) {
+	for _, name := range []string{"phone-or-ext", "user", "pin", "pin-file", "password-file"} {
+		if flag := command.Flags().Lookup(name); flag.Changed && flag.Value.String() == "" {
+			return c, usage("--%s: the value is empty", name)
 		}
-		return c, nil
 	}
-	if !numberText.MatchString(f.number) {
+	switch {
+	case f.number != "" && f.user != "":
+		return c, usage("give --phone-or-ext or --user, not both")
+	case f.number == "" && (f.pin != "" || f.pinFile != ""):
+		return c, usage("a PIN needs --phone-or-ext")
+	case f.user == "" && f.passwordFile != "":
+		return c, usage("--password-file needs --user")
+	case f.number != "" && !profile.PIN:
+		return c, usage("%s signs in with user name and password, not with a PIN: give --user", profile.Name)
+	case f.user != "" && !profile.Password:
+		return c, usage("%s signs in with number and PIN alone, it cannot be tethered: give --phone-or-ext", profile.Name)
+	case f.number != "" && !numberText.MatchString(f.number):
 		return c, usage("--phone-or-ext: %q is no phone number or extension", f.number)
+	case f.user != "" && (len(f.user) > maxUser || !userText.MatchString(f.user)):
+		return c, usage(`--user: %q is no user name such as LITWARE\kenmyer or kenmyer@litwareinc.com`, f.user)
+	case f.number != "":
+		c.Number = f.number
+		c.PIN, err = readPIN(command.Context(), sys, f.pin, f.pinFile)
+	case f.user != "":
+		c.User = f.user
+		c.Password, err = readPassword(command.Context(), sys, f.passwordFile)
 	}
-	var pin secret.Value
-	if pin, err = readPIN(ctx, sys, f.pin, f.pinFile); err != nil {
-		return c, err
-	}
-	return handset.Credentials{Number: f.number, PIN: pin}, nil
+	return c, err
 }
 
 // checkCable wants one way to a pool, and only flags that mean something there.

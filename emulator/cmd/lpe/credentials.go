@@ -7,16 +7,22 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
 	"github.com/phone-edition/lpe/emulator/secret"
 )
 
-const maxPINFile = 1024
+const maxSecretFile = 1024
 
-// askPIN reads a PIN from the terminal without echo. When ctx ends the echo is back.
-func askPIN(ctx context.Context, prompt string) (string, error) {
+// maxPassword is Windows' own bound, in characters of UTF-16.
+const maxPassword = 256
+
+// askSecret reads a PIN or a password from the terminal without echo. When ctx ends the echo is back.
+func askSecret(ctx context.Context, prompt string) (string, error) {
 	fd := int(os.Stdin.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
@@ -49,24 +55,58 @@ func readPIN(ctx context.Context, sys system, flag, file string) (secret.Value, 
 	if flag != "" {
 		return checkPIN(flag)
 	}
-	if file != "" {
-		text, err := readPINFile(file)
-		if err != nil {
-			return secret.Value{}, usage("--pin-file: %w", err)
-		}
-		return checkPIN(text)
-	}
-	if text := sys.env("LPE_PIN"); text != "" {
-		return checkPIN(text)
-	}
-	text, err := sys.askPIN(ctx, "PIN: ")
-	if ctx.Err() != nil {
-		return secret.Value{}, &exitError{code: exitInterrupted, err: errors.New("interrupted")}
-	}
+	from := source{"--pin-file", "LPE_PIN", "PIN: ", "a number needs a PIN: give --pin-file, LPE_PIN or --pin"}
+	text, err := from.read(ctx, sys, file)
 	if err != nil {
-		return secret.Value{}, usage("a number needs a PIN: give --pin-file, LPE_PIN or --pin (%w)", err)
+		return secret.Value{}, err
 	}
 	return checkPIN(text)
+}
+
+// readPassword takes the password from a file, the environment or the terminal, in this order.
+func readPassword(ctx context.Context, sys system, file string) (secret.Value, error) {
+	from := source{"--password-file", "LPE_PASSWORD", "Password: ", "a user needs a password: give --password-file or LPE_PASSWORD"}
+	text, err := from.read(ctx, sys, file)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	return checkPassword(text)
+}
+
+// source is where a secret comes from: the file of a flag, a variable, or what is typed after the prompt.
+type source struct{ flag, variable, prompt, missing string }
+
+func (s source) read(ctx context.Context, sys system, file string) (string, error) {
+	if file != "" {
+		text, err := readSecretFile(file)
+		if err != nil {
+			return "", usage("%s: %w", s.flag, err)
+		}
+		return text, nil
+	}
+	if text := sys.env(s.variable); text != "" {
+		return text, nil
+	}
+	text, err := sys.askSecret(ctx, s.prompt)
+	if ctx.Err() != nil {
+		return "", &exitError{code: exitInterrupted, err: errors.New("interrupted")}
+	}
+	if err != nil {
+		return "", usage("%s (%w)", s.missing, err)
+	}
+	return text, nil
+}
+
+// checkPassword takes the text without the end of its line: blanks belong to a password.
+func checkPassword(text string) (secret.Value, error) {
+	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
+	switch {
+	case !utf8.ValidString(text):
+		return secret.Value{}, usage("the password is not UTF-8 text")
+	case text == "" || len(utf16.Encode([]rune(text))) > maxPassword || strings.ContainsFunc(text, unicode.IsControl):
+		return secret.Value{}, usage("a password is one line of 1 to %d characters", maxPassword)
+	}
+	return secret.New(text), nil
 }
 
 func checkPIN(text string) (secret.Value, error) {
@@ -77,7 +117,7 @@ func checkPIN(text string) (secret.Value, error) {
 	return secret.New(text), nil
 }
 
-func readPINFile(path string) (string, error) {
+func readSecretFile(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", err
@@ -88,8 +128,8 @@ func readPINFile(path string) (string, error) {
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return "", fmt.Errorf("%s can be read by others (mode %04o): chmod 600 it", path, info.Mode().Perm())
 	}
-	if info.Size() > maxPINFile {
-		return "", fmt.Errorf("%s has %d bytes, a PIN is up to 24 digits", path, info.Size())
+	if info.Size() > maxSecretFile {
+		return "", fmt.Errorf("%s has %d bytes, %d at most are read", path, info.Size(), maxSecretFile)
 	}
 	text, err := os.ReadFile(path)
 	return string(text), err

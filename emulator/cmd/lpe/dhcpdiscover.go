@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/rig"
 )
@@ -58,7 +59,7 @@ func (f bootFlags) surveyOptions() (o rig.Options, err error) {
 	if o.MAC, err = f.macAddress(); err != nil {
 		return o, err
 	}
-	if err := rig.CheckFaults(f.faults); err != nil {
+	if err := rig.CheckFaults(f.faults, handset.Credentials{}); err != nil {
 		return o, usage("--fault: %w", err)
 	}
 	o.Interface, o.Host, o.Faults, o.Timeout = f.iface, f.host, f.faults, f.timeout

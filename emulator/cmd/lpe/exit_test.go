@@ -15,7 +15,7 @@ import (
 func quietSystem(out, err *bytes.Buffer) system {
 	return system{
 		in: strings.NewReader(""), out: out, err: err, env: func(string) string { return "" },
-		askPIN: func(context.Context, string) (string, error) { return "", errors.New("no terminal") },
+		askSecret: func(context.Context, string) (string, error) { return "", errors.New("no terminal") },
 	}
 }
 
@@ -42,7 +42,16 @@ func TestExitCodes(t *testing.T) {
 		"nothing":       exitUsage,
 
 		"boot": exitUsage,
-		"boot --lab --profile polycom-cx700-4.0.7577.4066": exitUsage,
+		"boot --lab --profile polycom-cx700-4.0.7577.4066 --phone-or-ext 1219":  exitUsage,
+		"boot --lab --user LITWARE\\kenmyer":                                    exitUsage,
+		"boot --lab --user LITWARE\\kenmyer --password-file " + noDirectory:     exitUsage,
+		"boot --lab --user LITWARE\\kenmyer --password-file " + t.TempDir():     exitUsage,
+		"boot --lab --user : --password-file " + pin:                            exitUsage,
+		"boot --lab --profile polycom-cx500-4.0.7577.4512 --user kenmyer":       exitUsage,
+		"boot --lab --user kenmyer --phone-or-ext 1219":                         exitUsage,
+		"boot --lab --user kenmyer --fault ticket=wrong-pin":                    exitUsage,
+		"boot --lab --password-file " + pin:                                     exitUsage,
+		"boot --lab --profile polycom-cx700-4.0.7577.4066 --fault ticket=reset": exitFailed,
 		"boot --lab " + lab:                                         exitUsage,
 		"boot --lab " + lab + " extra":                              exitUsage,
 		"boot --lab --fault register=nonsense":                      exitUsage,
@@ -87,5 +96,45 @@ func TestExitCodes(t *testing.T) {
 	line := []string{"boot", "--lab", "--phone-or-ext", "1219", "--pin-file", pin}
 	if got := run(t.Context(), line, quietSystem(&out, &errs)); got != exitUsage || !strings.Contains(errs.String(), "chmod 600") {
 		t.Errorf("a PIN file that others can read: exit %d, %s", got, &errs)
+	}
+}
+
+// A password is asked for on the terminal, used, and one line of text.
+func TestPasswordIsAskedFor(t *testing.T) {
+	for password, want := range map[string]int{
+		"Litware-2013": exitSuccess, "litware-2013": exitFailed, "": exitUsage, "two\nlines": exitUsage, "no \xff UTF-8": exitUsage,
+		strings.Repeat("é", maxPassword): exitFailed, strings.Repeat("é", maxPassword+1): exitUsage, " Litware-2013": exitFailed,
+	} {
+		t.Run(password, func(t *testing.T) {
+			t.Parallel()
+			var out, errs bytes.Buffer
+			sys := quietSystem(&out, &errs)
+			prompts := ""
+			sys.askSecret = func(_ context.Context, prompt string) (string, error) { prompts += prompt; return password, nil }
+			got := run(t.Context(), []string{"boot", "--lab", "--user", `LITWARE\kenmyer`}, sys)
+			if got != want || prompts != "Password: " {
+				t.Errorf("exit %d, want %d, asked %q\n%s%s", got, want, prompts, &out, &errs)
+			}
+			if len(password) > 4 && strings.Contains(out.String()+errs.String(), strings.TrimSpace(password)) {
+				t.Errorf("the password is shown:\n%s%s", &out, &errs)
+			}
+		})
+	}
+}
+
+// The end of the line is none of a file's password, blanks are.
+func TestPasswordFile(t *testing.T) {
+	for text, want := range map[string]string{
+		"Litware-2013\n": "Litware-2013", "Litware-2013\r\n": "Litware-2013", "Litware-2013": "Litware-2013", " a b \n": " a b ",
+		"a\n\n": "", "\n": "", "a\tb": "", strings.Repeat("a", maxSecretFile+1): "",
+	} {
+		file := filepath.Join(t.TempDir(), "password")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := readPassword(t.Context(), quietSystem(nil, nil), file)
+		if got.Reveal() != want || (err == nil) != (want != "") {
+			t.Errorf("%q is read as %q, %v; want %q", text, got.Reveal(), err, want)
+		}
 	}
 }

@@ -50,7 +50,7 @@ func TestInterrupt(t *testing.T) {
 			}
 			var out bytes.Buffer
 			code := run(ctx, append(c.args, "-o", "json"), system{
-				in: strings.NewReader(""), out: &out, err: progress, env: func(string) string { return "" }, askPIN: askPIN,
+				in: strings.NewReader(""), out: &out, err: progress, env: func(string) string { return "" }, askSecret: askSecret,
 			})
 			if took := time.Since(progress.at); took > 3*time.Second {
 				t.Errorf("ended %v after the interruption", took)

@@ -18,7 +18,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for the sign-off
 	code := run(ctx, os.Args[1:], system{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, askPIN: askPIN,
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, askSecret: askSecret,
 	})
 	stop()
 	os.Exit(code)

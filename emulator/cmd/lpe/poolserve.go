@@ -20,6 +20,11 @@ All machines of the lab are on the one address that --listen names, 127.0.0.1 un
 registrars (contoso: two front ends, a backup, a Director) has one that handsets are told, the Director where there is one:
 --sip-tls-port and --sip-tcp-port are its ports, those of the others are picked.
 
+With --interface each machine is a host of its own on that wire, with the lab's address of it and the well-known ports, in the
+lab's voice VLAN, tagged, if it has one: it needs CAP_NET_RAW, Linux. As a real registrar it answers DHCPINFORM of class
+MS-UC-Client there and no other DHCP. --serve-network brings leases, the VLAN offer by DHCP and LLDP-MED, DNS and NTP as well; it
+first listens 3 s for another DHCP server, and is refused where there is one.
+
 --dhcp-port answers DHCPINFORM of class MS-UC-Client as a registrar does, and nothing else. On another port than 67 the answer
 goes to the port that asked.
 
@@ -31,7 +36,8 @@ func poolServeCommand(sys system) *cobra.Command {
 	var f serveFlags
 	c := command("serve", "Run a lab pool on real sockets", serveLong,
 		"  lpe pool serve\n  lpe pool serve --lab contoso --https-port 443 --sip-tls-port 5061 --state pool --ready-file pool.json\n"+
-			"  lpe pool serve --listen 192.0.2.10 --http-port 80 --https-port 443 --sip-tls-port 5061 --dns-port 53 --ntp-port 123",
+			"  lpe pool serve --listen 192.0.2.10 --http-port 80 --https-port 443 --sip-tls-port 5061 --dns-port 53 --ntp-port 123\n"+
+			"  lpe pool serve --interface eth0 --serve-network",
 		func(c *cobra.Command, _ []string) error {
 			options, err := f.options(c)
 			if err != nil {
@@ -45,20 +51,23 @@ func poolServeCommand(sys system) *cobra.Command {
 
 // serveFlags are the flags of `lpe pool serve` as given.
 type serveFlags struct {
-	lab, listen, state, readyFile string
-	ports                         map[string]*uint16
+	lab, listen, iface, state, readyFile string
+	network                              bool
+	ports                                map[string]*uint16
 }
 
 func (f *serveFlags) declare(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVar(&f.lab, "lab", defaultLab, "lab pool to run, a name or a file")
 	flags.StringVar(&f.listen, "listen", "127.0.0.1", "address of this computer to listen on")
+	flags.StringVar(&f.iface, "interface", "", "put the lab's machines on the segment of this interface, with MAC and IP addresses of their own")
+	flags.BoolVar(&f.network, "serve-network", false, "bring leases, the VLAN offer, DNS and NTP to the interface too")
 	f.ports = map[string]*uint16{}
 	for _, p := range []struct{ name, usage string }{
 		{"http-port", "web services without TLS: root chain, device updates"},
 		{"https-port", "web services"},
 		{"sip-tls-port", "SIP over TLS, of the registrar that handsets are told"},
-		{"sip-tcp-port", "SIP over TCP, of the same registrar (default: none)"},
+		{"sip-tcp-port", "SIP over TCP, of the same registrar (default: none); 5060 with --interface"},
 		{"dhcp-port", "the registrar's answers to DHCPINFORM (default: none)"},
 		{"dns-port", "DNS of the lab's domain (default: none)"},
 		{"ntp-port", "NTP (default: none)"},
@@ -89,14 +98,39 @@ func (f serveFlags) options(c *cobra.Command) (o rig.ServeOptions, err error) {
 		HTTP: named("http-port"), HTTPS: named("https-port"), SIPTLS: named("sip-tls-port"), SIPTCP: named("sip-tcp-port"),
 		DHCP: named("dhcp-port"), DNS: named("dns-port"), NTP: named("ntp-port"), Management: named("management-port"),
 	}
-	o.State, o.ReadyFile = f.state, f.readyFile
-	return o, nil
+	o.State, o.ReadyFile, o.Interface, o.Network = f.state, f.readyFile, f.iface, f.network
+	return o, f.checkInterface(c)
+}
+
+// checkInterface refuses what means nothing with, or without, an interface.
+func (f serveFlags) checkInterface(c *cobra.Command) error {
+	if f.iface == "" {
+		if f.network {
+			return usage("--serve-network needs --interface")
+		}
+		return nil
+	}
+	if c.Flags().Changed("listen") {
+		return usage("give --listen or --interface, not both")
+	}
+	for name, port := range f.ports {
+		switch {
+		case !c.Flags().Changed(name) || name == "management-port":
+		case name == "sip-tcp-port" && (*port == 0 || *port == 5060):
+		default:
+			return usage("--%s: with --interface the lab's machines have the well-known ports", name)
+		}
+	}
+	return nil
 }
 
 func serve(ctx context.Context, sys system, o rig.ServeOptions) error {
 	o.Observers = []func(timeline.Observation){report.Diary(report.NewDiary(sys.err))}
-	pool, err := rig.Serve(o)
-	if err != nil {
+	pool, err := rig.Serve(ctx, o)
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return &exitError{code: exitInterrupted, err: errors.New("interrupted")}
+	case err != nil:
 		return startError(err)
 	}
 	_, err = pool.WriteTo(sys.out)

@@ -13,10 +13,10 @@ import (
 
 // system is everything of the process that a command may touch.
 type system struct {
-	in       io.Reader
-	out, err io.Writer
-	env      func(string) string
-	askPIN   func(ctx context.Context, prompt string) (string, error) // without echo; an error if there is no terminal
+	in        io.Reader
+	out, err  io.Writer
+	env       func(string) string
+	askSecret func(ctx context.Context, prompt string) (string, error) // without echo; an error if there is no terminal
 }
 
 // Exit codes; each command's help ends with them.

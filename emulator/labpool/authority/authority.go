@@ -3,6 +3,7 @@
 package authority
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -25,7 +26,8 @@ type Config struct {
 	Name string           // in the names of root and intermediate, such as litware
 	Now  func() time.Time // the pool's clock, nil: time.Now
 	Keys KeySource        // nil: a new key each time
-	// State is a file of mode 0600 that keeps keys and published certificates; "" means that they end with the process.
+	// State is a file of mode 0600 that keeps keys, server certificates and published ones; "" means that they end with
+	// the process.
 	State string
 }
 
@@ -54,7 +56,9 @@ type Authority struct {
 	signer  issuer              // of server certificates: the intermediate if there is one
 	between []*x509.Certificate // intermediates, from the signer up
 	client  issuer
+	tickets []byte // key of web tickets
 
+	servers   servers
 	published store
 	saving    sync.Mutex
 }
@@ -104,7 +108,7 @@ func (a *Authority) open() error {
 
 func (a *Authority) make() error {
 	var err error
-	if a.root, err = a.authority(a.cfg.Name+" Root CA", a.cfg.PKI.KeyBits, nil); err != nil {
+	if a.root, err = a.authority(a.rootName(), a.cfg.PKI.KeyBits, nil); err != nil {
 		return err
 	}
 	a.signer = a.root
@@ -113,9 +117,23 @@ func (a *Authority) make() error {
 			return err
 		}
 	}
+	a.tickets = newTicketKey()
 	a.client, err = a.authority(clientCAName, clientKeyBits, nil)
 	return err
 }
+
+const ticketKeySize = 32
+
+func newTicketKey() []byte {
+	key := make([]byte, ticketKeySize)
+	rand.Read(key) // never fails, crypto/rand
+	return key
+}
+
+// TicketKey is the key that the pool's web tickets are made with.
+func (a *Authority) TicketKey() []byte { return bytes.Clone(a.tickets) }
+
+func (a *Authority) rootName() string { return a.cfg.Name + " Root CA" }
 
 // authority makes a certificate authority; without a parent it signs itself.
 func (a *Authority) authority(name string, bits int, parent *issuer) (issuer, error) {
@@ -174,12 +192,21 @@ type ServerOptions struct {
 }
 
 // Server issues a certificate for the names, the first of which is its CN; all are DNS names of its SAN. The chain
-// carries the intermediates and not the root.
+// carries the intermediates and not the root. A good one is kept and given again while it is valid.
 func (a *Authority) Server(names []string, o ServerOptions) (tls.Certificate, error) {
 	if len(names) == 0 {
 		return tls.Certificate{}, fmt.Errorf("server certificate of lab %s: no name", a.cfg.Name)
 	}
+	if o == (ServerOptions{}) {
+		if kept, ok := a.servers.find(unique(names), a.cfg.Now()); ok {
+			return kept, nil
+		}
+	}
 	c, err := a.server(serverNames(names, o), o)
+	if err == nil && o == (ServerOptions{}) {
+		a.servers.add(c)
+		err = a.save()
+	}
 	if err != nil {
 		return c, fmt.Errorf("certificate of %s: %w", names[0], err)
 	}

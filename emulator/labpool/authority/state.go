@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	stateVersion = 1
+	stateVersion = 2 // version 1 had neither ticket key nor servers
 	maxStateSize = 4 << 20
 )
 
@@ -26,6 +26,8 @@ type state struct {
 	Root      issuerState      `json:"root"`
 	Signer    issuerState      `json:"signer"`
 	Client    issuerState      `json:"client"`
+	TicketKey []byte           `json:"ticket_key"`
+	Servers   []serverState    `json:"servers"`
 	Published []publishedState `json:"published"`
 }
 
@@ -57,8 +59,8 @@ func (a *Authority) restore() (bool, error) {
 		return false, fmt.Errorf("%s is damaged: %w", a.cfg.State, err)
 	}
 	switch {
-	case s.Version != stateVersion:
-		return false, fmt.Errorf("%s has version %d, this program reads version %d", a.cfg.State, s.Version, stateVersion)
+	case s.Version != stateVersion && s.Version != 1:
+		return false, fmt.Errorf("%s has version %d, this program reads versions 1 and %d", a.cfg.State, s.Version, stateVersion)
 	case s.PKI != a.cfg.PKI:
 		return false, fmt.Errorf("%s holds an authority of %+v, the lab's is %+v: remove the file for a new one", a.cfg.State, s.PKI, a.cfg.PKI)
 	}
@@ -70,10 +72,29 @@ func (a *Authority) restore() (bool, error) {
 			return false, fmt.Errorf("%s is damaged: %w", a.cfg.State, err)
 		}
 	}
+	if name := a.root.certificate.Subject.CommonName; name != a.rootName() {
+		return false, fmt.Errorf("%s holds the authority %q of another lab than %s: give another file, or remove it for a new one", a.cfg.State, name, a.cfg.Name)
+	}
+	if a.tickets = s.TicketKey; s.Version == 1 {
+		a.tickets = newTicketKey()
+	}
+	if len(a.tickets) != ticketKeySize {
+		return false, fmt.Errorf("%s is damaged: ticket key of %d bytes, %d expected", a.cfg.State, len(a.tickets), ticketKeySize)
+	}
+	for _, kept := range s.Servers {
+		c, err := kept.certificate()
+		if err != nil {
+			return false, fmt.Errorf("%s is damaged: %w", a.cfg.State, err)
+		}
+		a.servers.add(c)
+	}
 	for _, p := range s.Published {
 		if err := a.published.add(p.SIP, p.DeviceID, p.Certificate); err != nil {
 			return false, fmt.Errorf("%s is damaged: %w", a.cfg.State, err)
 		}
+	}
+	if s.Version != stateVersion {
+		return true, a.save()
 	}
 	return true, nil
 }
@@ -85,7 +106,9 @@ func (a *Authority) save() error {
 	}
 	a.saving.Lock()
 	defer a.saving.Unlock()
-	s := state{Version: stateVersion, PKI: a.cfg.PKI, Published: a.published.all()}
+	s := state{
+		Version: stateVersion, PKI: a.cfg.PKI, TicketKey: a.tickets, Servers: a.servers.state(), Published: a.published.all(),
+	}
 	for _, f := range []struct {
 		from issuer
 		to   *issuerState

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,9 @@ func TestStateSurvivesARestart(t *testing.T) {
 			if !second.ClientRoot().Equal(first.ClientRoot()) {
 				t.Error("another client authority after a restart")
 			}
+			if !bytes.Equal(second.TicketKey(), first.TicketKey()) || len(first.TicketKey()) != 32 {
+				t.Error("another ticket key after a restart")
+			}
 			server, err := second.Server([]string{"fe.litwareinc.com"}, authority.ServerOptions{})
 			if err != nil {
 				t.Fatal(err)
@@ -88,6 +92,14 @@ func TestStateSurvivesARestart(t *testing.T) {
 				}
 			} else if !bytes.Equal(server.Certificate[1], chain[0].Raw) {
 				t.Error("a new server certificate comes with another intermediate than before")
+			}
+
+			kept, err := open(t, path, pki).Server([]string{"fe.litwareinc.com", "FE.litwareinc.com"}, authority.ServerOptions{})
+			if err != nil || !bytes.Equal(kept.Certificate[0], server.Certificate[0]) || len(kept.Certificate) != len(server.Certificate) || kept.PrivateKey == nil {
+				t.Errorf("another server certificate after a restart: %v", err)
+			}
+			if other, err := second.Server([]string{"fe.litwareinc.com"}, authority.ServerOptions{Expired: true}); err != nil || bytes.Equal(other.Certificate[0], server.Certificate[0]) {
+				t.Errorf("a spoilt certificate is the kept one: %v", err)
 			}
 
 			if n, err := second.Revoke(user, device); n != 1 || err != nil {
@@ -113,7 +125,10 @@ func TestBadState(t *testing.T) {
 		pki              configs.PKI
 	}{
 		{"cut short", string(good[:len(good)/2]), "damaged", pki},
-		{"another version", strings.Replace(string(good), `"version":1`, `"version":2`, 1), "version 2", pki},
+		{"another version", strings.Replace(string(good), `"version":2`, `"version":3`, 1), "version 3", pki},
+		{"another lab", string(good), "of another lab than contoso", pki},
+		{"no ticket key", regexp.MustCompile(`"ticket_key":"[^"]*"`).ReplaceAllString(string(good), `"ticket_key":""`), "ticket key of 0 bytes", pki},
+		{"a server without a chain", strings.Replace(string(good), `"servers":null`, `"servers":[{}]`, 1), "without a chain", pki},
 		{"another PKI", string(good), "remove the file", configs.PKI{Signature: "sha1", KeyBits: 2048}},
 		{"no keys", `{"version":1,"pki":{"signature":"sha256","intermediate":false,"key_bits":2048}}`, "damaged", pki},
 		{"too large", strings.Repeat(" ", 4<<20+1), "at most", pki},
@@ -121,12 +136,38 @@ func TestBadState(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := authority.New(authority.Config{PKI: c.pki, Name: "litware", State: path})
+		name := "litware"
+		if c.name == "another lab" {
+			name = "contoso"
+		}
+		_, err := authority.New(authority.Config{PKI: c.pki, Name: name, State: path})
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "lab.json") {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		if after, err := os.ReadFile(path); err != nil || string(after) != c.text {
 			t.Errorf("%s: the file was changed", c.name)
 		}
+	}
+}
+
+// TestStateOfVersion1 had no ticket key; it gets one that stays.
+func TestStateOfVersion1(t *testing.T) {
+	pki := configs.PKI{Signature: "sha256", KeyBits: 2048}
+	path := filepath.Join(t.TempDir(), "lab.json")
+	enrol(t, open(t, path, pki))
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := regexp.MustCompile(`"ticket_key":"[^"]*","servers":null,`).ReplaceAllString(strings.Replace(string(text), `"version":2`, `"version":1`, 1), "")
+	if err := os.WriteFile(path, []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first := open(t, path, pki)
+	if _, ok := first.Published(user, device); !ok || len(first.TicketKey()) != 32 {
+		t.Errorf("published %v, ticket key of %d bytes", ok, len(first.TicketKey()))
+	}
+	if !bytes.Equal(open(t, path, pki).TicketKey(), first.TicketKey()) {
+		t.Error("another ticket key the next time")
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/protocol/ntlm"
 )
 
 // Reason is a PIN failure, named as in the UCMA enumeration PinFailureReason (web-services.md §3.4).
@@ -28,11 +29,13 @@ const (
 	PINExpired           Reason = "PinExpired"
 	NonUniqueUser        Reason = "NonUniqueUser"
 	PINBelowRequirements Reason = "PinDoesNotMeetMinimumRequirements"
-	hashIterations              = 64 // a lab's secrets are test data; the hash only keeps them out of memory dumps and logs
-	saltSize                    = 16
-	observationWindow           = 30 * time.Minute
-	localLock                   = time.Hour
-	defaultPINLength            = 5
+	// IncorrectPassword is none of that enumeration, and only for [Directory.Strike].
+	IncorrectPassword Reason = "IncorrectPassword"
+	hashIterations           = 64 // a lab's secrets are test data; the hash only keeps them out of memory dumps and logs
+	saltSize                 = 16
+	observationWindow        = 30 * time.Minute
+	localLock                = time.Hour
+	defaultPINLength         = 5
 )
 
 // PINError is a refused sign-in.
@@ -59,12 +62,22 @@ type Config struct {
 	Policy   configs.PINPolicy // of every user; a length of 0 means 5, the default of Set-CsPinPolicy
 	Accounts []Account
 	Now      func() time.Time // nil: time.Now
+
+	Lab string // name of the lab, which tells its state file from another's
+	// State is a file of mode 0600 that keeps PINs, locks and what else was changed; "" means that these end with the
+	// process.
+	State string
+	// Unsaved is told, inside of [Directory.SignIn], that an attempt was not written to the state file.
+	Unsaved func(error)
 }
 
 // Directory is the store. Its methods may be called from several goroutines.
 type Directory struct {
-	policy configs.PINPolicy
-	now    func() time.Time
+	policy  configs.PINPolicy
+	now     func() time.Time
+	lab     string
+	file    string
+	unsaved func(error)
 
 	mu    sync.Mutex
 	users []*entry
@@ -72,11 +85,14 @@ type Directory struct {
 
 type entry struct {
 	User
-	numbers       []string // of LineURI
-	login         string
-	password, pin secretHash
-	pinChanged    time.Time
-	struck        map[Reason]bool // states that a fault gives the user, whatever else is known of him
+	numbers    []string // of LineURI
+	login      string
+	password   *ntlm.Key // NTOWFv1, nil: none
+	pin        secretHash
+	configured secretHash // of the account as it was given, if there is a state file
+	pinChanged time.Time
+	expired    bool
+	struck     map[Reason]bool // states that a fault gives the user, whatever else is known of him; not saved
 
 	local, global int // failed attempts
 	windowBegan   time.Time
@@ -109,21 +125,27 @@ func New(cfg Config) (*Directory, error) {
 	if cfg.Policy.MinPasswordLength == 0 {
 		cfg.Policy.MinPasswordLength = defaultPINLength
 	}
-	d := &Directory{policy: cfg.Policy, now: cfg.Now}
+	d := &Directory{policy: cfg.Policy, now: cfg.Now, lab: cfg.Lab, file: cfg.State, unsaved: cfg.Unsaved}
 	for _, a := range cfg.Accounts {
 		e := &entry{struck: map[Reason]bool{}, User: a.User, numbers: configs.LineNumbers(a.LineURI), login: a.Login, locked: a.Locked}
-		var err error
 		if a.Password != "" {
-			if e.password, err = newHash(a.Password); err != nil {
-				return nil, err
-			}
+			e.setPassword(a.Password)
 		}
 		if a.PIN != "" {
 			if err := d.setPIN(e, a.PIN); err != nil {
 				return nil, fmt.Errorf("%s: %w", a.SIPAddress, err)
 			}
 		}
+		if d.file != "" {
+			var err error
+			if e.configured, err = newHash(a.configured()); err != nil {
+				return nil, err
+			}
+		}
 		d.users = append(d.users, e)
+	}
+	if err := d.restore(cfg.Accounts); err != nil {
+		return nil, err
 	}
 	return d, nil
 }
@@ -178,17 +200,33 @@ func (d *Directory) Users() []User {
 
 // Login checks login and password; a locked PIN does not matter here.
 func (d *Directory) Login(login, password string) (User, bool) {
+	given := ntlm.NTOWFv1(password)
+	return d.Prove(login, func(known ntlm.Key) bool { return subtle.ConstantTimeCompare(given[:], known[:]) == 1 })
+}
+
+// Prove asks whether somebody has proved to know the password of the login's user, whose NTOWFv1 it tells.
+func (d *Directory) Prove(login string, proved func(ntlm.Key) bool) (User, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, e := range d.users {
-		if login != "" && strings.EqualFold(e.login, login) && e.password.matches(password) {
+		if login != "" && strings.EqualFold(e.login, login) && e.password != nil && !e.struck[IncorrectPassword] && proved(*e.password) {
 			return e.user(), true
 		}
 	}
 	return User{}, false
 }
 
-// change applies f to a user, or reports that there is none.
+// SetPassword gives a user another password.
+func (d *Directory) SetPassword(sip, password string) error {
+	return d.change(sip, func(e *entry) error { e.setPassword(password); return nil })
+}
+
+func (e *entry) setPassword(password string) {
+	hash := ntlm.NTOWFv1(password)
+	e.password = &hash
+}
+
+// change applies f to a user and saves, or reports that there is none. After an error nothing is changed.
 func (d *Directory) change(sip string, f func(*entry) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -196,7 +234,15 @@ func (d *Directory) change(sip string, f func(*entry) error) error {
 	if e == nil {
 		return &PINError{UserDoesNotExist}
 	}
-	return f(e)
+	before := *e
+	err := f(e)
+	if err == nil {
+		err = d.save()
+	}
+	if err != nil {
+		*e = before
+	}
+	return err
 }
 
 // Enable lets a user sign in.
@@ -207,4 +253,16 @@ func (d *Directory) Enable(sip string) error {
 // Disable keeps a user out.
 func (d *Directory) Disable(sip string) error {
 	return d.change(sip, func(e *entry) error { e.Enabled = false; return nil })
+}
+
+// SetLineURI gives a user another line.
+func (d *Directory) SetLineURI(sip, lineURI string) error {
+	return d.change(sip, func(e *entry) error {
+		e.setLine(lineURI)
+		return nil
+	})
+}
+
+func (e *entry) setLine(lineURI string) {
+	e.LineURI, e.numbers = lineURI, configs.LineNumbers(lineURI)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
+	"github.com/phone-edition/lpe/protocol/ntlm"
 )
 
 const (
@@ -202,6 +203,16 @@ func TestLogin(t *testing.T) {
 			t.Errorf("%q signs %s in", login, user.SIPAddress)
 		}
 	}
+	p.must(p.SetPassword(kenmyer, "Litware-2014"))
+	if _, ok := p.Login(`LITWARE\kenmyer`, "Litware-2013"); ok {
+		t.Error("the old password is taken")
+	}
+	if _, ok := p.Login(`LITWARE\kenmyer`, "Litware-2014"); !ok {
+		t.Error("the new password is not taken")
+	}
+	if err := p.SetPassword(second, "Litware-2014"); err == nil {
+		t.Error("a user who does not exist has got a password")
+	}
 	if user, ok := p.BySIP("KENMYER@litwareinc.com"); !ok || user.LineURI != "tel:+12065551219;ext=1219" {
 		t.Errorf("%+v, %v", user, ok)
 	}
@@ -210,6 +221,24 @@ func TestLogin(t *testing.T) {
 	}
 	if users := p.Users(); len(users) != 1 || users[0].SIPAddress != kenmyer {
 		t.Errorf("%+v", users)
+	}
+}
+
+// Who proves to know the password needs its hash alone; who has no password proves nothing.
+func TestProve(t *testing.T) {
+	const login = `LITWARE\second`
+	without := account(second, "tel:+12065551220", "5937")
+	without.Login = login
+	p := newPool(t, configs.PINPolicy{MinPasswordLength: 4}, without)
+	asked := 0
+	yes := func(known ntlm.Key) bool { asked++; return known == ntlm.NTOWFv1("Litware-2013") }
+	if user, ok := p.Prove(`litware\kenmyer`, yes); !ok || user.SIPAddress != kenmyer || asked != 1 {
+		t.Errorf("%+v, %v, asked %d times", user, ok, asked)
+	}
+	for _, nobody := range []string{login, `LITWARE\nobody`, ""} {
+		if user, ok := p.Prove(nobody, func(ntlm.Key) bool { return true }); ok {
+			t.Errorf("%q is %s", nobody, user.SIPAddress)
+		}
 	}
 }
 

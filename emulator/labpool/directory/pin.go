@@ -7,6 +7,17 @@ import "time"
 func (d *Directory) SignIn(number, pin string, now time.Time) (User, *PINError) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	user, refused, counted := d.signIn(number, pin, now)
+	if counted {
+		if err := d.save(); err != nil && d.unsaved != nil {
+			d.unsaved(err)
+		}
+	}
+	return user, refused
+}
+
+// signIn is SignIn; counted means that a count has changed.
+func (d *Directory) signIn(number, pin string, now time.Time) (user User, refused *PINError, counted bool) {
 	var dialled, matching []*entry
 	for _, e := range d.users {
 		if !e.dialled(number) {
@@ -19,22 +30,24 @@ func (d *Directory) SignIn(number, pin string, now time.Time) (User, *PINError) 
 	}
 	switch {
 	case len(dialled) == 0:
-		return User{}, &PINError{UserDoesNotExist}
+		return User{}, &PINError{UserDoesNotExist}, false
 	case len(matching) > 1 || len(matching) == 1 && matching[0].struck[NonUniqueUser]:
-		return User{}, &PINError{NonUniqueUser}
+		return User{}, &PINError{NonUniqueUser}, false
 	case len(matching) == 1:
 		return d.admit(matching[0], now)
 	}
-	return User{}, d.refuse(dialled, now)
+	refused, counted = d.refuse(dialled, now)
+	return User{}, refused, counted
 }
 
 // admit checks the state of the user whose PIN is right.
-func (d *Directory) admit(e *entry, now time.Time) (User, *PINError) {
+func (d *Directory) admit(e *entry, now time.Time) (user User, refused *PINError, counted bool) {
 	if reason := d.state(e, now); reason != "" {
-		return User{}, &PINError{reason}
+		return User{}, &PINError{reason}, false
 	}
+	counted = e.local != 0 || !e.windowBegan.IsZero()
 	e.local, e.windowBegan = 0, time.Time{}
-	return e.user(), nil
+	return e.user(), nil, counted
 }
 
 func (d *Directory) state(e *entry, now time.Time) Reason {
@@ -43,7 +56,7 @@ func (d *Directory) state(e *entry, now time.Time) Reason {
 		return UserPINDisabled
 	case e.lockedOut(now):
 		return UserPINAccountLocked
-	case !expires.IsZero() && now.After(expires) || e.struck[PINExpired]:
+	case !expires.IsZero() && now.After(expires) || e.expired || e.struck[PINExpired]:
 		return PINExpired
 	}
 	return ""
@@ -55,12 +68,13 @@ func (e *entry) lockedOut(now time.Time) bool {
 	return e.locked || now.Before(e.lockedUntil) || e.struck[UserPINAccountLocked]
 }
 
-// expires is when a PIN expires by the policy, the zero Time if it never does. Under a fault it did when it was set.
+// expires is when a PIN expires by the policy, the zero Time if it never does. One that was made expired, or is by a
+// fault, expired when it was set.
 func (d *Directory) expires(e *entry) time.Time {
 	switch {
 	case !e.hasPIN():
 		return time.Time{}
-	case e.struck[PINExpired]:
+	case e.expired || e.struck[PINExpired]:
 		return e.pinChanged
 	case d.policy.PINLifetime > 0:
 		return e.pinChanged.AddDate(0, 0, d.policy.PINLifetime)
@@ -69,7 +83,7 @@ func (d *Directory) expires(e *entry) time.Time {
 }
 
 // refuse counts a wrong PIN and names the reason of the first user dialled.
-func (d *Directory) refuse(dialled []*entry, now time.Time) *PINError {
+func (d *Directory) refuse(dialled []*entry, now time.Time) (refused *PINError, counted bool) {
 	first := IncorrectPIN
 	for i, e := range dialled {
 		reason := d.state(e, now)
@@ -78,13 +92,14 @@ func (d *Directory) refuse(dialled []*entry, now time.Time) *PINError {
 		}
 		if reason == "" {
 			d.count(e, now)
+			counted = true
 			reason = IncorrectPIN
 		}
 		if i == 0 {
 			first = reason
 		}
 	}
-	return &PINError{first}
+	return &PINError{first}, counted
 }
 
 // count adds a failed attempt. The local limit within the observation window locks for an hour, after which the local
@@ -143,7 +158,7 @@ func (d *Directory) setPIN(e *entry, pin string) error {
 	if err != nil {
 		return err
 	}
-	e.pin, e.pinChanged = hash, d.now()
+	e.pin, e.pinChanged, e.expired = hash, d.now(), false
 	return nil
 }
 
@@ -160,6 +175,16 @@ func (d *Directory) Lock(sip string) error {
 	return d.change(sip, func(e *entry) error { e.locked = true; return nil })
 }
 
+// ClearPIN leaves a user without a PIN.
+func (d *Directory) ClearPIN(sip string) error {
+	return d.change(sip, func(e *entry) error { e.pin = secretHash{}; return nil })
+}
+
+// ExpirePIN makes a user's PIN expired.
+func (d *Directory) ExpirePIN(sip string) error {
+	return d.change(sip, func(e *entry) error { e.expired = true; return nil })
+}
+
 // PINInfo is what Get-CsClientPinInfo tells of a user's PIN.
 type PINInfo struct {
 	Set, LockedOut   bool
@@ -169,16 +194,28 @@ type PINInfo struct {
 // PINInfo tells of a user's PIN.
 func (d *Directory) PINInfo(sip string) (PINInfo, error) {
 	var info PINInfo
-	err := d.change(sip, func(e *entry) error {
+	err := d.look(sip, func(e *entry) {
 		info = PINInfo{Set: e.hasPIN(), LockedOut: e.lockedOut(d.now()), Changed: e.pinChanged, Expires: d.expires(e)}
-		return nil
 	})
 	return info, err
 }
 
 // Strike gives a user a state, or takes it away again, whatever else is known of him; setting or unlocking the PIN
 // does not end it. The reason is that of the refusal: IncorrectPIN means that his PIN is another one, UserDoesNotExist
-// that he has no number, NonUniqueUser that somebody else has his number and PIN as well.
+// that he has no number, NonUniqueUser that somebody else has his number and PIN as well, IncorrectPassword that his
+// password is another one. It ends with the directory.
 func (d *Directory) Strike(sip string, r Reason, on bool) error {
-	return d.change(sip, func(e *entry) error { e.struck[r] = on; return nil })
+	return d.look(sip, func(e *entry) { e.struck[r] = on })
+}
+
+// look gives a user to f, or reports that there is none.
+func (d *Directory) look(sip string, f func(*entry)) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e := d.find(sip)
+	if e == nil {
+		return &PINError{UserDoesNotExist}
+	}
+	f(e)
+	return nil
 }

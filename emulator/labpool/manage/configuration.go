@@ -61,7 +61,20 @@ func (s *Server) patchRegistrar(r *http.Request) (any, error) {
 
 func (s *Server) getWebServices(*http.Request) (any, error) {
 	w := s.pool.WebServices()
-	return WebServices{w.UsePINAuth, w.UseCertificateAuth, w.UseWindowsAuth, w.EnableCertChainDownload}, nil
+	return WebServices{w.UsePINAuth, w.UseCertificateAuth, w.WindowsAuth != windowsOff, w.EnableCertChainDownload}, nil
+}
+
+const windowsOff = "off"
+
+// windowsAuth is how Windows authentication is done: as the lab does it, by NTLM if the lab began with it off.
+func (s *Server) windowsAuth(on bool) string {
+	if !on {
+		return windowsOff
+	}
+	if how := s.pool.Lab().WebServices.WindowsAuth; how != windowsOff {
+		return how
+	}
+	return "ntlm"
 }
 
 func (s *Server) patchWebServices(r *http.Request) (any, error) {
@@ -72,7 +85,9 @@ func (s *Server) patchWebServices(r *http.Request) (any, error) {
 	err := s.pool.ChangeWebServices(func(now *configs.WebServices) {
 		set(&now.UsePINAuth, c.UsePinAuth)
 		set(&now.UseCertificateAuth, c.UseCertificateAuth)
-		set(&now.UseWindowsAuth, c.UseWindowsAuth)
+		if on := c.UseWindowsAuth; on != nil {
+			now.WindowsAuth = s.windowsAuth(*on)
+		}
 		set(&now.EnableCertChainDownload, c.EnableCertChainDownload)
 	})
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package nameserver is the lab's DNS server: A and SRV records of its zones over UDP.
+// Package nameserver is the lab's DNS server: A and SRV records of its zones over UDP and TCP.
 package nameserver
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
-// Port is the UDP port of DNS.
+// Port is the UDP and TCP port of DNS.
 const Port = 53
 
 // Config says what the server knows. Names are dotted, with or without a dot at the end.
@@ -41,10 +41,11 @@ type Service struct {
 
 // Server is a running name server.
 type Server struct {
-	cfg  Config
-	zone atomic.Pointer[zone]
-	conn net.PacketConn
-	done chan struct{}
+	cfg     Config
+	zone    atomic.Pointer[zone]
+	conn    net.PacketConn
+	done    chan struct{}
+	streams *streams
 }
 
 // Start serves until Close.
@@ -60,9 +61,19 @@ func Start(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("name server: %w", err)
 	}
-	s := &Server{cfg: cfg, conn: conn, done: make(chan struct{})}
+	listener, err := cfg.Station.ListenTCP(Port)
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("name server: %w", err)
+	}
+	s := &Server{
+		cfg: cfg, conn: conn, done: make(chan struct{}),
+		streams: &streams{listener: listener, open: map[net.Conn]bool{}},
+	}
 	s.zone.Store(&z)
+	s.streams.done.Add(1)
 	go s.run()
+	go s.runStreams()
 	return s, nil
 }
 
@@ -81,7 +92,7 @@ func (s *Server) LocalAddr() net.Addr { return s.conn.LocalAddr() }
 
 // Close ends the server.
 func (s *Server) Close() error {
-	err := s.conn.Close()
+	err := errors.Join(s.conn.Close(), s.streams.close())
 	<-s.done
 	return err
 }
@@ -128,9 +139,15 @@ type query struct {
 	edns     bool
 }
 
-// answer returns the answer to b, none for what must stay unanswered.
+// answer returns the answer to a datagram, none for what must stay unanswered.
 func (s *Server) answer(b []byte, peer string) (reply []byte, ok bool) {
+	return s.answerWithin(b, peer, 0)
+}
+
+// answerWithin is answer for a way that takes messages of the given size; 0 means a datagram.
+func (s *Server) answerWithin(b []byte, peer string, size int) (reply []byte, ok bool) {
 	q, err := readQuery(b)
+	q.size = max(q.size, size)
 	if err != nil {
 		if len(b) < headerSize || q.header.Response {
 			s.note(timeline.Dropped, peer, err.Error())

@@ -327,6 +327,20 @@ type station struct {
 	conn *socket
 }
 
+func (s station) ListenTCP(uint16) (net.Listener, error) { return silent{s.conn.closed}, nil }
+
+// silent is a listener to whom nobody connects.
+type silent struct{ closed chan struct{} }
+
+func (silent) Addr() net.Addr { return nil }
+
+func (l silent) Accept() (net.Conn, error) {
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l silent) Close() error { return nil }
+
 func (s station) ListenUDP(port uint16) (net.PacketConn, error) {
 	if port != Port {
 		return nil, fmt.Errorf("port %d", port)

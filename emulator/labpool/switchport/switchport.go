@@ -24,6 +24,7 @@ type Config struct {
 	PortName   string           // port id: Gi0/1
 	SystemName string
 	Policy     *lldp.NetworkPolicy // nil: no network policy is announced
+	Silent     bool                // nothing is announced, the switch only listens
 }
 
 // Server is a running LLDP speaker.
@@ -67,7 +68,7 @@ func (s *Server) run(ctx context.Context) {
 	defer close(s.done)
 	for {
 		now := s.cfg.Clock()
-		if s.speaker.due(now) {
+		if s.speaker.due(now) && !s.cfg.Silent {
 			s.send()
 		}
 		wait, cancel := context.WithTimeout(ctx, max(s.speaker.next.Sub(now), 0))

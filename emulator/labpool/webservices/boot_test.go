@@ -145,9 +145,17 @@ func TestMetadataFollowsTheSwitches(t *testing.T) {
 		"":                            func(*configs.Lab, *Config) {},
 		webticket.PINPortName:         func(l *configs.Lab, _ *Config) { l.WebServices.UsePINAuth = false },
 		webticket.CertificatePortName: func(l *configs.Lab, _ *Config) { l.WebServices.UseCertificateAuth = false },
-		webticket.WindowsPortName:     func(l *configs.Lab, _ *Config) { l.WebServices.UseWindowsAuth = false },
+		webticket.WindowsPortName:     func(l *configs.Lab, _ *Config) { l.WebServices.WindowsAuth = windowsOff },
 	} {
 		r := open(t, change)
+		if off == webticket.WindowsPortName {
+			for _, method := range []string{http.MethodGet, http.MethodPost} {
+				m := message{method: method, url: webURL("/WebTicket/WebTicketService.svc")}
+				if a := r.send(m); a.status != http.StatusNotFound {
+					t.Errorf("%s at the Windows port that is off: %s", method, a.said())
+				}
+			}
+		}
 		m := parseMetadata(t, r.mustSend(get(webURL("/WebTicket/WebTicketService.svc/mex"))).body)
 		for _, name := range all {
 			port, ok := m.Port(name)

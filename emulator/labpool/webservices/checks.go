@@ -58,9 +58,19 @@ var (
 	checkClaim = newCheck("ticket", "claim", noValidToken,
 		"claims/uri of another user than the one of number and PIN", "web-services.md §3.4, Test-CsPhoneBootstrap help; inferred")
 	checkLogin = newCheck("ticket", "login", askForLogin,
-		"No credentials at the Windows port", "web-services.md §7.2 item 4; Basic is the lab's choice")
+		"No credentials at the Windows port, or by another scheme than the lab's", "RFC 4559 §4; web-services.md §7.2 item 4")
+	checkNTLMMessage = newCheck("ticket", "ntlm-message", askForLogin,
+		"An NTLM message that is none, is a CHALLENGE, or is without a character set", "[MS-NLMP] 2.2.1; status inferred")
+	checkNTLMOrder = newCheck("ticket", "ntlm-order", askForLogin,
+		"An AUTHENTICATE without a CHALLENGE on the same connection, or a second one to it", "RFC 4559 §6; status inferred")
+	checkNTLMVersion = newCheck("ticket", "ntlm-version", askForLogin,
+		"A response of LM or NTLMv1", "[MS-NLMP] 3.2.5.1.2 with LmCompatibilityLevel 5; status inferred")
+	checkNTLMAnonymous = newCheck("ticket", "ntlm-anonymous", askForLogin,
+		"An anonymous response", "[MS-NLMP] 3.2.5.1.2; status inferred")
+	checkNTLMMIC = newCheck("ticket", "ntlm-mic", askForLogin,
+		"A message integrity code that is not that of the three messages", "[MS-NLMP] 3.2.5.1.2; status inferred")
 	checkPassword = newCheck("ticket", "password", askForLogin,
-		"A wrong login or password at the Windows port", "web-services.md §7.2 item 4; Basic is the lab's choice")
+		"A wrong login or password at the Windows port", "RFC 4559 §4; web-services.md §7.2 item 4")
 	checkEnabled = newCheck("ticket", "enabled", userNotEnabled,
 		"Login of a user who is not enabled", "[MS-OCAUTHWS] 3.2.4.1")
 	checkLoginClaim = newCheck("ticket", "login-claim", noValidToken,
@@ -125,7 +135,8 @@ func Checks() []strictness.Check {
 		checkTransferTo,
 		checkChainAction, checkChainOff,
 		checkTicketAction, checkRST, checkTokenType, checkRequestType, checkKeyType, checkAppliesTo, checkEntropy,
-		checkUsernameToken, checkPINForm, checkNumber, checkPIN, checkPINState, checkClaim, checkLogin, checkPassword,
+		checkUsernameToken, checkPINForm, checkNumber, checkPIN, checkPINState, checkClaim, checkLogin,
+		checkNTLMMessage, checkNTLMOrder, checkNTLMVersion, checkNTLMAnonymous, checkNTLMMIC, checkPassword,
 		checkEnabled, checkLoginClaim, checkClientCertificate, checkPublished, checkCertificateClaim,
 		checkEnrollAction, checkTo, checkAction, checkProof, checkTimestamp, checkKeyReference, checkTicket,
 		checkAudience, checkReference, checkAlgorithm, checkDigest, checkSignature, checkExpires, checkCreated,

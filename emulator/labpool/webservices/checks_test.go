@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/protocol/certprov"
+	"github.com/phone-edition/lpe/protocol/ntlm"
 	"github.com/phone-edition/lpe/protocol/soap"
 	"github.com/phone-edition/lpe/protocol/webticket"
 )
@@ -88,9 +90,29 @@ var wrongMessages = map[string][]func(*room) wrong{
 	"ticket.pin-state": {pinOf("1221", "1111"), pinOf("1222", "3864"), pinOf("1223", "8205"), expired},
 	"ticket.claim":     {pinRequest(func(q *webticket.Request) { q.SIPAddress = "sip:second@litwareinc.com" })},
 
-	"ticket.login":       {windows("", "", "")},
-	"ticket.password":    {windows(`LITWARE\kenmyer`, "wrong", ""), windows(`LITWARE\nobody`, "Litware-2013", "")},
-	"ticket.enabled":     {windows(`LITWARE\disabled`, "Litware-2017", "")},
+	"ticket.login": {
+		windows("", "", ""), byBasic(windows("", "", "")), authorized("Basic TElUV0FSRVxrZW5teWVyOkxpdHdhcmUtMjAxMw=="),
+		byBasic(authorized("NTLM " + base64.StdEncoding.EncodeToString(negotiateMessage(sipeFlags)))), authorized("Negotiate YII="),
+	},
+	"ticket.ntlm-message": {
+		authorized("NTLM"), authorized("NTLM *"), authorized("NTLM YII="), ntlmMessage(ntlm.Challenge{Flags: ntlm.Unicode}),
+		ntlmMessage(ntlm.Negotiate{Flags: ntlm.NTLM}),
+		answered(func(a *ntlm.Authenticate) { a.NTResponse = a.NTResponse[:40] }),
+	},
+	"ticket.ntlm-order":   {ntlmMessage(ntlm.Authenticate{Flags: ntlm.Unicode}), onAnotherConnection, answeredTwice},
+	"ticket.ntlm-version": {answered(func(a *ntlm.Authenticate) { a.NTResponse = a.NTResponse[:24] }), answered(func(a *ntlm.Authenticate) { a.NTResponse = nil })},
+	"ticket.ntlm-anonymous": {
+		answered(func(a *ntlm.Authenticate) { a.Flags |= ntlm.Anonymous }),
+		answered(func(a *ntlm.Authenticate) { a.User, a.NTResponse, a.LMResponse = "", nil, []byte{0} }),
+	},
+	"ticket.ntlm-mic": {answered(func(a *ntlm.Authenticate) { a.MIC[0] ^= 1 }), answered(func(a *ntlm.Authenticate) { a.Workstation = "OTHER" })},
+	"ticket.password": {
+		windows(`LITWARE\kenmyer`, "wrong", ""), windows(`LITWARE\nobody`, "Litware-2013", ""), windows(`OTHER\kenmyer`, "Litware-2013", ""),
+		windows("kenmyer@example.com", "Litware-2013", ""), windows(`LITWARE\kenmyer`, "", ""),
+		byBasic(windows(`LITWARE\kenmyer`, "wrong", "")), byBasic(windows(`LITWARE\nobody`, "Litware-2013", "")),
+		answered(func(a *ntlm.Authenticate) { a.User = "second" }),
+	},
+	"ticket.enabled":     {windows(`LITWARE\disabled`, "Litware-2017", ""), byBasic(windows(`LITWARE\disabled`, "Litware-2017", ""))},
 	"ticket.login-claim": {windows(`LITWARE\kenmyer`, "Litware-2013", "sip:second@litwareinc.com")},
 
 	"ticket.client-certificate": {func(r *room) wrong { return wrong{message: r.certificatePort(kenmyer)} }},

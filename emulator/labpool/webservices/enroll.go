@@ -1,7 +1,6 @@
 package webservices
 
 import (
-	"bytes"
 	"crypto/x509"
 	"errors"
 	"net/http"
@@ -77,11 +76,13 @@ func (s *Server) proof(x *exchange, doc *etree.Document) (issued, *refusal) {
 	case err != nil:
 		return issued{}, checkProof.refuse("%v", err)
 	}
-	ticket, ok := s.tickets.find(p.AssertionID)
+	ticket, ok := s.tickets.read(p)
 	if !ok {
-		return issued{}, checkTicket.refuse("no such web ticket")
+		return issued{}, checkTicket.refuse("no web ticket of this pool")
 	}
-	x.who = ticket.user
+	if ticket.genuine {
+		x.who = ticket.user
+	}
 	if !sameURL(ticket.audience, s.proofURL()) {
 		return issued{}, checkAudience.refuse("the web ticket is for %s", ticket.audience)
 	}
@@ -96,7 +97,7 @@ func (s *Server) proof(x *exchange, doc *etree.Document) (issued, *refusal) {
 	if p.Created.After(now.Add(clockTolerance)) {
 		return issued{}, checkCreated.refuse("Created is %v ahead of the pool", p.Created.Sub(now).Round(time.Second))
 	}
-	if form, err := soap.Canonicalize(p.Assertion); err != nil || !bytes.Equal(form, ticket.assertion) {
+	if !ticket.genuine {
 		return issued{}, checkAssertion.refuse("the assertion is not the one that was issued")
 	}
 	return ticket, nil

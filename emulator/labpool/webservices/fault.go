@@ -91,10 +91,7 @@ func (s *Server) delay(ctx context.Context, stage string) {
 
 // reset ends the connection of the request by a TCP reset, or by closing it where the cable knows no reset.
 func reset(r *http.Request) {
-	conn, ok := r.Context().Value(connKey{}).(net.Conn)
-	if !ok {
-		return
-	}
+	conn := connectionOf(r).Conn
 	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = secured.NetConn()
 	}

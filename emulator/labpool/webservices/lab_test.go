@@ -115,6 +115,7 @@ func open(t *testing.T, settings ...setting) *room {
 	t.Cleanup(func() { cable.Close() })
 	cfg := Config{
 		Lab: lab, Host: host, Station: r.join(cable, "pool", 1, poolAddress), Now: r.now, Timeline: timeline.New("litware"),
+		TicketKey: make([]byte, TicketKeySize),
 	}
 	r.phone = r.join(cable, "phone", 2, phoneAddress)
 	for _, set := range settings {
@@ -263,7 +264,8 @@ func (a answer) said() string {
 // message is a request before it is sent.
 type message struct {
 	method, url, action, contentType string
-	login, password                  string
+	login, password                  string // at the Windows port, in the way of the lab
+	authorization                    string
 	body                             []byte
 }
 
@@ -274,6 +276,9 @@ func post(url, action string, body []byte) message {
 }
 
 func (r *room) try(client *http.Client, m message) (answer, error) {
+	if m.login != "" && r.server.cfg.Settings.WebServices().WindowsAuth == windowsNTLM {
+		return r.tryNTLM(client, m)
+	}
 	request, err := http.NewRequest(m.method, m.url, bytes.NewReader(m.body))
 	if err != nil {
 		return answer{}, err
@@ -283,6 +288,9 @@ func (r *room) try(client *http.Client, m message) (answer, error) {
 	}
 	if m.contentType != "" {
 		request.Header.Set("Content-Type", m.contentType)
+	}
+	if m.authorization != "" {
+		request.Header.Set("Authorization", m.authorization)
 	}
 	if m.login != "" {
 		request.SetBasicAuth(m.login, m.password)

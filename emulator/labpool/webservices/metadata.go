@@ -39,7 +39,7 @@ func (s *Server) certProvMetadata(x *exchange) (response, *refusal) {
 func (s *Server) webTicketMetadata(x *exchange) (response, *refusal) {
 	on := s.cfg.Settings.WebServices()
 	pin := on.UsePINAuth && !s.pinPortAbsent()
-	return x.metadata(webticket.WSDL(s.webTicketURL(), pin, on.UseWindowsAuth, on.UseCertificateAuth), s.webTicketURL())
+	return x.metadata(webticket.WSDL(s.webTicketURL(), pin, !s.windowsOff(), on.UseCertificateAuth), s.webTicketURL())
 }
 
 // metadata answers a GET with the bare WSDL, and a WS-Transfer Get to one of the service's URLs with the WSDL in a

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"unicode"
 
 	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/timeline"
@@ -60,7 +61,7 @@ func (s *Server) route(path string, secure bool) (route, bool) {
 	case pathWebTicket + "/mex":
 		return route{"ticket", "GET, POST", s.webTicketMetadata}, true
 	case pathWebTicket:
-		return route{"ticket", "POST", s.windowsTicket}, on.UseWindowsAuth
+		return route{"ticket", "POST", s.windowsTicket}, !s.windowsOff()
 	case pathWebTicket + "/pin":
 		return route{"ticket", "POST", s.pinTicket}, on.UsePINAuth
 	case pathWebTicket + "/cert":
@@ -170,9 +171,15 @@ func (s *Server) history(x *exchange, kind timeline.Kind, verdict string, more .
 	s.cfg.Timeline.Add(o)
 }
 
-// shorten bounds what a stranger can put into the history.
+// shorten bounds what a stranger can put into the history, and keeps control characters out of it.
 func shorten(text string) string {
 	const most = 120
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 	if len(text) > most {
 		return text[:most] + "…"
 	}

@@ -47,10 +47,12 @@ type Config struct {
 	Authority *authority.Authority
 	// Certificate is what port 443 presents, asked at each handshake. The server name that was asked for does not matter.
 	Certificate func() (tls.Certificate, error)
-	Faults      *faults.Set
-	Timeline    *timeline.Timeline
-	Now         func() time.Time // the pool's clock, nil: time.Now
-	KeyLog      io.Writer        // nil: nobody can decrypt
+	// TicketKey is the key of web tickets, of TicketKeySize bytes. Tickets are good for a pool with the same key.
+	TicketKey []byte
+	Faults    *faults.Set
+	Timeline  *timeline.Timeline
+	Now       func() time.Time // the pool's clock, nil: time.Now
+	KeyLog    io.Writer        // nil: nobody can decrypt
 	// Updates makes the device updates under /RequestHandler/ when the authority (host, or host:port) of the URLs of
 	// images is known. nil: not found.
 	Updates func(files string) http.Handler
@@ -72,6 +74,7 @@ type Server struct {
 	mu     sync.Mutex
 	closed bool
 	ports  [2]socket
+	issued map[string]time.Time // when the last ticket of a user expires, by his bare SIP address
 }
 
 // Start listens on port 80 and 443 of the station. A fault "refused" of the stage, or of web, closes its port.
@@ -86,7 +89,10 @@ func Start(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web services of lab %s: %w", cfg.Lab.Name, err)
 	}
-	s := &Server{cfg: cfg, server: cfg.Host, plain: cfg.Host, safe: cfg.Host}
+	if len(cfg.TicketKey) != TicketKeySize {
+		return nil, fmt.Errorf("web services of lab %s: ticket key of %d bytes, %d expected", cfg.Lab.Name, len(cfg.TicketKey), TicketKeySize)
+	}
+	s := &Server{cfg: cfg, server: cfg.Host, plain: cfg.Host, safe: cfg.Host, tickets: tickets{cfg.TicketKey}, issued: map[string]time.Time{}}
 	if len(cfg.Lab.FrontEnds) > 0 {
 		s.server = cfg.Lab.FrontEnds[0].FQDN
 	}
@@ -98,9 +104,11 @@ func Start(cfg Config) (*Server, error) {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          log.New(diary{cfg.Timeline}, "", 0),
-		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
-		ConnState:         s.count,
-		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1 only
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, &connection{Conn: c})
+		},
+		ConnState:    s.count,
+		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1 only
 	}
 	if err := s.listen(tlsConfig); err != nil {
 		return nil, errors.Join(fmt.Errorf("web services of lab %s: %w", cfg.Lab.Name, err), s.Close())
@@ -166,11 +174,12 @@ func (s *Server) note(text string) {
 	s.cfg.Timeline.Add(timeline.Observation{Kind: timeline.Note, Protocol: "http", Text: text})
 }
 
-// connKey is the context key of the connection that a request came on.
-type connKey struct{}
-
-// HasTicket reports whether a web ticket was issued to the user and has not expired.
-func (s *Server) HasTicket(sip string) bool { return s.tickets.valid(sip, s.cfg.Now()) }
+// HasTicket reports whether a web ticket was issued to the user since the start, and has not expired.
+func (s *Server) HasTicket(sip string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cfg.Now().Before(s.issued[bareSIP(sip)])
+}
 
 // diary writes what net/http logs, such as failed TLS handshakes, to the timeline.
 type diary struct{ timeline *timeline.Timeline }

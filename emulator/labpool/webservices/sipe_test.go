@@ -14,6 +14,7 @@ import (
 
 	"github.com/beevik/etree"
 
+	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/protocol/certprov"
 	"github.com/phone-edition/lpe/protocol/soap"
 	"github.com/phone-edition/lpe/protocol/webticket"
@@ -166,7 +167,7 @@ func TestWhatSipeFindsInAnEnrolment(t *testing.T) {
 // Whatever sipe asks for is answered 200 but for the challenge: no redirect, no compression though it is offered, and
 // the connection stays unless the answer says otherwise.
 func TestSipeIsAnsweredPlainly(t *testing.T) {
-	r := open(t)
+	r := open(t, func(l *configs.Lab, _ *Config) { l.WebServices.WindowsAuth = windowsBasic })
 	ticket := r.windowsPort(`LITWARE\kenmyer`, "Litware-2013", "")
 	anonymous := r.windowsPort("", "", "")
 	for name, c := range map[string]struct {
@@ -205,12 +206,28 @@ func TestSipeIsAnsweredPlainly(t *testing.T) {
 			}
 			want := ""
 			if c.status == http.StatusUnauthorized {
-				want = `Basic realm="lab"`
+				want = basicChallenge
 			}
 			if got := strings.Join(h.Values("WWW-Authenticate"), ", "); got != want {
 				t.Errorf("challenge %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// Without a login a lab with NTLM offers that, and says nothing of Negotiate, which pidgin-sipe would try first. The
+// message is pidgin-sipe's (peers/sipe/transcript-full-signin.txt).
+func TestSipeIsOfferedNTLM(t *testing.T) {
+	r := open(t)
+	m := r.windowsPort("", "", "")
+	for authorization, want := range map[string]string{
+		"": `^NTLM$`, "NTLM TlRMTVNTUAABAAAABYKIogAAAAAoAAAAAAAAACgAAAAFASgKAAAADw==": `^NTLM TlRMTVNTUAACAAAA[A-Za-z0-9+/]+=*$`,
+	} {
+		m.authorization = authorization
+		a := r.send(m)
+		if got := a.header.Values("WWW-Authenticate"); a.status != http.StatusUnauthorized || len(got) != 1 || !regexp.MustCompile(want).MatchString(got[0]) {
+			t.Errorf("%q is answered %s with %q, want %s", authorization, a.said(), got, want)
+		}
 	}
 }
 

@@ -1,68 +1,74 @@
 package webservices
 
 import (
-	"sync"
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"time"
+
+	"github.com/phone-edition/lpe/protocol/soap"
+	"github.com/phone-edition/lpe/protocol/webticket"
 )
 
-const (
-	// maxTickets bounds the tickets kept; the oldest goes first.
-	maxTickets = 4096
-	// ticketLife is an example value; the real default has no source (web-services.md §3.3).
-	ticketLife = 8 * time.Hour
-)
+// ticketLife is an example value; the real default has no source (web-services.md §3.3).
+const ticketLife = 8 * time.Hour
 
-// issued is what the service remembers of a web ticket (web-services.md §7.3).
+// TicketKeySize is the size of the key of web tickets, in bytes.
+const TicketKeySize = 32
+
+// tickets write and read web tickets. Nothing is remembered of one: the proof key is in its assertion, wrapped by a key
+// that belongs to its AssertionID, and the assertion is signed by another; both come of the pool's ticket key. So a
+// ticket is good for as long as it says, after a restart with the same key as well.
+type tickets struct{ key []byte }
+
+// issued is what a ticket says (web-services.md §7.3).
 type issued struct {
-	id        string // AssertionID
-	user      string // SIP address
-	audience  string // URL of the port it is for
-	key       []byte // proof key
-	assertion []byte // exclusive canonical form
-	expires   time.Time
+	user     string // SIP address
+	audience string // URL of the port it is for
+	key      []byte // proof key
+	expires  time.Time
+	genuine  bool // the assertion is as it was issued
 }
 
-// tickets are the web ticket store. The zero value is empty.
-type tickets struct {
-	mu    sync.Mutex
-	byID  map[string]issued
-	order []string // oldest first
+// of is a key for one purpose.
+func (t tickets) of(purpose string, text []byte) []byte {
+	h := hmac.New(sha256.New, t.key)
+	h.Write([]byte(purpose))
+	h.Write([]byte{0})
+	h.Write(text)
+	return h.Sum(nil)
 }
 
-func (t *tickets) add(i issued, now time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.byID == nil {
-		t.byID = map[string]issued{}
+// write makes the assertion with the fields and the proof key, always the same one.
+func (t tickets) write(f webticket.AssertionFields, proofKey []byte) ([]byte, error) {
+	var err error
+	if f.EncryptedKey, err = webticket.WrapKey(t.of("wrap", []byte(f.ID)), proofKey); err != nil {
+		return nil, err
 	}
-	t.byID[i.id] = i
-	t.order = append(t.order, i.id)
-	gone := 0
-	for _, id := range t.order {
-		if len(t.byID) <= maxTickets && now.Before(t.byID[id].expires.Add(ticketLife)) {
-			break
-		}
-		delete(t.byID, id)
-		gone++
-	}
-	t.order = t.order[gone:]
+	f.Signature = nil
+	f.Signature = t.of("sign", webticket.NewAssertion(f))
+	return webticket.NewAssertion(f), nil
 }
 
-// valid reports whether the user has a ticket that has not expired.
-func (t *tickets) valid(user string, now time.Time) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, i := range t.byID {
-		if sameSIP(i.user, user) && now.Before(i.expires) {
-			return true
-		}
+// read returns what the ticket in a proof says; ok means that the pool has issued one with its AssertionID.
+func (t tickets) read(p soap.Proof) (i issued, ok bool) {
+	f, err := webticket.ReadAssertion(p.Assertion)
+	if err != nil {
+		return i, false
 	}
-	return false
-}
-
-func (t *tickets) find(id string) (issued, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	i, ok := t.byID[id]
-	return i, ok
+	i = issued{user: f.SIPAddress, audience: f.Audience, expires: f.Expires}
+	if i.key, err = webticket.UnwrapKey(t.of("wrap", []byte(f.ID)), f.EncryptedKey); err != nil {
+		return i, false
+	}
+	again, err := t.write(f, i.key)
+	if err != nil {
+		return i, false
+	}
+	want, err := canonical(again)
+	if err != nil {
+		return i, false
+	}
+	got, err := soap.Canonicalize(p.Assertion)
+	i.genuine = err == nil && bytes.Equal(got, want)
+	return i, true
 }

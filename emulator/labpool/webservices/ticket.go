@@ -14,12 +14,7 @@ import (
 	"github.com/phone-edition/lpe/protocol/webticket"
 )
 
-const (
-	entropySize = 32 // bytes, either side
-	// encryptedKeySize is that of 256 bits under AES key wrap (RFC 3394); the lab looks the proof key up instead.
-	encryptedKeySize = 40
-	signatureSize    = 32 // opaque: the lab compares an assertion with the one that it issued
-)
+const entropySize = 32 // bytes, either side
 
 // request reads a RequestSecurityToken and checks what does not depend on the way of authentication.
 func (s *Server) request(x *exchange) (webticket.Request, *refusal) {
@@ -90,50 +85,9 @@ func isNumber(text string) bool {
 // pinPortAbsent is a fault that leaves the PIN port out of the metadata.
 func (s *Server) pinPortAbsent() bool { return s.listed("ticket", "pin-port-absent") }
 
-// windowsTicket answers port WebTicketServiceWinNegotiate. The lab authenticates by HTTP Basic with login and password
-// of the directory: neither Negotiate nor NTLM is offered, and pidgin-sipe then sends Basic (web-services.md §7.2
-// item 4; lab choice).
-func (s *Server) windowsTicket(x *exchange) (response, *refusal) {
-	login, password, ok := x.request.BasicAuth()
-	if !ok {
-		return response{}, s.askForLogin(checkLogin.refuse("no credentials"))
-	}
-	x.who = shorten(login)
-	user, ok := s.login(login, password)
-	if !ok {
-		return response{}, s.askForLogin(checkPassword.refuse("login or password is wrong"))
-	}
-	x.who, x.auth = user.SIPAddress, "basic"
-	if !user.Enabled {
-		refused := checkEnabled.refuse("the user is disabled")
-		refused.header = http.Header{"X-Ms-diagnostics": {soap.Diagnostics{ErrorID: idNotEnabled, Source: s.server, Reason: notEnabled}.String()}}
-		return response{}, refused
-	}
-	r, refused := s.request(x)
-	if refused != nil {
-		return response{}, refused
-	}
-	if r.SIPAddress != "" && !sameSIP(r.SIPAddress, user.SIPAddress) {
-		return response{}, checkLoginClaim.refuse("the claim names another user")
-	}
-	return s.issue(x, r, user.SIPAddress)
-}
-
-// login finds the user of login and password. A login without a domain is in the lab's domain, as under IIS's
-// defaultLogonDomain: pidgin-sipe leaves the domain out of Basic (sip-sec-basic.c).
-func (s *Server) login(login, password string) (directory.User, bool) {
-	for _, u := range s.cfg.Lab.Users {
-		if _, account, ok := strings.Cut(u.Login, `\`); ok && strings.EqualFold(account, login) {
-			login = u.Login
-			break
-		}
-	}
-	return s.cfg.Directory.Login(login, password)
-}
-
-func (s *Server) askForLogin(r *refusal) *refusal {
-	r.header = http.Header{"WWW-Authenticate": {`Basic realm="lab"`}}
-	return r
+// windowsOff reports whether switch or fault leave the Windows port out of the metadata.
+func (s *Server) windowsOff() bool {
+	return s.cfg.Settings.WebServices().WindowsAuth == windowsOff || s.listed("ticket", "windows-off")
 }
 
 // certificateTicket answers port WebTicketServiceCert: the handset's published certificate is the TLS client
@@ -173,11 +127,11 @@ func (s *Server) issue(x *exchange, r webticket.Request, user string) (response,
 		Created: created, Expires: created.Add(ticketLife), ServerEntropy: random(entropySize), Audience: r.AppliesTo,
 	}
 	t.LifetimeInner = webticket.Lifetime(t.Created, t.Expires)
-	t.Assertion = webticket.NewAssertion(webticket.AssertionFields{
+	var err error
+	t.Assertion, err = s.tickets.write(webticket.AssertionFields{
 		ID: t.AssertionID, Issuer: "https://" + s.cfg.Host + "/", Audience: t.Audience, SIPAddress: user,
-		Created: t.Created, Expires: t.Expires, EncryptedKey: random(encryptedKeySize), Signature: random(signatureSize),
-	})
-	form, err := canonical(t.Assertion)
+		Created: t.Created, Expires: t.Expires,
+	}, webticket.ProofKey(r.Entropy, t.ServerEntropy))
 	if err != nil {
 		return response{}, internal(err)
 	}
@@ -185,11 +139,10 @@ func (s *Server) issue(x *exchange, r webticket.Request, user string) (response,
 	if err != nil {
 		return response{}, internal(err)
 	}
-	s.tickets.add(issued{
-		id: t.AssertionID, user: user, audience: t.Audience, assertion: form, expires: t.Expires,
-		key: webticket.ProofKey(r.Entropy, t.ServerEntropy),
-	}, created)
 	x.what += ", web ticket for " + user
+	s.mu.Lock()
+	s.issued[bareSIP(user)] = t.Expires
+	s.mu.Unlock()
 	a := response{status: http.StatusOK, contentType: typeXML, body: body}
 	if s.listed("enroll", kindRefused) {
 		s.stopSecure()

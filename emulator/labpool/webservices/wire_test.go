@@ -88,7 +88,6 @@ const (
 `
 
 	// §3.3, with the comment that stands for the server's signature.
-	documentAssertion = `<saml:Assertion MajorVersion="1" MinorVersion="1" AssertionID="SamlSecurityToken-5d0f1c1e-3c0b-4a55-8c39-1b8f5e0f9a11" Issuer="https://pool.example.com/" IssueInstant="2012-01-02T03:04:05.000Z" xmlns:saml="urn:oasis:names:tc:SAML:1.0:assertion"><saml:Conditions NotBefore="2012-01-02T03:04:05.000Z" NotOnOrAfter="2012-01-02T11:04:05.000Z"><saml:AudienceRestrictionCondition><saml:Audience>https://pool.example.com/CertProv/CertProvisioningService.svc/WebTicket_Proof_SHA1</saml:Audience></saml:AudienceRestrictionCondition></saml:Conditions><saml:AuthenticationStatement AuthenticationMethod="urn:oasis:names:tc:SAML:1.0:am:password" AuthenticationInstant="2012-01-02T03:04:05.000Z"><saml:Subject><saml:NameIdentifier Format="http://schemas.xmlsoap.org/ws/2005/05/identity/claims/uri">sip:alice@example.com</saml:NameIdentifier><saml:SubjectConfirmation><saml:ConfirmationMethod>urn:oasis:names:tc:SAML:1.0:cm:holder-of-key</saml:ConfirmationMethod><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><e:EncryptedKey xmlns:e="http://www.w3.org/2001/04/xmlenc#"><e:EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#kw-aes256"/><KeyInfo><KeyName>lab-key-1</KeyName></KeyInfo><e:CipherData><e:CipherValue>AAAA</e:CipherValue></e:CipherData></e:EncryptedKey></KeyInfo></saml:SubjectConfirmation></saml:Subject></saml:AuthenticationStatement><Signature xmlns="http://www.w3.org/2000/09/xmldsig#"><!-- server's own signature over the assertion --></Signature></saml:Assertion>`
 )
 
 // examplePool is pool.example.com with alice, number 4034 and PIN 73915, as the documents have them.
@@ -118,20 +117,19 @@ func TestTheDocumentOfAnEnrolment(t *testing.T) {
 	r := examplePool(t)
 	r.client.Transport.(*http.Transport).TLSClientConfig.VerifyConnection = nil
 	r.set(time.Date(2012, 1, 2, 3, 4, 5, 0, time.UTC))
-	form, err := canonical([]byte(documentAssertion))
-	if err != nil {
-		t.Fatal(err)
-	}
 	client, server := make([]byte, 32), make([]byte, 32)
 	for i := range client {
 		client[i], server[i] = byte(i), byte(32+i)
 	}
 	const url = "https://pool.example.com/CertProv/CertProvisioningService.svc/WebTicket_Proof_SHA1"
-	r.server.tickets.add(issued{
-		id: "SamlSecurityToken-5d0f1c1e-3c0b-4a55-8c39-1b8f5e0f9a11", user: "sip:alice@example.com", audience: url,
-		key: webticket.ProofKey(client, server), assertion: form, expires: r.now().Add(8 * time.Hour),
-	}, r.now())
-	body := fmt.Sprintf(documentEnrol, documentAssertion, wrappedCSR(t))
+	assertion, err := r.server.tickets.write(webticket.AssertionFields{ // in place of the document's, whose key nobody has
+		ID: "SamlSecurityToken-5d0f1c1e-3c0b-4a55-8c39-1b8f5e0f9a11", SIPAddress: "sip:alice@example.com", Audience: url,
+		Created: r.now(), Expires: r.now().Add(8 * time.Hour),
+	}, webticket.ProofKey(client, server))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := fmt.Sprintf(documentEnrol, assertion, wrappedCSR(t))
 	got, err := certprov.ParseResponse(r.mustSend(post(url, certprov.ActionEnroll, []byte(body))).body)
 	if err != nil || got.Entity != "alice@example.com" || got.DeviceID != device || got.RequestID != "27bc7543-8c9b-54a4-9d3f-67bfe8a461ea" {
 		t.Fatalf("answer %+v, %v", got, err)
@@ -199,7 +197,14 @@ func sipeElement(t *testing.T, body, tag string) (whole, inner string) {
 // The enrolment of an unmodified pidgin-sipe, web-services.md §7.2 items 2 to 8: it hashes what it found in the bytes
 // without canonicalising, and its templates are full of blanks.
 func TestPidginSipeEnrols(t *testing.T) {
-	r := open(t)
+	for switched, offered := range map[string]string{windowsNTLM: ntlmChallenge, windowsBasic: basicChallenge} {
+		t.Run(switched, func(t *testing.T) {
+			pidginSipeEnrols(t, open(t, func(l *configs.Lab, _ *Config) { l.WebServices.WindowsAuth = switched }), offered)
+		})
+	}
+}
+
+func pidginSipeEnrols(t *testing.T, r *room, offered string) {
 	services := parseMetadata(t, r.mustSend(get(webURL("/CertProv/CertProvisioningService.svc/mex"))).body)
 	proof, ok := services.Port("certprovisioningservicewebticketproof_sha1")
 	if !ok {
@@ -213,7 +218,7 @@ func TestPidginSipeEnrols(t *testing.T) {
 
 	m := post(negotiate.Location, webticket.Action, []byte(fmt.Sprintf(sipeRST, proof.Location)))
 	challenge := r.send(m)
-	if challenge.status != http.StatusUnauthorized || strings.Join(challenge.header.Values("WWW-Authenticate"), ",") != `Basic realm="lab"` {
+	if challenge.status != http.StatusUnauthorized || strings.Join(challenge.header.Values("WWW-Authenticate"), ",") != offered {
 		t.Fatalf("%s, %v", challenge.said(), challenge.header)
 	}
 	m.login, m.password = "kenmyer", "Litware-2013" // of the account LITWARE\kenmyer

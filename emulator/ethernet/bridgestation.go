@@ -1,0 +1,38 @@
+package ethernet
+
+import (
+	"context"
+	"net"
+	"net/netip"
+)
+
+// bridgedStation is a station on a [Bridge]. It says so when it is to reach this very computer, instead of waiting for
+// an answer that cannot come.
+type bridgedStation struct {
+	Station
+	on *Bridge
+}
+
+func (st bridgedStation) DialTCP(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+	if err := st.on.reaches(to.Addr()); err != nil {
+		return nil, opError("dial", "tcp", nil, tcpAddr(to), err)
+	}
+	return st.Station.DialTCP(ctx, to)
+}
+
+func (st bridgedStation) DialUDP(to netip.AddrPort) (net.Conn, error) {
+	if err := st.on.reaches(to.Addr()); err != nil {
+		return nil, opError("dial", "udp", nil, udpAddr(to), err)
+	}
+	return st.Station.DialUDP(to)
+}
+
+func (b *Bridge) reaches(addr netip.Addr) error {
+	if !b.IsLocal(addr) {
+		return nil
+	}
+	return &BridgeError{
+		Kind: ThisComputer, Interface: b.iface, Seen: "does not lead to " + addr.String() + ", which is this computer itself",
+		Instead: "use --host, or run lpe on another computer of the segment",
+	}
+}

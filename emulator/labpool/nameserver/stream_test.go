@@ -1,0 +1,145 @@
+package nameserver
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/phone-edition/lpe/emulator/ethernet"
+)
+
+// onStream starts a server whose name big.contoso.com has 60 addresses, and hands over how to reach it, in virtual time.
+func onStream(t *testing.T, test func(t *testing.T, handset ethernet.Station, to netip.AddrPort)) {
+	synctest.Test(t, func(t *testing.T) {
+		cable := ethernet.NewPipe(ethernet.Options{})
+		defer cable.Close()
+		var stations []ethernet.Station
+		for i, name := range []string{"server", "handset"} {
+			station, err := cable.Join(ethernet.StationConfig{Name: name, MAC: net.HardwareAddr{2, 0, 0, 0, 0, byte(i + 1)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := station.SetAddress(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 77, 0, byte(i + 1)}), 24), netip.Addr{}); err != nil {
+				t.Fatal(err)
+			}
+			stations = append(stations, station)
+		}
+		cfg := config()
+		cfg.Station = stations[0]
+		for i := range 60 {
+			cfg.Hosts["big.contoso.com"] = append(cfg.Hosts["big.contoso.com"], netip.AddrFrom4([4]byte{10, 78, 0, byte(i)}))
+		}
+		s, err := Start(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		test(t, stations[1], netip.MustParseAddrPort("10.77.0.1:53"))
+	})
+}
+
+func framed(message []byte) []byte {
+	return append(binary.BigEndian.AppendUint16(nil, uint16(len(message))), message...)
+}
+
+func TestTruncatedOverUDPWholeOverTCP(t *testing.T) {
+	onStream(t, func(t *testing.T, handset ethernet.Station, to netip.AddrPort) {
+		query := ask(dnsmessage.TypeA, "big.contoso.com.")
+		datagrams, err := handset.DialUDP(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer datagrams.Close()
+		if _, err := datagrams.Write(query); err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, plainSize)
+		n, err := datagrams.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := summary(t, b[:n]); got != "NOERROR aa tc | |" {
+			t.Errorf("over UDP: %s", got)
+		}
+		conn, err := handset.DialTCP(t.Context(), to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.Write(append(framed(query), framed(query)...)); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			size := make([]byte, 2)
+			if _, err := io.ReadFull(conn, size); err != nil {
+				t.Fatal(err)
+			}
+			answer := make([]byte, binary.BigEndian.Uint16(size))
+			if _, err := io.ReadFull(conn, answer); err != nil {
+				t.Fatal(err)
+			}
+			if got := summary(t, answer); strings.Count(got, "10.78.0.") != 60 || strings.Contains(got, "tc") {
+				t.Errorf("over TCP: %s", got)
+			}
+		}
+		began := time.Now()
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || time.Since(began) != streamIdle {
+			t.Errorf("the idle connection ended after %v with %v", time.Since(began), err)
+		}
+	})
+}
+
+func TestStreamsThatEnd(t *testing.T) {
+	for name, sent := range map[string][]byte{
+		"half a length":         {0},
+		"half a query":          framed(make([]byte, 40))[:20],
+		"a query of 4097 bytes": framed(make([]byte, maxQuery+1)),
+		"nothing":               nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStream(t, func(t *testing.T, handset ethernet.Station, to netip.AddrPort) {
+				conn, err := handset.DialTCP(t.Context(), to)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				if _, err := conn.Write(sent); err != nil {
+					t.Fatal(err)
+				}
+				began := time.Now()
+				answer, err := io.ReadAll(conn)
+				if len(answer) > 0 || time.Since(began) > streamIdle {
+					t.Errorf("%x, %v after %v", answer, err, time.Since(began))
+				}
+			})
+		})
+	}
+}
+
+func TestStreamsAreBounded(t *testing.T) {
+	onStream(t, func(t *testing.T, handset ethernet.Station, to netip.AddrPort) {
+		query := framed(ask(dnsmessage.TypeA, "web.contoso.com."))
+		for n := range maxStreams + 1 {
+			conn, err := handset.DialTCP(t.Context(), to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := conn.Write(query); err != nil {
+				t.Fatal(err)
+			}
+			first := make([]byte, 2)
+			if _, err := io.ReadFull(conn, first); (err == nil) != (n < maxStreams) {
+				t.Errorf("connection %d: %x, %v", n+1, first, err)
+			}
+		}
+	})
+}
