@@ -12,6 +12,7 @@ import (
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
@@ -45,6 +46,7 @@ type Server struct {
 	conn    net.PacketConn
 	done    chan struct{}
 	streams *streams
+	unknown unknown.Log
 }
 
 // Start serves until Close.
@@ -69,6 +71,7 @@ func Start(cfg Config) (*Server, error) {
 		cfg: cfg, zone: z, conn: conn, done: make(chan struct{}),
 		streams: &streams{listener: listener, open: map[net.Conn]bool{}},
 	}
+	s.unknown.Timeline, s.unknown.Protocol, s.unknown.Clock = cfg.Timeline, "dns", cfg.Clock
 	s.streams.done.Add(1)
 	go s.run()
 	go s.runStreams()
@@ -138,10 +141,10 @@ func (s *Server) answerWithin(b []byte, peer string, size int) (reply []byte, ok
 	q.size = max(q.size, size)
 	if err != nil {
 		if len(b) < headerSize || q.header.Response {
-			s.note(timeline.Dropped, peer, err.Error())
+			s.note(timeline.Dropped, peer, err.Error()+": "+unknown.Bytes(b))
 			return nil, false
 		}
-		s.note(timeline.Dropped, peer, err.Error()+": answered with FORMERR")
+		s.note(timeline.Dropped, peer, err.Error()+": "+unknown.Bytes(b)+", answered with FORMERR")
 		return s.pack(q, result{code: dnsmessage.RCodeFormatError}, peer)
 	}
 	name := fmt.Sprintf("%s %s", typeName(q.question.Type), q.question.Name)
@@ -155,6 +158,7 @@ func (s *Server) answerWithin(b []byte, peer string, size int) (reply []byte, ok
 		s.note(timeline.Note, peer, name+": fault "+fault)
 	} else {
 		r = s.zone.lookup(q)
+		s.tellUnknown(q, r, peer)
 	}
 	return s.pack(q, r, peer)
 }

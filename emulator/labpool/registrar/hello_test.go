@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/phone-edition/lpe/emulator/labpool/registrar"
@@ -24,6 +25,7 @@ func (l *lab) raw(port uint16, text string) (from string, back []byte) {
 	l.must(err)
 	l.must(conn.SetReadDeadline(time.Now().Add(time.Second)))
 	back, _ = io.ReadAll(conn)
+	synctest.Wait() // until it is told
 	return conn.LocalAddr().String(), back
 }
 
