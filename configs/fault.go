@@ -2,8 +2,10 @@ package configs
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/goccy/go-yaml/ast"
@@ -17,15 +19,29 @@ type Fault struct {
 	Parameter   string `json:"parameter,omitempty"` // what may follow a colon: "", "duration" or "times"
 	Description string `json:"description"`         // one sentence
 	Code        string `json:"code,omitempty"`      // failure code it must give, empty if the handset boots
-	Warning     string `json:"warning,omitempty"`   // warning code of a boot that succeeds
-	SignIn      string `json:"sign_in,omitempty"`   // the only way of signing in that meets it: "", "pin" or "password"
-	Source      string `json:"source"`
+	// Codes are those of labs whose network makes another failure of it, by the lab's name. See [Fault.CodeIn].
+	Codes   map[string]string `json:"codes,omitempty"`
+	Warning string            `json:"warning,omitempty"` // warning code of a boot that succeeds
+	SignIn  string            `json:"sign_in,omitempty"` // the only way of signing in that meets it: "", "pin" or "password"
+	Source  string            `json:"source"`
+}
+
+// CodeIn is the failure code that the fault must give in a lab, "" if the handset boots there.
+func (f Fault) CodeIn(lab string) string {
+	if code, ok := f.Codes[lab]; ok {
+		return code
+	}
+	return f.Code
 }
 
 // Faults returns the list of faults in the order of the boot.
 func Faults() ([]Fault, error) {
 	list, err := readFaults()
-	return slices.Clone(list), err
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Codes = maps.Clone(list[i].Codes)
+	}
+	return list, err
 }
 
 var readFaults = sync.OnceValues(func() ([]Fault, error) {
@@ -87,7 +103,33 @@ func readFault(s *section) Fault {
 	if fault.Code != "" && fault.Warning != "" {
 		s.report("warning", "a fault gives a failure code or a warning, not both")
 	}
+	fault.Codes = readCodes(s, fault.Code)
 	return fault
+}
+
+// readCodes returns the codes that differ by lab.
+func readCodes(s *section, usual string) map[string]string {
+	if !s.has("codes") {
+		return nil
+	}
+	codes := map[string]string{}
+	of := s.sub("codes")
+	for _, lab := range of.order {
+		code := of.needText(lab)
+		switch {
+		case !slices.Contains(Labs(), lab):
+			of.report(lab, "no lab of that name, there are %s", strings.Join(Labs(), ", "))
+		case !isCode(code):
+			of.report(lab, "expected a code stage.kind")
+		case code == usual:
+			of.report(lab, "is the code of every lab")
+		}
+		codes[lab] = code
+	}
+	if len(codes) == 0 {
+		s.report("codes", "expected a code for each lab that differs")
+	}
+	return codes
 }
 
 // isFaultPlace reports whether a fault may strike there: a stage, or dns, or web for chain, ticket and enroll at once.

@@ -68,9 +68,43 @@ func TestFaultCodes(t *testing.T) {
 
 func TestFaultsGivesACopy(t *testing.T) {
 	a, _ := Faults()
-	a[0].Name = "changed"
-	if b, _ := Faults(); slices.Contains(b, a[0]) {
+	for i := range a {
+		a[i].Name = "changed"
+		clear(a[i].Codes)
+	}
+	b, _ := Faults()
+	if b[0].Name == "changed" {
 		t.Error("a caller changes the list of all")
+	}
+	if !slices.ContainsFunc(b, func(f Fault) bool { return len(f.Codes) > 0 }) {
+		t.Error("a caller changes the codes of all")
+	}
+}
+
+// TestFaultCodesByLab: a lab differs only where its network makes another failure of the fault.
+func TestFaultCodesByLab(t *testing.T) {
+	want := map[string]string{
+		"vlan=silent":  "discovery.registrar-unresolved", // the servers, DNS too, are in the voice VLAN alone
+		"vlan=invalid": "discovery.registrar-unresolved",
+		"dns=no-srv":   "ticket.clock-not-set", // the time server is found by SRV
+	}
+	list, err := Faults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fault := range list {
+		code := fault.Code
+		if other, ok := want[fault.Name]; ok {
+			code = other
+		}
+		if got := fault.CodeIn("contoso"); got != code {
+			t.Errorf("%s: code %q in contoso, want %q", fault.Name, got, code)
+		}
+		for _, lab := range []string{"litware", "mine"} {
+			if got := fault.CodeIn(lab); got != fault.Code {
+				t.Errorf("%s: code %q in %s, want %q", fault.Name, got, lab, fault.Code)
+			}
+		}
 	}
 }
 
@@ -88,6 +122,11 @@ func TestParseFaultsProblems(t *testing.T) {
 		{"- {name: dns=silent, description: D., source: x, code: dns-silent}", "fault 1.code: expected a code stage.kind"},
 		{"- {name: dns=silent, description: D., source: x, warning: dns.silent}", "fault 1.warning: expected a code stage.kind"},
 		{"- {name: dns=silent, description: D., source: x, code: link.a, warning: link.b}", "not both"},
+		{"- {name: dns=silent, description: D., source: x, codes: {fabrikam: link.a}}", "fault 1.codes.fabrikam: no lab of that name, there are contoso, litware"},
+		{"- {name: dns=silent, description: D., source: x, codes: {contoso: b}}", "fault 1.codes.contoso: expected a code stage.kind"},
+		{"- {name: dns=silent, description: D., source: x, code: link.a, codes: {contoso: link.a}}", "fault 1.codes.contoso: is the code of every lab"},
+		{"- {name: dns=silent, description: D., source: x, codes: {}}", "fault 1.codes: expected a code for each lab that differs"},
+		{"- {name: dns=silent, description: D., source: x, codes: link.a}", "fault 1.codes: expected a mapping of keys and values, found a text"},
 		{"- {name: dns=silent, description: D., source: x, parameter: colour}", "fault 1.parameter: expected one of duration, times"},
 		{"- {name: dns=silent, description: D., source: x, sign_in: badge}", "fault 1.sign_in: expected one of pin, password"},
 		{"- {name: dns=silent, description: D., source: x, cod: link.a}", "fault 1.cod: unknown key"},

@@ -18,7 +18,7 @@ func fullFlash() devicestate.Flash {
 		CertificateURL: "https://atl-cs-001.litwareinc.com:443/CertProv/CertProvisioningService.svc",
 		UpdateURL:      "https://atl-cs-001.litwareinc.com:443/RequestHandler/ucdevice.upx",
 		Chain:          [][]byte{{0x30, 0x01}, {0x30, 0x02}},
-		SIPAddress:     "sip:kenmyer@litwareinc.com", Number: "1219", EPID: "0123456789", PINForm: "p1",
+		SIPAddress:     "sip:kenmyer@litwareinc.com", Number: "1219", Login: `LITWARE\kenmyer`, EPID: "0123456789", PINForm: "p1",
 		Certificate: []byte{0x30, 0x03}, Key: devicestate.Key("PRIVATE"), CertificateRefused: true,
 		Profile: "polycom-cx600-4.0.7577.4463", PreviousProfile: "polycom-cx600-4.0.7577.107",
 		ClockOffset: -3 * time.Hour, ClockKept: true,
@@ -86,8 +86,33 @@ func TestFlashMemory(t *testing.T) {
 func TestEraseSignInKeepsChainRegistrarAndEPID(t *testing.T) {
 	got, want := fullFlash(), fullFlash()
 	got.EraseSignIn()
-	want.SIPAddress, want.Number, want.Certificate, want.Key, want.CertificateRefused = "", "", nil, nil, false
+	want.SIPAddress, want.Number, want.Login, want.Certificate, want.Key, want.CertificateRefused = "", "", "", nil, nil, false
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestOtherUser(t *testing.T) {
+	const login = `LITWARE\kenmyer`
+	for _, tt := range []struct {
+		heldNumber, heldLogin, number, login string
+		want                                 bool
+	}{
+		{"", "", "1219", "", false},
+		{"", "", "", login, false},
+		{"1219", "", "", "", false},
+		{"", login, "", "", false},
+		{"1219", "", "1219", "", false},
+		{"1219", "", "1220", "", true},
+		{"", login, "", `litware\KENMYER`, false},
+		{"", login, "", `LITWARE\second`, true},
+		{"", login, "", "kenmyer@litwareinc.com", true},
+		{"1219", "", "", login, true},
+		{"", login, "1219", "", true},
+	} {
+		flash := devicestate.Flash{Number: tt.heldNumber, Login: tt.heldLogin}
+		if got := flash.OtherUser(tt.number, tt.login); got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
+		}
 	}
 }

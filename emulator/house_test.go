@@ -66,6 +66,8 @@ var permits = []permit{
 	{"emulator/labpool/...", "emulator/labpool/...", "the pool is made of its services"},
 	{"emulator/labpool/authority", "emulator/wholefile", "keys and published certificates survive a restart"},
 	{"emulator/labpool/directory", "emulator/wholefile", "PINs and locks survive a restart"},
+	{"emulator/labpool/manage", "emulator/secret", "the token and PINs that are set"},
+	{"emulator/labpool/manage", "emulator/wholefile", "the ready file"},
 	{"emulator/labpool/dhcpserver", "github.com/insomniacslk/dhcp/...", "the types that protocol/dhcpoption encodes and parses, and domain names"},
 	{"emulator/labpool/nameserver", "golang.org/x/net/dns/dnsmessage", "DNS messages"},
 	{"emulator/labpool/webservices", "github.com/beevik/etree", "the trees that protocol/soap parses"},

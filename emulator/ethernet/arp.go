@@ -95,11 +95,7 @@ func (a *arp) broadcast(p arpPacket) {
 
 // receive handles a packet that passed the station's filters. What is not for this station costs no allocation and,
 // if it is a request, no lock.
-func (a *arp) receive(b []byte) {
-	p, ok := readARP(b)
-	if !ok {
-		return
-	}
+func (a *arp) receive(p arpPacket) {
 	st := a.station
 	configured := st.address.Load()
 	var own [4]byte

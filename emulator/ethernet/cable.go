@@ -1,6 +1,7 @@
 package ethernet
 
 import (
+	"net"
 	"time"
 )
 
@@ -9,8 +10,19 @@ type Options struct {
 	// Tap is called for each frame in order. It must be quick, must not call the cable, and must neither keep nor
 	// change the frame's bytes.
 	Tap func(TappedFrame)
+	// Malformed is called for each frame that a station cannot read: it got no further. The rules of Tap hold.
+	Malformed func(MalformedFrame)
 	// Impairments worsen the way from port to port.
 	Impairments Impairments
+}
+
+// MalformedFrame is a frame that a station cannot read.
+type MalformedFrame struct {
+	At      time.Time
+	Station string           // the station that got it
+	Source  net.HardwareAddr // nil if the frame is too short for one
+	Kind    string           // arp, ipv4, udp, or ethernet
+	Seen    string
 }
 
 // Direction says where a tapped frame was seen.

@@ -33,22 +33,16 @@ func (st *station) RawUDP(port uint16) (RawUDP, error) {
 }
 
 // receiveRaw reports whether the packet went to a raw port, or would have if it were sound.
-func (st *station) receiveRaw(port uint16, frame, packet []byte) bool {
+func (st *station) receiveRaw(port uint16, frame []byte, p ipv4Packet) bool {
 	st.mu.Lock()
 	r := st.raw[port]
 	st.mu.Unlock()
 	if r == nil {
 		return false
 	}
-	p, err := parseIPv4(packet)
-	if err != nil {
-		return true
-	}
-	if p.fragmented {
-		return false
-	}
 	srcPort, dstPort, payload, err := parseUDP(p)
 	if err != nil {
+		st.malformed(frame, "udp", "%v", err)
 		return true
 	}
 	src, dst := source(frame), destination(frame)

@@ -6,11 +6,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // receive takes a frame from the switch, on the delivery goroutine. The bytes may be shared with other stations.
 func (st *station) receive(frame []byte) {
 	if len(frame) < headerSize {
+		st.malformed(frame, "ethernet", "a frame of %d bytes, %d at least expected", len(frame), headerSize)
 		return
 	}
 	to := destination(frame)
@@ -29,23 +31,42 @@ func (st *station) receive(frame []byte) {
 	}
 	switch kind {
 	case etherTypeARP:
-		st.arp.receive(body)
+		if p, ok := readARP(body); ok {
+			st.arp.receive(p)
+		} else {
+			st.malformed(frame, "arp", "no ARP packet for Ethernet and IPv4 in %d bytes", len(body))
+		}
 	case etherTypeIPv4:
 		st.receiveIPv4(frame, body, to == broadcastMAC)
 	}
 }
 
-// receiveIPv4 takes what is meant for a raw UDP port or a silenced TCP port out of the stream of packets.
-func (st *station) receiveIPv4(frame, packet []byte, broadcast bool) {
-	if len(packet) < ipv4HeaderSize {
+// malformed tells of a frame that the station cannot read.
+func (st *station) malformed(frame []byte, kind, format string, args ...any) {
+	tell := st.on.tellMalformed
+	if tell == nil {
 		return
 	}
-	size := int(packet[0]&0x0f) * 4
-	if first := binary.BigEndian.Uint16(packet[6:])&0x1fff == 0; first && len(packet) >= size+4 {
-		port := binary.BigEndian.Uint16(packet[size+2:])
-		switch packet[9] {
+	m := MalformedFrame{At: time.Now(), Station: st.name, Kind: kind, Seen: fmt.Sprintf(format, args...)}
+	if len(frame) >= headerSize {
+		from := source(frame)
+		m.Source = slices.Clone(from[:])
+	}
+	tell(m)
+}
+
+// receiveIPv4 takes what is meant for a raw UDP port or a silenced TCP port out of the stream of packets.
+func (st *station) receiveIPv4(frame, packet []byte, broadcast bool) {
+	p, err := parseIPv4(packet)
+	if err != nil {
+		st.malformed(frame, "ipv4", "%v", err)
+		return
+	}
+	if !p.fragmented && len(p.payload) >= 4 {
+		port := binary.BigEndian.Uint16(p.payload[2:])
+		switch p.protocol {
 		case protocolUDP:
-			if st.receiveRaw(port, frame, packet) {
+			if st.receiveRaw(port, frame, p) {
 				return
 			}
 		case protocolTCP:

@@ -20,10 +20,11 @@ const (
 // accessSwitch carries frames between ports: it learns addresses per VLAN, keeps IEEE 802.1D group addresses on their
 // link and never blocks a sender. One goroutine delivers, in order.
 type accessSwitch struct {
-	tap     func(TappedFrame)
-	impair  Impairments
-	perfect bool
-	native  uint16 // VLAN of untagged frames at ports that name none
+	tap           func(TappedFrame)
+	tellMalformed func(MalformedFrame)
+	impair        Impairments
+	perfect       bool
+	native        uint16 // VLAN of untagged frames at ports that name none
 
 	mu       sync.Mutex
 	ports    []*port // in the order of joining, so that equal seeds give equal floods
@@ -88,7 +89,7 @@ type sink interface{ receive(frame []byte) }
 
 func newAccessSwitch(o Options) *accessSwitch {
 	s := &accessSwitch{
-		tap: o.Tap, impair: o.Impairments, perfect: o.Impairments.none(), native: defaultVLAN,
+		tap: o.Tap, tellMalformed: o.Malformed, impair: o.Impairments, perfect: o.Impairments.none(), native: defaultVLAN,
 		down: map[string]bool{}, learned: map[address]*port{},
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}

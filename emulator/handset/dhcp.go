@@ -23,7 +23,8 @@ type dhcpExchange struct {
 	udp   ethernet.RawUDP
 	xid   dhcpv4.TransactionID
 	began time.Time
-	taken netip.Addr // the server whose answer counts; the zero Addr while there is none
+	taken netip.Addr       // the server whose answer counts; the zero Addr while there is none
+	heard net.HardwareAddr // who sent the last answer: the server, or the relay in between
 }
 
 // openDHCP begins an exchange. The one before is over for good.
@@ -146,6 +147,7 @@ func (x *dhcpExchange) receive(ctx context.Context) (m *dhcpv4.DHCPv4, from neti
 		from := datagram.Src.Addr()
 		m, err := x.read(datagram)
 		if err == nil {
+			x.heard = datagram.SrcMAC
 			return m, from, nil
 		}
 		x.h.dropped("dhcp", from.String(), err.Error())
@@ -234,6 +236,9 @@ func (l *lingering) end() {
 	<-l.done
 }
 
+// declineOrder is that of Windows CE (xnih/satori dhcp.xml, discovery.md §1.3).
+var declineOrder = []uint8{53, 50, 61, 54}
+
 func (x *dhcpExchange) send(m *dhcpv4.DHCPv4, to netip.Addr, mac net.HardwareAddr) error {
 	order := x.h.profile.LeaseOrder
 	switch m.MessageType() {
@@ -241,6 +246,8 @@ func (x *dhcpExchange) send(m *dhcpv4.DHCPv4, to netip.Addr, mac net.HardwareAdd
 		order = x.h.profile.RequestOrder
 	case dhcpv4.MessageTypeInform:
 		order = x.h.profile.InformOrder
+	case dhcpv4.MessageTypeDecline:
+		order = declineOrder
 	}
 	payload, err := dhcpoption.Encode(m, order)
 	if err != nil {

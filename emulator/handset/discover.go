@@ -55,7 +55,7 @@ func (h *Handset) poolDiscover(ctx context.Context) (devicestate.Event, *Failure
 	var wg sync.WaitGroup
 	wg.Go(func() { names = h.discoverByDNS(dnsCtx) })
 	dhcp := h.inform(ctx)
-	if dhcp.pool != "" {
+	if dhcp.pool != "" && strings.HasPrefix(h.discoveryOrder()[0], "dhcp") { // otherwise DNS goes before
 		stopDNS()
 	}
 	wg.Wait()
@@ -296,6 +296,14 @@ func (h *Handset) sipDomain() string {
 	return h.ram.lease.domain
 }
 
+// discoveryOrder is that of the candidates; no profile has an empty one.
+func (h *Handset) discoveryOrder() []string {
+	if h.flash.SIPAddress != "" {
+		return h.profile.DiscoveryOrderKnown
+	}
+	return h.profile.DiscoveryOrder
+}
+
 func (h *Handset) orderCandidates(dhcp found, names map[string][]candidate) []candidate {
 	var out []candidate
 	seen := map[string]bool{}
@@ -309,11 +317,7 @@ func (h *Handset) orderCandidates(dhcp found, names map[string][]candidate) []ca
 			out = append(out, c)
 		}
 	}
-	order := h.profile.DiscoveryOrder
-	if h.flash.SIPAddress != "" {
-		order = h.profile.DiscoveryOrderKnown
-	}
-	for _, entry := range order {
+	for _, entry := range h.discoveryOrder() {
 		switch entry {
 		case "dhcp-tls":
 			if dhcp.pool != "" {

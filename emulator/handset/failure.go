@@ -78,15 +78,26 @@ func connectionFailure(stage devicestate.Stage, peer, doing string, err error) *
 	return fail(stage, kind, peer, seen, err)
 }
 
+const protocolVersion = tls.AlertError(70) // RFC 5246 §7.2
+
+// alertOf is the alert with which the server ended the handshake, nil if it sent none. crypto/tls names the type of an
+// alert over TCP nowhere, but its text is that of the [tls.AlertError].
+func alertOf(err error) error {
+	var remote *net.OpError
+	if errors.As(err, &remote) && remote.Op == "remote error" {
+		return remote.Err
+	}
+	return nil
+}
+
 // tlsFailure classifies an error of a TLS handshake.
 func tlsFailure(stage devicestate.Stage, peer string, err error) *Failure {
 	var untrusted *certificateError
 	if errors.As(err, &untrusted) {
 		return fail(stage, untrusted.kind, peer, "the server's certificate is not accepted", untrusted)
 	}
-	var alert tls.AlertError
-	if errors.As(err, &alert) {
-		if alert == 70 { // protocol_version, RFC 5246 §7.2
+	if alert := alertOf(err); alert != nil {
+		if alert.Error() == protocolVersion.Error() {
 			return fail(stage, "tls-version", peer, "the server does not speak the handset's TLS version", err)
 		}
 		return fail(stage, "tls-failed", peer, "the server ended the TLS handshake", err)

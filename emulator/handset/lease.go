@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ type lease struct {
 	address netip.Prefix
 	router  netip.Addr
 	server  netip.Addr
+	hop     net.HardwareAddr // the way to server: itself, or the relay in between
 	dns     []netip.Addr
 	ntp     []netip.Addr
 	domain  string
@@ -192,15 +194,17 @@ func (x *dhcpExchange) attempt(ctx context.Context, timeout time.Duration) (*lea
 	for _, oddity := range oddities {
 		x.h.dropped("dhcp", x.taken.String(), oddity)
 	}
+	got.hop = x.heard
 	return got, nil
 }
 
-// releaseLease sends DHCPRELEASE for the native lease before the handset moves into the voice VLAN (discovery.md §1.2).
+// releaseLease sends DHCPRELEASE for the native lease before the handset moves into the voice VLAN (discovery.md §1.2),
+// to the server alone (RFC 2131 §4.4.4).
 func (h *Handset) releaseLease() error {
 	return h.giveBack(dhcpv4.MessageTypeRelease)
 }
 
-// declineLease sends DHCPDECLINE (RFC 2131 §3.1 item 5, options as Windows CE: 53, 50, 61, 54).
+// declineLease sends DHCPDECLINE to all (RFC 2131 §3.1 item 5, §4.4.4).
 func (h *Handset) declineLease() error {
 	return h.giveBack(dhcpv4.MessageTypeDecline)
 }
@@ -218,12 +222,15 @@ func (h *Handset) giveBack(kind dhcpv4.MessageType) error {
 	defer x.udp.Close()
 	m := x.message(kind)
 	m.UpdateOption(dhcpv4.OptServerIdentifier(l.server.AsSlice()))
+	var to netip.Addr
+	var hop net.HardwareAddr
 	if kind == dhcpv4.MessageTypeRelease {
+		to, hop = l.server, l.hop
 		m.ClientIPAddr = l.address.Addr().AsSlice()
 	} else {
 		m.UpdateOption(dhcpv4.OptRequestedIPAddress(l.address.Addr().AsSlice()))
 	}
-	if err := x.send(m, netip.Addr{}, nil); err != nil {
+	if err := x.send(m, to, hop); err != nil {
 		h.note("%v not sent: %v", kind, err)
 	}
 	return nil

@@ -55,7 +55,7 @@ var errLost = errors.New("the connection to the registrar was lost")
 // message begins a request with the headers that every request of the handset has (sip.md §4.1; Via has no branch).
 func (r *registration) message(method, uri, fromTag, to, callID string, cseq int) *sipmessage.Message {
 	m := &sipmessage.Message{Method: method, RequestURI: uri}
-	m.Add("Via", "SIP/2.0/TLS "+r.local)
+	m.Add("Via", "SIP/2.0/"+strings.ToUpper(r.home.Transport)+" "+r.local)
 	m.Add("Max-Forwards", "70")
 	m.Add("From", fmt.Sprintf("<%s>;tag=%s;epid=%s", r.sip, fromTag, r.epid))
 	m.Add("To", to)
@@ -211,8 +211,8 @@ func (r *registration) notified(m *sipmessage.Message) {
 
 // contact is the Contact of the REGISTER (sip.md §4.1).
 func (r *registration) contact() string {
-	return fmt.Sprintf(`<sip:%s;transport=tls;ms-opaque=%s>;methods="%s";proxy=replace;+sip.instance="<urn:uuid:%s>"`,
-		r.local, r.opaque, r.h.profile.Methods, strings.ToUpper(r.instance()))
+	return fmt.Sprintf(`<sip:%s;transport=%s;ms-opaque=%s>;methods="%s";proxy=replace;+sip.instance="<urn:uuid:%s>"`,
+		r.local, r.home.Transport, r.opaque, r.h.profile.Methods, strings.ToUpper(r.instance()))
 }
 
 // instance is the UUID of the endpoint (sip.md §4.3).

@@ -64,10 +64,10 @@ func (h *Handset) exchangeNTLM(ctx context.Context, r webRequest, scheme string)
 	}
 	token := challenges(answer)[strings.ToLower(scheme)]
 	switch {
-	case h.ram.web != answer.session:
-		return answer, fail(r.stage, "reset", answer.peer, "the server closes the connection between the messages of NTLM, which authenticates a connection", nil)
 	case token == "":
 		return answer, fail(r.stage, "windows-off", answer.peer, "HTTP 401 without a challenge to the first message of NTLM: "+answer.offer(), nil)
+	case h.ram.web != answer.session:
+		return answer, fail(r.stage, "reset", answer.peer, "the server closes the connection between the messages of NTLM, which authenticates a connection", nil)
 	}
 	challenge, err := base64.StdEncoding.DecodeString(token)
 	var message []byte

@@ -181,6 +181,12 @@ func TestExchangeByPassword(t *testing.T) {
 			"ticket.windows-off", false,
 		},
 		{
+			"neither challenge nor connection", "https",
+			[]string{with(unauthorized, "WWW-Authenticate: NTLM"), with(unauthorized, "WWW-Authenticate: NTLM", "Connection: close")},
+			[]string{"", "NTLM " + first},
+			"ticket.windows-off", false,
+		},
+		{
 			"another scheme's challenge", "https",
 			[]string{with(unauthorized, "WWW-Authenticate: NTLM"), with(unauthorized, "WWW-Authenticate: Negotiate "+challenge)},
 			[]string{"", "NTLM " + first},

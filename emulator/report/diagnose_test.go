@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func TestEveryFaultsCodeHasAnEntry(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, fault := range faults {
-		for _, code := range []string{fault.Code, fault.Warning} {
+		for _, code := range append([]string{fault.Code, fault.Warning}, slices.Collect(maps.Values(fault.Codes))...) {
 			if code == "" {
 				continue
 			}

@@ -20,7 +20,7 @@ const (
 // Errors of choosing a port.
 var (
 	ErrNoPINPort     = errors.New("PIN authentication is not offered")
-	ErrNoWindowsPort = errors.New("Windows authentication is not offered")
+	ErrNoWindowsPort = errors.New("no port for Windows authentication")
 )
 
 // PINPort selects the port for number and PIN: by name, else by a location ending in /pin, never another (web-services.md §1.6).

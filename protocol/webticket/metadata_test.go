@@ -86,3 +86,16 @@ func TestPINPort(t *testing.T) {
 		t.Errorf("%+v %v", got, err)
 	}
 }
+
+// The Windows port is chosen by its name, in any case, and is no other.
+func TestWindowsPort(t *testing.T) {
+	for name, want := range map[string]string{
+		"WebTicketServiceWinNegotiate": service, "webticketservicewinnegotiate": service,
+		"WebTicketServicePin": "", "WebTicketServiceAuth": "", "WebTicketServiceWinNtlm": "",
+	} {
+		got, err := webticket.WindowsPort(soap.Metadata{Ports: []soap.Port{{Name: name, Location: service}}})
+		if got.Location != want || (want == "") != errors.Is(err, webticket.ErrNoWindowsPort) {
+			t.Errorf("%s: %q, %v", name, got.Location, err)
+		}
+	}
+}

@@ -127,6 +127,30 @@ func TestRequest(t *testing.T) {
 	}
 }
 
+// TestAuthSample reads the request that the dial-in page sends to /Auth (web-services.md §6): user name and password are
+// base64, as form P2 has them. It asks for another kind of ticket than a handset, which the PIN port refuses.
+func TestAuthSample(t *testing.T) {
+	text := string(read(t, "auth.xml"))
+	want := webticket.Request{
+		Number: "ZXhhbXBsZVxhbGljZQ==", PIN: "c2VjcmV0", Context: "ec86f904-0000-4000-8000-000000000000",
+		AppliesTo: "https://pool.example.com/WebTicket/WebTicketService.svc/Auth",
+		TokenType: "urn:component:Microsoft.Rtc.WebAuthentication.2010:user-cwt-1", RequestType: issue, KeyType: symmetricKey,
+	}
+	for _, form := range []string{text, compact(text)} {
+		got, err := webticket.ParseRequest([]byte(form))
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+			t.Errorf("read: %v %s", err, diff)
+		}
+		number, pin, err := got.Decode(webticket.P2)
+		if number != `example\alice` || pin != "secret" || err != nil {
+			t.Errorf("decoded %q %q %v", number, pin, err)
+		}
+		if err := got.Check(); !errors.Is(err, webticket.ErrRequest) || !strings.Contains(err.Error(), "user-cwt-1") {
+			t.Errorf("checked: %v", err)
+		}
+	}
+}
+
 func TestRequestAppendRefuses(t *testing.T) {
 	whole := webticket.Request{Number: "4034", PIN: "73915", Form: webticket.P1, AppliesTo: proofURL, Entropy: sequence(0)}
 	if _, err := whole.Append(nil); err != nil {

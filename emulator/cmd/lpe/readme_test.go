@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var update = flag.Bool("update", false, "write the transcripts in README.md anew")
@@ -41,8 +43,8 @@ func TestReadme(t *testing.T) {
 		}
 		return
 	}
-	if want, got := steady(text), steady(fresh); want != got {
-		t.Errorf("README.md shows\n%s\nbut it is\n%s\nwrite it anew with -update", want, got)
+	if diff := cmp.Diff(steady(text), steady(fresh)); diff != "" {
+		t.Errorf("README.md differs, -update writes it anew (-shown +is):\n%s", diff)
 	}
 }
 
