@@ -11,7 +11,7 @@ import (
 // describedNames are the beginnings of the names that handsets are described to look up, in any domain
 // (discovery.md §1.5, §6).
 var describedNames = []string{
-	"_sipinternaltls._tcp.", "_sip._tls.", "_sipinternal._tcp.", "sipinternal.", "sip.", "sipexternal.", "ucupdates-r2.", "ucupdates.",
+	"_sipinternaltls._tcp.", "_sip._tls.", "_sipinternal._tcp.", "_sip._tcp.", "sipinternal.", "sip.", "sipexternal.", "ucupdates-r2.", "ucupdates.",
 	"_ntp._udp.", "time.windows.com",
 }
 

@@ -7,8 +7,12 @@ import (
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
-// maxTold bounds what is remembered to be told once. Then all of it is forgotten, and told once more.
-const maxTold = 4096
+const (
+	// maxTold bounds what is remembered to be told once. Then all of it is forgotten, and told once more.
+	maxTold = 4096
+	// maxLine is the longest detail, in bytes, that is in the observation's text; a longer one is a field of its own.
+	maxLine = 200
+)
 
 // Log tells a timeline what is unknown, once for each peer and name. The zero Log tells nobody.
 type Log struct {
@@ -41,8 +45,12 @@ func (l *Log) Tell(peer, who, what string, detail func() string) {
 		Kind: timeline.Unknown, Protocol: l.Protocol, Peer: peer, Text: what,
 		Fields: []timeline.Field{{Name: "what", Value: what}},
 	}
-	if text := detail(); text != "" {
+	switch text := detail(); {
+	case text == "":
+	case len(text) <= maxLine:
 		o.Text += ": " + text
+	default:
+		o.Fields = append(o.Fields, timeline.Field{Name: "shown", Value: text})
 	}
 	if l.Clock != nil {
 		o.At = l.Clock()

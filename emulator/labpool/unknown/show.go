@@ -46,12 +46,15 @@ func Header(name, value string) string {
 	return Name(name) + ": " + fmt.Sprintf("%.*q", maxValue, value)
 }
 
+// Parameter is a named value, such as one of a query.
+func Parameter(name, text string) string { return Name(name) + "=" + value(text) }
+
 var (
 	secretName = regexp.MustCompile(`(?i)auth|cookie|pin|passw|pwd|secret|token|ticket|cred|key`)
 	token      = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,30}$`)
 
-	// harmless is what is shown of an unknown value: URIs, times, UUIDs, addresses of SIP, and words of protocols.
-	harmless = regexp.MustCompile(`^(https?://[^\s?#@]*|urn:[^\s?]*|sips?:([^\s?:@]*@)?[^\s?@]*|\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)?|` +
+	// harmless is what is shown of an unknown value: URIs, addresses of SIP, times, versions, MAC addresses, UUIDs, flags.
+	harmless = regexp.MustCompile(`^(https?://[^\s?#@]*(#[A-Za-z][\w.-]*)?|urn:[^\s?]*|sips?:([^\s?:@]*@)?[^\s?@]*|\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)?|\d{1,5}(\.\d{1,5}){1,4}|([0-9A-Fa-f]{2}[-:]){5}[0-9A-Fa-f]{2}|` +
 		`\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?|true|false|[01])$`)
 	numbers = regexp.MustCompile(`^\+?[0-9]+$`)
 	base64s = regexp.MustCompile(`^[A-Za-z0-9+/\r\n]{8,}={0,2}$`)

@@ -46,6 +46,7 @@ func TestBody(t *testing.T) {
 				`<Id>{7f1c2a5e-0b1d-5a77-9c31-2f0c6f0a9b10}</Id><User>sip:alice@example.com</User></SignIn></s:Body></s:Envelope>`,
 		},
 		{`<a Id="0712">http://u:Litware-2013@host/</a>`, `<a Id="***(4 digits)">***(27 characters)</a>`},
+		{"<a>http://docs.oasis-open.org/wss#SAMLV1.1</a><b>http://host/#0712</b>", "<a>http://docs.oasis-open.org/wss#SAMLV1.1</a><b>***(17 characters)</b>"},
 		{"<a>MTIxOTowNzEy</a><b>sip:alice:0712@example.com</b>", "<a>***(base64 of 12)</a><b>***(26 characters)</b>"},
 		{"<a><b>0712", "<a><b>***(4 digits)"},
 		{"user=1219&pin=0712", "xxxx=9999&xxx=9999"},
@@ -70,6 +71,11 @@ func TestBytes(t *testing.T) {
 	if got := unknown.Bytes(make([]byte, 100)); got != strings.Repeat("00", 64)+"… of 100 bytes" {
 		t.Error(got)
 	}
+	for text, want := range map[string]string{"0712": `"pin"=***(4 digits)`, "https://a.example/b": `"pin"=https://a.example/b`, "4.0.7577.4463": `"pin"=4.0.7577.4463`, "00-04-F2-00-01-76": `"pin"=00-04-F2-00-01-76`, "": `"pin"=""`} {
+		if got := unknown.Parameter("pin", text); got != want {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
 	if got := unknown.Name("a\nb"); got != `"a\nb"` {
 		t.Error(got)
 	}
@@ -93,6 +99,11 @@ func TestLog(t *testing.T) {
 	if got := strings.Join(told, "\n"); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
+	l.Tell("a:1", "a", "body", func() string { return strings.Repeat("x", 201) })
+	if got, want := told[len(told)-1], "unknown dhcp a:1 body [{what body} {shown "+strings.Repeat("x", 201)+"}]"; got != want {
+		t.Errorf("%s", got)
+	}
+	told = told[:3]
 	for i := range 9000 { // who changes names does not fill the memory, and does not end the telling
 		tell("c:1", "c", fmt.Sprint("option ", i))
 	}

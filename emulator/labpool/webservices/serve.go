@@ -71,6 +71,9 @@ func (s *Server) route(path string, secure bool) (route, bool) {
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if a, ok := connectionOf(r).Conn.(*arrival); ok {
+		defer a.begin(r)()
+	}
 	if s.updates != nil && strings.HasPrefix(strings.ToLower(r.URL.Path), pathUpdates) {
 		s.updates.ServeHTTP(w, r)
 		return
@@ -85,6 +88,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	answer, refused := s.dispatch(w, x, found, ok)
+	s.tellUnknown(x, found, refused)
 	if refused != nil {
 		s.history(x, timeline.Dropped, refused.verdict)
 		answer = refused.response()
@@ -159,6 +163,9 @@ func (s *Server) history(x *exchange, kind timeline.Kind, verdict string) {
 	o := timeline.Observation{
 		Kind: kind, Protocol: protocol, Peer: x.request.RemoteAddr, Text: x.what + ": " + verdict,
 		Fields: []timeline.Field{{Name: "what", Value: x.what}, {Name: "verdict", Value: verdict}},
+	}
+	if name := agent(x.request); name != "" {
+		o.Fields = append(o.Fields, timeline.Field{Name: "agent", Value: name})
 	}
 	if x.who != "" {
 		o.Fields = append([]timeline.Field{{Name: "who", Value: x.who}}, o.Fields...)

@@ -22,6 +22,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/authority"
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
@@ -66,6 +67,7 @@ type Server struct {
 	tickets tickets
 	http    *http.Server
 	serving sync.WaitGroup // accept loops and connections
+	unknown unknown.Log
 
 	httpPort, httpsPort uint16 // that are open, else 0
 
@@ -89,6 +91,7 @@ func Start(cfg Config) (*Server, error) {
 	if len(cfg.Lab.FrontEnds) > 0 {
 		s.server = cfg.Lab.FrontEnds[0].FQDN
 	}
+	s.unknown.Timeline, s.unknown.Protocol = cfg.Timeline, "http"
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		ReadHeaderTimeout: headerTimeout,
@@ -100,8 +103,9 @@ func Start(cfg Config) (*Server, error) {
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, &connection{Conn: c})
 		},
-		ConnState:    s.count,
-		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1 only
+		ConnState:                    s.count,
+		DisableGeneralOptionsHandler: true,                                                     // OPTIONS * is a request like others
+		TLSNextProto:                 map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1 only
 	}
 	if err := s.listen(tlsConfig); err != nil {
 		return nil, errors.Join(fmt.Errorf("web services of lab %s: %w", cfg.Lab.Name, err), s.Close())
@@ -118,7 +122,7 @@ func (s *Server) listen(tlsConfig *tls.Config) error {
 			return err
 		}
 		s.plain, s.httpPort = authorityOf(s.cfg.Host, plain, portHTTP), portOf(plain, portHTTP)
-		open = append(open, plain)
+		open = append(open, doors{plain, s, nil})
 	}
 	if !s.strikes("ticket", kindRefused) {
 		secure, err := s.cfg.Station.ListenTCP(portHTTPS)
@@ -129,7 +133,7 @@ func (s *Server) listen(tlsConfig *tls.Config) error {
 			return err
 		}
 		s.secure, s.safe, s.httpsPort = secure, authorityOf(s.cfg.Host, secure, portHTTPS), portOf(secure, portHTTPS)
-		open = append(open, tls.NewListener(secure, tlsConfig))
+		open = append(open, doors{secure, s, tlsConfig})
 	}
 	if s.cfg.Updates != nil {
 		s.updates = s.cfg.Updates(s.plain)
@@ -181,7 +185,10 @@ func (s *Server) accept(l net.Listener) {
 }
 
 // count follows connections, so that Close can wait for them.
-func (s *Server) count(_ net.Conn, state http.ConnState) {
+func (s *Server) count(conn net.Conn, state http.ConnState) {
+	if a, ok := conn.(*arrival); ok {
+		a.changed(state)
+	}
 	switch state {
 	case http.StateNew:
 		s.serving.Add(1)
@@ -214,7 +221,7 @@ func (s *Server) note(text string) {
 	s.cfg.Timeline.Add(timeline.Observation{Kind: timeline.Note, Protocol: "http", Text: text})
 }
 
-// diary writes what net/http logs, such as failed TLS handshakes, to the timeline.
+// diary writes what net/http logs, such as a handler's panic, to the timeline.
 type diary struct{ timeline *timeline.Timeline }
 
 func (d diary) Write(line []byte) (int, error) {
