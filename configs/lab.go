@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 )
@@ -90,6 +91,37 @@ type Registrar struct {
 	MaxEndpointExpiration     int    `json:"max_endpoint_expiration"`
 	MaxEndpointsPerUser       int    `json:"max_endpoints_per_user"`
 	Server                    string `json:"server"` // Server header: RTC/5.0
+}
+
+// Bounds of a registrar's configuration.
+const (
+	leastExpiration = 60    // seconds
+	mostExpiration  = 86400 // seconds
+	mostEndpoints   = 64    // of one user
+)
+
+// Check holds a configuration that did not come from a lab file to the bounds of one. The names in its errors are
+// those of Set-CsRegistrarConfiguration.
+func (r Registrar) Check() error {
+	for _, v := range []struct {
+		name        string
+		value       int
+		least, most int
+	}{
+		{"DefaultEndpointExpiration", r.DefaultEndpointExpiration, leastExpiration, mostExpiration},
+		{"MinEndpointExpiration", r.MinEndpointExpiration, leastExpiration, mostExpiration},
+		{"MaxEndpointExpiration", r.MaxEndpointExpiration, leastExpiration, mostExpiration},
+		{"MaxEndpointsPerUser", r.MaxEndpointsPerUser, 1, mostEndpoints},
+	} {
+		if v.value < v.least || v.value > v.most {
+			return fmt.Errorf("%s: %d is not in the range %d to %d", v.name, v.value, v.least, v.most)
+		}
+	}
+	if r.MinEndpointExpiration > r.DefaultEndpointExpiration || r.DefaultEndpointExpiration > r.MaxEndpointExpiration {
+		return fmt.Errorf("DefaultEndpointExpiration: %d s is not between MinEndpointExpiration, %d s, and MaxEndpointExpiration, %d s",
+			r.DefaultEndpointExpiration, r.MinEndpointExpiration, r.MaxEndpointExpiration)
+	}
+	return nil
 }
 
 // PhonePolicy is Set-CsUCPhoneConfiguration.

@@ -266,10 +266,10 @@ func (l *Lab) readRegistrar(s *section) {
 	defer s.finish()
 	r := Registrar{
 		EnableDHCPServer:          s.flag("enable_dhcp_server", false),
-		DefaultEndpointExpiration: s.number("default_endpoint_expiration", 600, 60, 86400),
-		MinEndpointExpiration:     s.number("min_endpoint_expiration", 300, 60, 86400),
-		MaxEndpointExpiration:     s.number("max_endpoint_expiration", 900, 60, 86400),
-		MaxEndpointsPerUser:       s.number("max_endpoints_per_user", 8, 1, 64),
+		DefaultEndpointExpiration: s.number("default_endpoint_expiration", 600, leastExpiration, mostExpiration),
+		MinEndpointExpiration:     s.number("min_endpoint_expiration", 300, leastExpiration, mostExpiration),
+		MaxEndpointExpiration:     s.number("max_endpoint_expiration", 900, leastExpiration, mostExpiration),
+		MaxEndpointsPerUser:       s.number("max_endpoints_per_user", 8, 1, mostEndpoints),
 		Server:                    s.choice("server", "RTC/5.0", "RTC/4.0", "RTC/5.0", "RTC/6.0", "RTC/7.0"),
 	}
 	if r.MinEndpointExpiration > r.DefaultEndpointExpiration || r.DefaultEndpointExpiration > r.MaxEndpointExpiration {

@@ -64,15 +64,17 @@ func (p *Profile) Ports() []Port {
 		ports = append(ports, p.portOf("sip.security_mode", "tcp", 5060, devicestate.StageRegister,
 			"SIP without TLS, after the candidates with it: security mode %s", p.SecurityMode))
 	}
-	return append(ports, dnsOverTCP(ports))
+	return withDNSOverTCP(ports)
 }
 
-// dnsOverTCP is what may follow every question to a name server.
-func dnsOverTCP(ports []Port) Port {
-	all := Port{"tcp", 53, "out", nil, "DNS again, when an answer is truncated", Inferred, dnsSource}
+// withDNSOverTCP adds what may follow each question to a name server.
+func withDNSOverTCP(ports []Port) []Port {
+	var all []Port
 	for _, port := range ports {
+		all = append(all, port)
 		if port.Protocol == "udp" && port.Port == 53 {
-			all.Stages = append(all.Stages, port.Stages...)
+			port.Protocol, port.For, port.Provenance, port.Source = "tcp", "DNS again, when the answer is truncated", Inferred, dnsSource
+			all = append(all, port)
 		}
 	}
 	return all

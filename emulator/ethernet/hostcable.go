@@ -27,7 +27,8 @@ type HostOptions struct {
 	// Listen is the address that stations listen on and tell as theirs. The zero Addr means every address of the
 	// computer, told is the one that its first route leaves by.
 	Listen netip.Addr
-	// Port maps the port that a station asks for to the one of the computer, 0 lets the computer pick one.
+	// Port maps the port that a station asks for to the one of the computer, 0 lets the computer pick one: at the first
+	// time that the station listens on it, for good.
 	// nil means the same port.
 	Port func(station string, port uint16) uint16
 }
@@ -64,7 +65,7 @@ func (h *Host) Join(c StationConfig) (Station, error) {
 	if len(c.MAC) != len(macAddress{}) {
 		return nil, fmt.Errorf("station %s: MAC address %s has %d bytes, 6 expected", c.Name, c.MAC, len(c.MAC))
 	}
-	st := &hostStation{on: h, name: c.Name, mac: macAddress(c.MAC), silenced: map[uint16]bool{}, open: map[closer]bool{}}
+	st := &hostStation{on: h, name: c.Name, mac: macAddress(c.MAC), silenced: map[uint16]bool{}, had: map[asked]uint16{}, open: map[closer]bool{}}
 	h.stations = append(h.stations, st)
 	return st, nil
 }

@@ -72,6 +72,39 @@ func TestHostTCP(t *testing.T) {
 }
 
 // TestHostSilence: nobody answers on a connection to a silenced port; one made after the silence is served.
+// A station that listens again has the port that the computer picked for it before: its peers know that one.
+func TestHostKeepsThePort(t *testing.T) {
+	st := newComputer(t)
+	listen := map[string]func() (io.Closer, net.Addr, error){
+		"tcp 443":  func() (io.Closer, net.Addr, error) { l, err := st.ListenTCP(443); return l, l.Addr(), err },
+		"tcp 5061": func() (io.Closer, net.Addr, error) { l, err := st.ListenTCP(5061); return l, l.Addr(), err },
+		"udp 53":   func() (io.Closer, net.Addr, error) { c, err := st.ListenUDP(53); return c, c.LocalAddr(), err },
+		"raw 67": func() (io.Closer, net.Addr, error) {
+			u, err := st.RawUDP(67)
+			return u, u.(interface{ LocalAddr() net.Addr }).LocalAddr(), err
+		},
+	}
+	had := map[string]netip.AddrPort{}
+	for range 3 {
+		for name, open := range listen {
+			socket, at, err := open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if before, again := had[name]; again && portOf(at) != before {
+				t.Errorf("%s: %v, before %v", name, at, before)
+			}
+			had[name] = portOf(at)
+			if err := socket.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if had["tcp 443"] == had["tcp 5061"] {
+		t.Errorf("two ports are one: %v", had)
+	}
+}
+
 func TestHostSilence(t *testing.T) {
 	st := newComputer(t)
 	listener, err := st.ListenTCP(443)

@@ -24,7 +24,8 @@ type hostStation struct {
 
 	mu       sync.Mutex
 	silenced map[uint16]bool
-	open     map[closer]bool // sockets and silenced connections, closed with the station
+	had      map[asked]uint16 // ports of the computer
+	open     map[closer]bool  // sockets and silenced connections, closed with the station
 	closed   bool
 }
 
@@ -103,16 +104,40 @@ func (st *hostStation) DialUDP(to netip.AddrPort) (net.Conn, error) {
 }
 
 func (st *hostStation) ListenTCP(port uint16) (net.Listener, error) {
-	at := netip.AddrPortFrom(st.listenAddress(), st.on.port(st.name, port))
+	at := netip.AddrPortFrom(st.listenAddress(), st.portFor("tcp", port))
 	listener, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(at))
 	if err != nil {
 		return nil, err
 	}
+	st.got("tcp", port, listener.Addr().(*net.TCPAddr).AddrPort())
 	l := &hostListener{TCPListener: listener, st: st, port: port}
 	if err := st.keep(l); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	return l, nil
+}
+
+// asked is a port as a station asks for it.
+type asked struct {
+	network string // tcp or udp
+	port    uint16
+}
+
+// portFor is the port of the computer for one that a station asks for: the one that it had before, if it had one.
+func (st *hostStation) portFor(network string, port uint16) uint16 {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if had, ok := st.had[asked{network, port}]; ok && port != 0 {
+		return had
+	}
+	return st.on.port(st.name, port)
+}
+
+// got remembers the port that the computer gave.
+func (st *hostStation) got(network string, port uint16, at netip.AddrPort) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.had[asked{network, port}], st.had[asked{network, at.Port()}] = at.Port(), at.Port()
 }
 
 func (st *hostStation) listenAddress() netip.Addr {
@@ -123,18 +148,20 @@ func (st *hostStation) listenAddress() netip.Addr {
 }
 
 func (st *hostStation) ListenUDP(port uint16) (net.PacketConn, error) {
-	conn, err := st.listenUDP(netip.AddrPortFrom(st.listenAddress(), st.on.port(st.name, port)))
+	conn, err := st.listenUDP(port, st.listenAddress())
 	if err != nil {
 		return nil, err
 	}
 	return conn, nil
 }
 
-func (st *hostStation) listenUDP(at netip.AddrPort) (*hostPacketConn, error) {
+func (st *hostStation) listenUDP(port uint16, on netip.Addr) (*hostPacketConn, error) {
+	at := netip.AddrPortFrom(on, st.portFor("udp", port))
 	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
 	if err != nil {
 		return nil, err
 	}
+	st.got("udp", port, conn.LocalAddr().(*net.UDPAddr).AddrPort())
 	c := &hostPacketConn{conn, st}
 	if err := st.keep(c); err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -263,7 +290,7 @@ func (st *hostStation) RawUDP(port uint16) (RawUDP, error) {
 	if !at.IsLoopback() {
 		at = netip.IPv4Unspecified()
 	}
-	conn, err := st.listenUDP(netip.AddrPortFrom(at, st.on.port(st.name, port)))
+	conn, err := st.listenUDP(port, at)
 	if err != nil {
 		return nil, err
 	}

@@ -9,13 +9,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
-// otherPIN and otherPassword replace the user's when a fault makes the entered one wrong.
-const (
-	otherPIN      = "864209"
-	otherPassword = "Changed-since-then"
-)
-
-// newDirectory fills the directory and puts its faults on the user who signs in.
+// newDirectory fills the directory, and finds whom its faults strike.
 func (p *Pool) newDirectory() (*directory.Directory, error) {
 	lab := p.cfg.Lab
 	cfg := directory.Config{
@@ -24,59 +18,33 @@ func (p *Pool) newDirectory() (*directory.Directory, error) {
 			p.Timeline.Add(timeline.Observation{Kind: timeline.Note, Text: "directory not saved: " + err.Error()})
 		},
 	}
-	meant := "" // SIP address of the user who signs in
 	for _, u := range lab.Users {
 		cfg.Accounts = append(cfg.Accounts, directory.Account{
 			User: directory.User{SIPAddress: u.SIPAddress, LineURI: u.LineURI, Enabled: u.Enabled},
 			PIN:  u.PIN, Login: u.Login, Password: u.Password, Locked: u.Locked,
 		})
-		if meant == "" && p.signsIn(u) {
-			meant = u.SIPAddress
-			if p.on("ticket=not-unique") {
-				twin := cfg.Accounts[len(cfg.Accounts)-1]
-				twin.SIPAddress, twin.Login = "sip:twin@"+lab.SIPDomain, ""
-				cfg.Accounts = append(cfg.Accounts, twin)
-			}
+		if p.dialled == "" && p.signsIn(u) {
+			p.dialled = u.SIPAddress
 		}
 	}
-	d, err := directory.New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range []struct {
-		name  string
-		apply func(string) error
-	}{
-		{"ticket=wrong-pin", func(sip string) error { return d.SetPIN(sip, otherPIN) }},
-		{"ticket=unknown-number", func(sip string) error { return d.SetLineURI(sip, "") }},
-		{"ticket=pin-locked", d.Lock},
-		{"ticket=pin-unset", d.ClearPIN},
-		{"ticket=pin-expired", d.ExpirePIN},
-		{"ticket=user-disabled", d.Disable},
-		{"ticket=wrong-password", func(sip string) error { return d.SetPassword(sip, otherPassword) }},
-	} {
-		if meant == "" || !p.on(f.name) {
-			continue
-		}
-		if err := f.apply(meant); err != nil {
-			return nil, err
-		}
-	}
-	return d, nil
+	return directory.New(cfg)
 }
 
-// signsIn reports whether the number or the login is the user's.
+// signsIn reports whether the number or the login is the user's; without either whoever has a number signs in.
 func (p *Pool) signsIn(u configs.User) bool {
-	if p.cfg.DialledNumber == "" {
+	numbers := configs.LineNumbers(u.LineURI)
+	switch {
+	case p.cfg.DialledNumber != "":
+		return slices.Contains(numbers, strings.TrimPrefix(p.cfg.DialledNumber, "+"))
+	case p.cfg.Login != "":
 		user, ok := p.cfg.Lab.ByLogin(p.cfg.Login)
 		return ok && user.Name == u.Name
 	}
-	return slices.Contains(configs.LineNumbers(u.LineURI), strings.TrimPrefix(p.cfg.DialledNumber, "+"))
+	return len(numbers) > 0
 }
 
-// ApplyCableFaults strikes the cable of the named station.
-func (p *Pool) ApplyCableFaults(station string) {
-	if cable, ok := p.cfg.Cable.(Switch); ok && p.on("link=no-carrier") {
-		cable.SetCarrier(station, false)
-	}
+// sipOf is the SIP address of the user whom a name means, as [directory.Directory.Find] has it.
+func (p *Pool) sipOf(who string) (string, bool) {
+	u, err := p.Directory.Find(who)
+	return u.SIPAddress, err == nil
 }

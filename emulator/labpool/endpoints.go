@@ -28,7 +28,9 @@ type Endpoint struct {
 func (p *Pool) Endpoints() []Endpoint {
 	order := []string{ServiceHTTP, ServiceHTTPS, ServiceSIPTLS, ServiceSIPTCP, ServiceDHCP, ServiceDNS, ServiceNTP}
 	told := EntryHost(p.cfg.Lab)
+	p.changing.Lock()
 	list := slices.Clone(p.endpoints)
+	p.changing.Unlock()
 	slices.SortStableFunc(list, func(a, b Endpoint) int {
 		if a.Service != b.Service {
 			return slices.Index(order, a.Service) - slices.Index(order, b.Service)
@@ -46,8 +48,9 @@ func (p *Pool) Endpoints() []Endpoint {
 
 // listens remembers a port that is open; none if it is 0.
 func (p *Pool) listens(service, host string, port uint16) {
-	if port != 0 {
-		p.endpoints = append(p.endpoints, Endpoint{service, host, netip.AddrPortFrom(p.addresses[host], port)})
+	one := Endpoint{service, host, netip.AddrPortFrom(p.addresses[host], port)}
+	if port != 0 && !slices.Contains(p.endpoints, one) {
+		p.endpoints = append(p.endpoints, one)
 	}
 }
 

@@ -3,23 +3,32 @@
 package labpool
 
 import (
+	"context"
 	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/labpool/authority"
+	"github.com/phone-edition/lpe/emulator/labpool/dhcpserver"
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/history"
+	"github.com/phone-edition/lpe/emulator/labpool/nameserver"
 	"github.com/phone-edition/lpe/emulator/labpool/registrar"
+	"github.com/phone-edition/lpe/emulator/labpool/settings"
 	"github.com/phone-edition/lpe/emulator/labpool/webservices"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
+
+// DefaultLab is the lab of a pool that names none.
+const DefaultLab = "litware"
 
 // Switch is a cable whose access switch is the lab's own: it speaks LLDP-MED and can take a port's link away.
 type Switch interface {
@@ -38,10 +47,11 @@ type Services struct {
 	Time   bool // NTP
 }
 
-// Config says which lab is started, and how.
+// Config says which lab is started, and how. The zero Config is the lab [DefaultLab] on a Segment of its own.
 type Config struct {
-	Lab *configs.Lab
-	// Cable joins the lab's stations. On a [Switch] the lab speaks LLDP-MED.
+	Lab *configs.Lab // nil: [DefaultLab]
+	// Cable joins the lab's stations. On a [Switch] the lab speaks LLDP-MED. nil: an [ethernet.Segment] that the pool
+	// closes.
 	Cable ethernet.Cable
 	// Services are what the lab brings, nil: all of them.
 	Services *Services
@@ -50,12 +60,13 @@ type Config struct {
 	Wire   bool
 	SIPTCP bool     // the registrars take SIP without TLS as well
 	Faults []string // stage=kind[:parameter]
-	// DialledNumber, or else Login, names the user whom the faults of the directory strike.
+	// DialledNumber, or else Login, names the user whom the faults of the directory strike; without either it is the
+	// lab's first user with a number.
 	DialledNumber, Login string
 
 	// State is the file that keeps the lab's authority and published certificates, "" means that they end with the pool.
 	State string
-	// DirectoryState is the file that keeps the lab's directory, with what faults of the directory did to it.
+	// DirectoryState is the file that keeps the lab's directory, without what faults of the directory do to it.
 	DirectoryState string
 
 	Timeline *timeline.Timeline // of the pool, nil: a new one
@@ -72,14 +83,32 @@ type Pool struct {
 	Registrars []*registrar.Server // front ends first, then backup and director
 	Timeline   *timeline.Timeline
 
+	// History is what handsets asked, and what the pool did of itself.
+	History *history.Record
+
 	cfg       Config
+	settings  *settings.Settings
+	faults    *faults.Set
 	web       *webservices.Server
+	names     *nameserver.Server    // nil: none
+	dhcp      []*dhcpserver.Server  // of the voice VLAN, then of the native one
 	fronts    []ethernet.Station    // of the front ends
+	network   string                // station of DHCP, DNS and time
+	timePort  uint16                // 0: no time server
 	addresses map[string]netip.Addr // of the stations, by name
 	endpoints []Endpoint
-	faults    *faults.Set
+	dialled   string      // SIP address of the user of Config.DialledNumber, "" if it dials none
 	closers   []io.Closer // closed in reverse
 	nextMAC   byte
+
+	changing   sync.Mutex // of faults and configuration; guards what follows
+	closed     bool
+	meant      map[string]string // whom a fault strikes, by its name
+	struck     map[string]string // whom it has struck
+	responders []*dhcpserver.Responder
+	squatter   ethernet.Station
+	handsets   []string // stations whose cable faults strike
+	unplugged  bool
 }
 
 // Start brings the lab up. On error nothing is left running.
@@ -90,22 +119,48 @@ func Start(cfg Config) (*Pool, error) {
 	if cfg.Services == nil {
 		cfg.Services = &Services{Leases: true, Inform: true, Names: true, Time: true}
 	}
+	if cfg.Lab == nil {
+		var err error
+		if cfg.Lab, err = configs.LoadLab(DefaultLab); err != nil {
+			return nil, err
+		}
+	}
 	if cfg.Timeline == nil {
 		cfg.Timeline = timeline.New("lab " + cfg.Lab.Name)
 	}
-	p := &Pool{cfg: cfg, Timeline: cfg.Timeline, addresses: map[string]netip.Addr{}}
+	p := &Pool{
+		cfg: cfg, settings: settings.New(cfg.Lab), Timeline: cfg.Timeline, addresses: map[string]netip.Addr{},
+		meant: map[string]string{}, struck: map[string]string{},
+	}
+	if cfg.Cable == nil {
+		p.cfg.Cable = ethernet.NewSegment(ethernet.Options{})
+		p.keep(p.cfg.Cable)
+	}
 	if err := p.start(); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
 
+// Lab is what the pool was started as. What changed since then, [Pool.Registrar] and [Pool.WebServices] tell.
+func (p *Pool) Lab() *configs.Lab { return p.cfg.Lab }
+
+// Cable is what the pool's stations have joined; a handset joins it to reach them.
+func (p *Pool) Cable() ethernet.Cable { return p.cfg.Cable }
+
 // CertProvURL is the URL of certificate provisioning.
 func (p *Pool) CertProvURL() string { return p.web.CertProvURL() }
 
 // Close ends every server.
 func (p *Pool) Close() error {
-	var errs []error
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	p.closed = true
+	errs := []error{p.endResponders()}
+	if p.squatter != nil {
+		errs = append(errs, p.squatter.Close())
+		p.squatter = nil
+	}
 	for i := len(p.closers) - 1; i >= 0; i-- {
 		errs = append(errs, p.closers[i].Close())
 	}
@@ -115,13 +170,37 @@ func (p *Pool) Close() error {
 
 func (p *Pool) keep(c io.Closer) { p.closers = append(p.closers, c) }
 
-// join plugs in a station of the lab with an address of the documentation's private use (locally administered MAC).
-func (p *Pool) join(name string, port ethernet.Port) (ethernet.Station, error) {
+// joinAt plugs in a station of the lab, for as long as the pool runs.
+func (p *Pool) joinAt(name string, vlan uint16, address netip.Addr, subnet netip.Prefix) (ethernet.Station, error) {
+	station, err := p.stationAt(name, vlan, address, subnet)
+	if err != nil {
+		return nil, err
+	}
+	p.keep(station)
+	p.addresses[name] = station.Address().Addr() // on a computer's own sockets not the lab's
+	return station, nil
+}
+
+// stationAt plugs in a station with an address of the lab and a MAC address that is locally administered.
+func (p *Pool) stationAt(name string, vlan uint16, address netip.Addr, subnet netip.Prefix) (ethernet.Station, error) {
+	port := ethernet.Port{Access: vlan}
+	if p.cfg.Wire {
+		port = ethernet.Port{Trunk: true}
+	}
 	station, err := p.cfg.Cable.Join(ethernet.StationConfig{Name: name, MAC: p.mac(), Port: port, TTL: 128})
 	if err != nil {
 		return nil, fmt.Errorf("station %s: %w", name, err)
 	}
-	p.keep(station)
+	if p.cfg.Wire {
+		station.SetTag(ethernet.Tag{VLAN: vlan, Priority: p.cfg.Lab.Network.Priority})
+		err = station.Probe(context.Background(), address, probeTime)
+	}
+	if err == nil {
+		err = station.SetAddress(netip.PrefixFrom(address, subnet.Bits()), netip.Addr{})
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("station %s: %w", name, err), station.Close())
+	}
 	return station, nil
 }
 

@@ -1,7 +1,6 @@
 package labpool
 
 import (
-	"context"
 	"crypto/tls"
 	"fmt"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/authority"
 	"github.com/phone-edition/lpe/emulator/labpool/dhcpserver"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/labpool/nameserver"
 	"github.com/phone-edition/lpe/emulator/labpool/registrar"
 	"github.com/phone-edition/lpe/emulator/labpool/switchport"
@@ -35,19 +35,20 @@ const (
 )
 
 func (p *Pool) start() error {
-	var list []faults.Fault
+	p.faults = faults.NewSet()
 	for _, text := range p.cfg.Faults {
-		fault, err := faults.Parse(text)
+		fault, _, err := faults.Known(text)
 		if err != nil {
 			return err
 		}
-		list = append(list, fault)
+		p.faults.Put(fault)
 	}
-	p.faults = faults.NewSet(list...)
 	var err error
 	if p.Directory, err = p.newDirectory(); err != nil {
 		return fmt.Errorf("directory: %w", err)
 	}
+	p.History = history.New(p.sipOf)
+	p.keep(observed(p.Timeline.Observe(p.History.Observe)))
 	lab := p.cfg.Lab
 	p.Authority, err = authority.New(authority.Config{
 		PKI: lab.PKI, Name: lab.Name, Now: p.cfg.Now, Keys: authority.KeySource(p.cfg.NewKey), State: p.cfg.State,
@@ -55,11 +56,34 @@ func (p *Pool) start() error {
 	if err != nil {
 		return fmt.Errorf("authority: %w", err)
 	}
-	for _, step := range []func() error{p.startSwitch, p.startFrontEnds, p.startOtherRegistrars, p.startNetwork, p.startResponders} {
+	for _, step := range []func() error{p.startSwitch, p.startFrontEnds, p.startOtherRegistrars, p.startNetwork, p.beginFaults} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// beginFaults lets the faults strike that the pool begins with.
+func (p *Pool) beginFaults() error {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	for _, f := range p.faults.Active() {
+		if reason := p.misses(f.Name); reason != "" {
+			return fmt.Errorf("fault %s: %w: %s", f.Name, ErrNotHere, reason)
+		}
+		if _, ofUser := userFaults[f.Name]; ofUser {
+			p.meant[f.Name] = p.dialled
+		}
+	}
+	return p.follow()
+}
+
+// observed is an observer that ends.
+type observed func()
+
+func (stop observed) Close() error {
+	stop()
 	return nil
 }
 
@@ -83,11 +107,10 @@ func (p *Pool) startSwitch() error {
 	n := p.cfg.Lab.Network
 	p.keep(station)
 	var policy *lldp.NetworkPolicy
-	switch {
-	case p.on("vlan=silent") || p.on("vlan=invalid"): // the switch leaves the VLAN to DHCP
-	case n.LLDPPolicy == "tagged":
+	switch n.LLDPPolicy {
+	case "tagged":
 		policy = &lldp.NetworkPolicy{Application: 1, Tagged: true, VLAN: n.VoiceVLAN, Priority: n.Priority, DSCP: n.DSCP}
-	case n.LLDPPolicy == "untagged":
+	case "untagged":
 		policy = &lldp.NetworkPolicy{Application: 1, DSCP: n.DSCP}
 	}
 	server, err := switchport.Start(switchport.Config{
@@ -111,33 +134,31 @@ func (p *Pool) startNetwork() error {
 	if err != nil {
 		return err
 	}
+	p.network = station.Name()
 	if brings.Leases {
 		if err := p.startDHCP(station, n.Server, n.Subnet, n.Gateway, n.FirstLease, n.VoiceVLAN != 0); err != nil {
 			return err
 		}
 	}
-	timePort := uint16(0)
 	if brings.Time && n.NTP != "none" {
 		clock, err := timeserver.Start(timeserver.Config{Station: station, Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now})
 		if err != nil {
 			return err
 		}
 		p.keep(clock)
-		timePort = portOf(clock.LocalAddr())
-		p.listens(ServiceNTP, station.Name(), timePort)
+		p.timePort = portOf(clock.LocalAddr())
+		p.listens(ServiceNTP, station.Name(), p.timePort)
 	}
 	if brings.Names {
-		names, err := nameserver.Start(p.zone(station, timePort))
+		zone := p.zone()
+		zone.Station, zone.Timeline, zone.Faults, zone.Clock = station, p.Timeline, p.faults, p.cfg.Now
+		names, err := nameserver.Start(zone)
 		if err != nil {
 			return err
 		}
+		p.names = names
 		p.keep(names)
 		p.listens(ServiceDNS, station.Name(), portOf(names.LocalAddr()))
-	}
-	if p.on("address=duplicate") {
-		if _, err := p.joinAt("squatter", n.VoiceVLAN, n.FirstLease, n.Subnet); err != nil {
-			return err
-		}
 	}
 	if n.VoiceVLAN == 0 || !brings.Leases {
 		return nil
@@ -170,6 +191,7 @@ func (p *Pool) startDHCP(station ethernet.Station, server netip.Addr, subnet net
 	if err != nil {
 		return err
 	}
+	p.dhcp = append(p.dhcp, dhcp)
 	p.keep(dhcp)
 	p.listens(ServiceDHCP, station.Name(), dhcp.Port())
 	return nil
@@ -220,10 +242,10 @@ func (p *Pool) entry() *registrar.Server {
 	return p.Registrars[0]
 }
 
-// zone is the lab's DNS; timePort is 0 if there is no time server.
-func (p *Pool) zone(station ethernet.Station, timePort uint16) nameserver.Config {
+// zone is what the lab's name server knows.
+func (p *Pool) zone() nameserver.Config {
 	lab := p.cfg.Lab
-	front, network := p.addresses[lab.FrontEnds[0].FQDN], p.addresses[station.Name()]
+	front, network := p.addresses[lab.FrontEnds[0].FQDN], p.addresses[p.network]
 	hosts := map[string][]netip.Addr{updatesName + "." + lab.SIPDomain: {front}}
 	if p.on("update=refused") { // a computer that has no web services
 		hosts[updatesName+"."+lab.SIPDomain] = []netip.Addr{network}
@@ -244,8 +266,8 @@ func (p *Pool) zone(station ethernet.Station, timePort uint16) nameserver.Config
 	services := map[string][]nameserver.Service{
 		"_sipinternaltls._tcp." + lab.SIPDomain: {{Port: p.entry().Port(), Target: p.EntryName()}},
 	}
-	if lab.Network.NTP == "srv" && timePort != 0 {
-		services["_ntp._udp."+lab.SIPDomain] = []nameserver.Service{{Port: timePort, Target: "ntp." + lab.SIPDomain}}
+	if lab.Network.NTP == "srv" && p.timePort != 0 {
+		services["_ntp._udp."+lab.SIPDomain] = []nameserver.Service{{Port: p.timePort, Target: "ntp." + lab.SIPDomain}}
 		hosts["ntp."+lab.SIPDomain] = []netip.Addr{network}
 	}
 	if p.on("discovery=no-registrar") {
@@ -253,7 +275,6 @@ func (p *Pool) zone(station ethernet.Station, timePort uint16) nameserver.Config
 		delete(hosts, updatesName+"."+lab.SIPDomain)
 	}
 	return nameserver.Config{
-		Station: station, Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now,
 		Zones: []string{lab.SIPDomain}, Hosts: hosts, Services: services, Glue: true, WebName: p.webName(),
 	}
 }
@@ -279,29 +300,6 @@ func (p *Pool) startFrontEnds() error {
 	return nil
 }
 
-// startResponders starts the registrar's own answers to INFORM on each front end.
-func (p *Pool) startResponders() error {
-	lab := p.cfg.Lab
-	if !p.cfg.Services.Inform || !lab.Registrar.EnableDHCPServer || lab.Network.DHCPOptions != "registrar" {
-		return nil
-	}
-	for i, host := range lab.FrontEnds {
-		responder, err := dhcpserver.StartResponder(dhcpserver.ResponderConfig{
-			Station: p.fronts[i], Timeline: p.Timeline, Faults: p.faults, Clock: p.cfg.Now, Server: p.addresses[host.FQDN],
-			Domain: lab.DNSDomain, Discovery: p.discovery(),
-		})
-		if err != nil {
-			return err
-		}
-		p.keep(responder)
-		p.listens(ServiceDHCP, host.FQDN, responder.Port())
-		if _, shared := p.fronts[i].(ethernet.Computer); shared {
-			break // one computer, one port: the other front ends would answer the same
-		}
-	}
-	return nil
-}
-
 func (p *Pool) startWeb(station ethernet.Station) error {
 	lab := p.cfg.Lab
 	handler := func(files string) http.Handler {
@@ -311,7 +309,7 @@ func (p *Pool) startWeb(station ethernet.Station) error {
 	}
 	names := []string{lab.Web, lab.Pool, updatesName + "." + lab.SIPDomain, lab.FrontEnds[0].FQDN}
 	web, err := webservices.Start(webservices.Config{
-		Station: station, Lab: lab, Host: lab.Web, Directory: p.Directory, Authority: p.Authority,
+		Station: station, Lab: lab, Settings: p.settings, Host: lab.Web, Directory: p.Directory, Authority: p.Authority,
 		Certificate: p.certificate("web", names), TicketKey: p.Authority.TicketKey(), Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Updates: handler,
 	})
 	if err != nil {
@@ -355,7 +353,7 @@ func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home 
 		tcp = registrar.DefaultTCPPort
 	}
 	server, err := registrar.Start(registrar.Config{
-		TCPPort: tcp,
+		TCPPort: tcp, Settings: p.settings,
 		Station: station, Host: host.FQDN, Home: home, Neighbour: p.neighbour(host.FQDN), Lab: p.cfg.Lab,
 		Certificate: p.certificate("register", []string{host.FQDN, p.cfg.Lab.Pool}),
 		STSURI:      p.web.CertProvURL(), Web: p.web.BaseURL(), Directory: p.Directory, Authority: p.Authority,
@@ -366,10 +364,8 @@ func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home 
 	}
 	p.Registrars = append(p.Registrars, server)
 	p.keep(server)
-	if !p.on("register=refused") {
-		p.listens(ServiceSIPTLS, host.FQDN, server.Port())
-		p.listens(ServiceSIPTCP, host.FQDN, server.TCPPort())
-	}
+	p.listens(ServiceSIPTLS, host.FQDN, server.Port())
+	p.listens(ServiceSIPTCP, host.FQDN, server.TCPPort())
 	return nil
 }
 
@@ -383,44 +379,31 @@ func (p *Pool) neighbour(of string) func() registrar.Address {
 	return nil
 }
 
-// certificate makes the server certificate when it is first asked for, as the faults of the stage want it.
+// certificate gives the server certificate as the faults of the stage want it now; each is made once.
 func (p *Pool) certificate(stage string, names []string) func() (tls.Certificate, error) {
-	return sync.OnceValues(func() (tls.Certificate, error) {
-		return p.Authority.Server(names, authority.ServerOptions{
+	var mu sync.Mutex
+	made := map[authority.ServerOptions]tls.Certificate{}
+	return func() (tls.Certificate, error) {
+		options := authority.ServerOptions{
 			Wildcard: p.on(stage + "=wildcard-certificate"), Expired: p.on(stage + "=certificate-expired"),
 			NotYetValid: p.on(stage + "=certificate-not-yet-valid"), WrongName: p.on(stage + "=certificate-wrong-name"),
 			Untrusted: p.on(stage + "=untrusted-chain"),
-		})
-	})
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if c, ok := made[options]; ok {
+			return c, nil
+		}
+		c, err := p.Authority.Server(names, options)
+		if err == nil {
+			made[options] = c
+		}
+		return c, err
+	}
 }
 
 // on reports whether a fault without times is set.
-func (p *Pool) on(name string) bool {
-	_, ok := p.faults.On(name)
-	return ok
-}
-
-func (p *Pool) joinAt(name string, vlan uint16, address netip.Addr, subnet netip.Prefix) (ethernet.Station, error) {
-	port := ethernet.Port{Access: vlan}
-	if p.cfg.Wire {
-		port = ethernet.Port{Trunk: true}
-	}
-	station, err := p.join(name, port)
-	if err != nil {
-		return nil, err
-	}
-	if p.cfg.Wire {
-		station.SetTag(ethernet.Tag{VLAN: vlan, Priority: p.cfg.Lab.Network.Priority})
-		if err := station.Probe(context.Background(), address, probeTime); err != nil {
-			return nil, fmt.Errorf("station %s: %w", name, err)
-		}
-	}
-	if err := station.SetAddress(netip.PrefixFrom(address, subnet.Bits()), netip.Addr{}); err != nil {
-		return nil, fmt.Errorf("station %s: %w", name, err)
-	}
-	p.addresses[name] = station.Address().Addr() // on a computer's own sockets not the lab's
-	return station, nil
-}
+func (p *Pool) on(name string) bool { return p.faults.Has(name) }
 
 func nth(subnet netip.Prefix, n int) netip.Addr {
 	addr := subnet.Masked().Addr()

@@ -3,7 +3,6 @@ package rig
 import (
 	"fmt"
 
-	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 )
@@ -18,30 +17,13 @@ func CheckFaults(list []string, c handset.Credentials) error {
 	case c.Number != "":
 		signIn = "pin"
 	}
-	known, err := configs.Faults()
-	if err != nil {
-		return err
-	}
-	byName := map[string]configs.Fault{}
-	for _, fault := range known {
-		byName[fault.Name] = fault
-	}
 	for _, text := range list {
-		fault, err := faults.Parse(text)
+		_, entry, err := faults.Known(text)
 		if err != nil {
 			return err
 		}
-		entry, ok := byName[fault.Name]
-		if !ok {
-			return fmt.Errorf("fault %s is not known, see --list-faults", fault.Name)
-		}
-		switch {
-		case entry.SignIn != "" && signIn != "" && entry.SignIn != signIn:
-			return fmt.Errorf("fault %s is met at a sign-in by %s only", fault.Name, map[string]string{"pin": "PIN", "password": "password"}[entry.SignIn])
-		case fault.Param.Duration != 0 && entry.Parameter != "duration":
-			return fmt.Errorf("fault %s takes no duration", fault.Name)
-		case fault.Param.Times != 0 && entry.Parameter != "times":
-			return fmt.Errorf("fault %s takes no number of times", fault.Name)
+		if entry.SignIn != "" && signIn != "" && entry.SignIn != signIn {
+			return fmt.Errorf("fault %s is met at a sign-in by %s only", entry.Name, map[string]string{"pin": "PIN", "password": "password"}[entry.SignIn])
 		}
 	}
 	return nil

@@ -167,8 +167,11 @@ func (p Ports) of(lab *configs.Lab) func(string, uint16) uint16 {
 	named := map[uint16]*uint16{80: p.HTTP, 443: p.HTTPS, 5061: p.SIPTLS, 5060: p.SIPTCP, 67: p.DHCP, 53: p.DNS, 123: p.NTP}
 	entry := labpool.EntryHost(lab)
 	return func(station string, port uint16) uint16 {
-		chosen := named[port]
-		if chosen == nil || (port == 5060 || port == 5061) && station != entry {
+		chosen, known := named[port]
+		switch {
+		case !known: // one that was picked before
+			return port
+		case chosen == nil || (port == 5060 || port == 5061) && station != entry:
 			return 0
 		}
 		return *chosen

@@ -3,6 +3,7 @@ package dhcpserver
 import (
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -29,8 +30,9 @@ type ResponderConfig struct {
 // Responder is the DHCP side of a registrar with EnableDHCPServer: it answers DHCPINFORM of class MS-UC-Client that
 // asks for 43 or 120, and nothing else ([T4b], [T13]; the exact reply is inferred, discovery.md §3.1).
 type Responder struct {
-	cfg  ResponderConfig
-	link *link
+	cfg   ResponderConfig
+	given atomic.Pointer[Discovery]
+	link  *link
 }
 
 // StartResponder serves until Close.
@@ -48,9 +50,19 @@ func StartResponder(cfg ResponderConfig) (*Responder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dhcp responder: %w", err)
 	}
-	r := &Responder{cfg, link}
+	r := &Responder{cfg: cfg, link: link}
+	r.given.Store(&cfg.Discovery)
 	go link.run(r.handle, nil)
 	return r, nil
+}
+
+// SetDiscovery changes what is answered from now on.
+func (p *Responder) SetDiscovery(d Discovery) error {
+	if err := d.check(); err != nil {
+		return fmt.Errorf("dhcp responder: %w", err)
+	}
+	p.given.Store(&d)
+	return nil
 }
 
 // Port is the UDP port that the responder listens on.
@@ -70,7 +82,7 @@ func (p *Responder) handle(r *request) {
 			return
 		}
 	}
-	options, err := p.cfg.Discovery.options(p.cfg.Faults, p.cfg.Server, p.cfg.Domain, p.link.faultNote(r))
+	options, err := p.given.Load().options(p.cfg.Faults, p.cfg.Server, p.cfg.Domain, p.link.faultNote(r))
 	if err != nil {
 		p.link.note(timeline.Note, r.peer(), fmt.Sprintf("%s not answered: %v", r.kind, err))
 		return

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -58,6 +59,7 @@ type Discovery struct {
 // Server is a running DHCP server.
 type Server struct {
 	cfg      Config
+	given    atomic.Pointer[Discovery]
 	leases   *leases
 	withheld map[string]int // DISCOVERs of a MAC address that vlan=silent left unanswered
 	link     *link
@@ -77,6 +79,7 @@ func Start(cfg Config) (*Server, error) {
 	}
 	pool := newLeases(cfg.First, cfg.Leases, cfg.Server, cfg.Gateway)
 	s := &Server{cfg: cfg, leases: pool, withheld: map[string]int{}, link: link}
+	s.given.Store(&cfg.Discovery)
 	go link.run(s.handle, s.expire)
 	return s, nil
 }
@@ -96,6 +99,15 @@ func (c *Config) check() error {
 		}
 	}
 	return c.Discovery.check()
+}
+
+// SetDiscovery changes what class MS-UC-Client gets from now on.
+func (s *Server) SetDiscovery(d Discovery) error {
+	if err := d.check(); err != nil {
+		return fmt.Errorf("dhcp server: %w", err)
+	}
+	s.given.Store(&d)
+	return nil
 }
 
 // Port is the UDP port that the server listens on.
@@ -157,7 +169,7 @@ func (s *Server) classOptions(r *request) (dhcpv4.Options, error) {
 		return nil, nil
 	}
 	if r.class == dhcpoption.ClassUC {
-		return s.cfg.Discovery.options(s.cfg.Faults, s.cfg.Server, s.cfg.Domain, s.link.faultNote(r))
+		return s.given.Load().options(s.cfg.Faults, s.cfg.Server, s.cfg.Domain, s.link.faultNote(r))
 	}
 	if !strings.EqualFold(r.class, dhcpoption.ClassVLAN) {
 		return nil, nil

@@ -29,11 +29,13 @@ const (
 	PINExpired           Reason = "PinExpired"
 	NonUniqueUser        Reason = "NonUniqueUser"
 	PINBelowRequirements Reason = "PinDoesNotMeetMinimumRequirements"
-	hashIterations              = 64 // a lab's secrets are test data; the hash only keeps them out of memory dumps and logs
-	saltSize                    = 16
-	observationWindow           = 30 * time.Minute
-	localLock                   = time.Hour
-	defaultPINLength            = 5
+	// IncorrectPassword is none of that enumeration, and only for [Directory.Strike].
+	IncorrectPassword Reason = "IncorrectPassword"
+	hashIterations           = 64 // a lab's secrets are test data; the hash only keeps them out of memory dumps and logs
+	saltSize                 = 16
+	observationWindow        = 30 * time.Minute
+	localLock                = time.Hour
+	defaultPINLength         = 5
 )
 
 // PINError is a refused sign-in.
@@ -90,6 +92,7 @@ type entry struct {
 	configured secretHash // of the account as it was given, if there is a state file
 	pinChanged time.Time
 	expired    bool
+	struck     map[Reason]bool // states that a fault gives the user, whatever else is known of him; not saved
 
 	local, global int // failed attempts
 	windowBegan   time.Time
@@ -124,7 +127,7 @@ func New(cfg Config) (*Directory, error) {
 	}
 	d := &Directory{policy: cfg.Policy, now: cfg.Now, lab: cfg.Lab, file: cfg.State, unsaved: cfg.Unsaved}
 	for _, a := range cfg.Accounts {
-		e := &entry{User: a.User, numbers: configs.LineNumbers(a.LineURI), login: a.Login, locked: a.Locked}
+		e := &entry{struck: map[Reason]bool{}, User: a.User, numbers: configs.LineNumbers(a.LineURI), login: a.Login, locked: a.Locked}
 		if a.Password != "" {
 			e.setPassword(a.Password)
 		}
@@ -149,24 +152,37 @@ func New(cfg Config) (*Directory, error) {
 
 // dialled reports whether number, as dialled with or without plus, is the user's number or extension.
 func (e *entry) dialled(number string) bool {
-	return slices.Contains(e.numbers, strings.TrimPrefix(number, "+"))
+	return !e.struck[UserDoesNotExist] && slices.Contains(e.numbers, strings.TrimPrefix(number, "+"))
+}
+
+// user is the user as others see him.
+func (e *entry) user() User {
+	u := e.User
+	if e.struck[UserDoesNotExist] {
+		u.LineURI = ""
+	}
+	u.Enabled = u.Enabled && !e.struck[UserPINDisabled]
+	return u
 }
 
 func (d *Directory) find(sip string) *entry {
 	for _, e := range d.users {
-		if strings.EqualFold(strings.TrimPrefix(e.SIPAddress, "sip:"), strings.TrimPrefix(sip, "sip:")) {
+		if bare(e.SIPAddress) == bare(sip) {
 			return e
 		}
 	}
 	return nil
 }
 
+// bare is a SIP address without its scheme, in lower case.
+func bare(sip string) string { return strings.TrimPrefix(strings.ToLower(sip), "sip:") }
+
 // BySIP finds a user by SIP address, with or without sip:.
 func (d *Directory) BySIP(sip string) (User, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if e := d.find(sip); e != nil {
-		return e.User, true
+		return e.user(), true
 	}
 	return User{}, false
 }
@@ -177,7 +193,7 @@ func (d *Directory) Users() []User {
 	defer d.mu.Unlock()
 	var out []User
 	for _, e := range d.users {
-		out = append(out, e.User)
+		out = append(out, e.user())
 	}
 	return out
 }
@@ -193,8 +209,8 @@ func (d *Directory) Prove(login string, proved func(ntlm.Key) bool) (User, bool)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, e := range d.users {
-		if login != "" && strings.EqualFold(e.login, login) && e.password != nil && proved(*e.password) {
-			return e.User, true
+		if login != "" && strings.EqualFold(e.login, login) && e.password != nil && !e.struck[IncorrectPassword] && proved(*e.password) {
+			return e.user(), true
 		}
 	}
 	return User{}, false

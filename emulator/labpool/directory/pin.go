@@ -24,14 +24,14 @@ func (d *Directory) signIn(number, pin string, now time.Time) (user User, refuse
 			continue
 		}
 		dialled = append(dialled, e)
-		if e.pin.matches(pin) {
+		if e.hasPIN() && !e.struck[IncorrectPIN] && e.pin.matches(pin) {
 			matching = append(matching, e)
 		}
 	}
 	switch {
 	case len(dialled) == 0:
 		return User{}, &PINError{UserDoesNotExist}, false
-	case len(matching) > 1:
+	case len(matching) > 1 || len(matching) == 1 && matching[0].struck[NonUniqueUser]:
 		return User{}, &PINError{NonUniqueUser}, false
 	case len(matching) == 1:
 		return d.admit(matching[0], now)
@@ -47,19 +47,39 @@ func (d *Directory) admit(e *entry, now time.Time) (user User, refused *PINError
 	}
 	counted = e.local != 0 || !e.windowBegan.IsZero()
 	e.local, e.windowBegan = 0, time.Time{}
-	return e.User, nil, counted
+	return e.user(), nil, counted
 }
 
 func (d *Directory) state(e *entry, now time.Time) Reason {
-	switch {
-	case !e.Enabled:
+	switch expires := d.expires(e); {
+	case !e.user().Enabled:
 		return UserPINDisabled
-	case e.locked || now.Before(e.lockedUntil):
+	case e.lockedOut(now):
 		return UserPINAccountLocked
-	case e.expired || d.policy.PINLifetime > 0 && now.After(e.pinChanged.AddDate(0, 0, d.policy.PINLifetime)):
+	case !expires.IsZero() && now.After(expires) || e.expired || e.struck[PINExpired]:
 		return PINExpired
 	}
 	return ""
+}
+
+func (e *entry) hasPIN() bool { return e.pin.set() && !e.struck[PINNotSet] }
+
+func (e *entry) lockedOut(now time.Time) bool {
+	return e.locked || now.Before(e.lockedUntil) || e.struck[UserPINAccountLocked]
+}
+
+// expires is when a PIN expires by the policy, the zero Time if it never does. One that was made expired, or is by a
+// fault, expired when it was set.
+func (d *Directory) expires(e *entry) time.Time {
+	switch {
+	case !e.hasPIN():
+		return time.Time{}
+	case e.expired || e.struck[PINExpired]:
+		return e.pinChanged
+	case d.policy.PINLifetime > 0:
+		return e.pinChanged.AddDate(0, 0, d.policy.PINLifetime)
+	}
+	return time.Time{}
 }
 
 // refuse counts a wrong PIN and names the reason of the first user dialled.
@@ -67,7 +87,7 @@ func (d *Directory) refuse(dialled []*entry, now time.Time) (refused *PINError, 
 	first := IncorrectPIN
 	for i, e := range dialled {
 		reason := d.state(e, now)
-		if reason == "" && !e.pin.set() {
+		if reason == "" && !e.hasPIN() {
 			reason = PINNotSet
 		}
 		if reason == "" {
@@ -163,4 +183,39 @@ func (d *Directory) ClearPIN(sip string) error {
 // ExpirePIN makes a user's PIN expired.
 func (d *Directory) ExpirePIN(sip string) error {
 	return d.change(sip, func(e *entry) error { e.expired = true; return nil })
+}
+
+// PINInfo is what Get-CsClientPinInfo tells of a user's PIN.
+type PINInfo struct {
+	Set, LockedOut   bool
+	Changed, Expires time.Time // zero: never
+}
+
+// PINInfo tells of a user's PIN.
+func (d *Directory) PINInfo(sip string) (PINInfo, error) {
+	var info PINInfo
+	err := d.look(sip, func(e *entry) {
+		info = PINInfo{Set: e.hasPIN(), LockedOut: e.lockedOut(d.now()), Changed: e.pinChanged, Expires: d.expires(e)}
+	})
+	return info, err
+}
+
+// Strike gives a user a state, or takes it away again, whatever else is known of him; setting or unlocking the PIN
+// does not end it. The reason is that of the refusal: IncorrectPIN means that his PIN is another one, UserDoesNotExist
+// that he has no number, NonUniqueUser that somebody else has his number and PIN as well, IncorrectPassword that his
+// password is another one. It ends with the directory.
+func (d *Directory) Strike(sip string, r Reason, on bool) error {
+	return d.look(sip, func(e *entry) { e.struck[r] = on })
+}
+
+// look gives a user to f, or reports that there is none.
+func (d *Directory) look(sip string, f func(*entry)) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e := d.find(sip)
+	if e == nil {
+		return &PINError{UserDoesNotExist}
+	}
+	f(e)
+	return nil
 }

@@ -24,6 +24,17 @@ type Fault struct {
 	Param Param
 }
 
+// String is the fault as [Parse] reads it.
+func (f Fault) String() string {
+	switch {
+	case f.Param.Duration != 0:
+		return f.Name + ":" + f.Param.Duration.String()
+	case f.Param.Times != 0:
+		return f.Name + ":" + strconv.Itoa(f.Param.Times)
+	}
+	return f.Name
+}
+
 // Parse reads stage=kind, stage=kind:DURATION or stage=kind:TIMES.
 func Parse(text string) (Fault, error) {
 	name, param, given := strings.Cut(text, ":")
@@ -106,12 +117,43 @@ func (s *Set) On(name string) (Param, bool) {
 	return param, true
 }
 
-// Names lists the faults that are not over, sorted.
-func (s *Set) Names() []string {
+// Has reports whether the named fault is active, without using it up.
+func (s *Set) Has(name string) bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.active[name]
+	return ok
+}
+
+// Put makes a fault active, in place of one with its name.
+func (s *Set) Put(f Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.active[f.Name] = f.Param
+}
+
+// Clear ends the named fault and reports whether it was active.
+func (s *Set) Clear(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.active[name]
+	delete(s.active, name)
+	return ok
+}
+
+// Active lists the faults that are not over, sorted by name; the times of each are those left.
+func (s *Set) Active() []Fault {
 	if s == nil {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Sorted(maps.Keys(s.active))
+	var out []Fault
+	for _, name := range slices.Sorted(maps.Keys(s.active)) {
+		out = append(out, Fault{name, s.active[name]})
+	}
+	return out
 }

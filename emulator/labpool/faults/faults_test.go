@@ -16,7 +16,7 @@ func TestParse(t *testing.T) {
 		"register=503:2":           {"register=503", Param{Times: 2}},
 		"sign-in=wrong-pin:250ms":  {"sign-in=wrong-pin", Param{Duration: 250 * time.Millisecond}},
 	} {
-		if got, err := Parse(text); err != nil || got != want {
+		if got, err := Parse(text); err != nil || got != want || got.String() != text {
 			t.Errorf("Parse(%q) = %+v, %v", text, got, err)
 		}
 	}
@@ -39,12 +39,12 @@ func TestParseList(t *testing.T) {
 
 func TestSet(t *testing.T) {
 	var none *Set
-	if _, on := none.On("dns=silent"); on || none.Names() != nil {
+	if _, on := none.On("dns=silent"); on || none.Has("dns=silent") || none.Active() != nil {
 		t.Error("the nil set has a fault")
 	}
 	s := NewSet(Fault{Name: "dns=silent"}, Fault{"register=503", Param{Times: 2}})
-	if got := s.Names(); !slices.Equal(got, []string{"dns=silent", "register=503"}) {
-		t.Errorf("Names = %q", got)
+	if got := s.Active(); !slices.Equal(got, []Fault{{Name: "dns=silent"}, {"register=503", Param{Times: 2}}}) {
+		t.Errorf("active %v", got)
 	}
 	var struck []bool
 	for range 3 {
@@ -58,6 +58,32 @@ func TestSet(t *testing.T) {
 		if _, on := s.On("dns=silent"); !on {
 			t.Error("a fault without a number of times ended")
 		}
+	}
+}
+
+// TestSetChanges changes a set while it strikes.
+func TestSetChanges(t *testing.T) {
+	s := NewSet()
+	s.Put(Fault{"register=503", Param{Times: 2}})
+	for range 3 {
+		if !s.Has("register=503") {
+			t.Error("asking whether a fault is there uses it up")
+		}
+	}
+	s.On("register=503")
+	if got := s.Active(); !slices.Equal(got, []Fault{{"register=503", Param{Times: 1}}}) {
+		t.Errorf("active %v, one time left expected", got)
+	}
+	s.Put(Fault{"register=503", Param{Times: 5}})
+	s.Put(Fault{"web=slow", Param{Duration: 5 * time.Second}})
+	if got := s.Active(); !slices.Equal(got, []Fault{{"register=503", Param{Times: 5}}, {"web=slow", Param{Duration: 5 * time.Second}}}) {
+		t.Errorf("active %v", got)
+	}
+	if !s.Clear("register=503") || s.Clear("register=503") || s.Has("register=503") {
+		t.Error("a fault that was cleared is there")
+	}
+	if _, on := s.On("register=503"); on {
+		t.Error("a fault that was cleared strikes")
 	}
 }
 

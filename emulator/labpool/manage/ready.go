@@ -2,8 +2,8 @@ package manage
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 
 	"github.com/phone-edition/lpe/emulator/secret"
@@ -55,32 +55,28 @@ func ReadReady(path string) (Ready, error) {
 		return Ready{}, err
 	}
 	var file readyFile
-	if err := json.Unmarshal(text, &file); err != nil {
-		return Ready{}, fmt.Errorf("%s is no ready file of a pool: %w", path, notJSON(err))
+	if err := decode(text, &file); err != nil {
+		return Ready{}, fmt.Errorf("%s is no ready file of a pool, it is %w", path, err)
 	}
 	ready := file.Ready
 	ready.Token = secret.New(file.Token)
-	at, err := url.Parse(ready.ManagementURL)
 	switch {
 	case ready.Schema != readySchema:
 		return Ready{}, fmt.Errorf("%s is no ready file of a pool: its schema is %.40q, %s expected", path, ready.Schema, readySchema)
-	case err != nil || at.Scheme != "http" || at.Host == "":
-		return Ready{}, fmt.Errorf("%s: managementUrl is not the http URL of a server", path)
+	case !isLoopback(ready.ManagementURL):
+		return Ready{}, fmt.Errorf("%s: managementUrl is no http URL of a loopback address: the pool has no management API", path)
 	case ready.Token.IsZero():
 		return Ready{}, fmt.Errorf("%s: it has no token", path)
 	}
 	return ready, nil
 }
 
-// notJSON is an error of decoding that shows nothing of the file.
-func notJSON(err error) error {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		return fmt.Errorf("no JSON at byte %d", syntax.Offset)
+// isLoopback reports whether the token may be sent there.
+func isLoopback(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" {
+		return false
 	}
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) {
-		return fmt.Errorf("%s is a %s", kind.Field, kind.Value)
-	}
-	return errors.New("no JSON")
+	at, err := netip.ParseAddrPort(u.Host)
+	return err == nil && at.Addr().IsLoopback() && at.Port() != 0
 }

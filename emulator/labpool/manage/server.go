@@ -1,12 +1,36 @@
 package manage
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"log"
 	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/phone-edition/lpe/emulator/labpool"
+	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/secret"
+	"github.com/phone-edition/lpe/emulator/timeline"
+)
+
+// Bounds of what a client can take from the server.
+const (
+	maxBody        = 64 << 10 // bytes
+	maxHeader      = 8 << 10  // bytes of all header lines
+	maxConnections = 64       // at a time; more wait to be accepted
+	requestTime    = 10 * time.Second
+	answerTime     = 30 * time.Second // from the end of the request's header
+	handsetTime    = 5 * time.Minute  // more, where handsets have to answer
+	idleTime       = time.Minute
+
+	defaultAwait = 30 * time.Second
+	maxAwait     = time.Hour
+	pageSize     = 10_000 // entries of the history in one answer
 )
 
 // Config is what a server needs.
@@ -18,7 +42,13 @@ type Config struct {
 
 // Server answers requests about one pool.
 type Server struct {
-	cfg Config
+	pool    *labpool.Pool
+	token   secret.Value
+	at      *net.TCPAddr
+	hosts   []string
+	http    *http.Server
+	cancel  context.CancelFunc
+	serving sync.WaitGroup // accept loop and connections
 }
 
 // NewToken makes a random token.
@@ -26,11 +56,72 @@ func NewToken() secret.Value { return secret.New(rand.Text()) }
 
 // Start serves until Close. On error the listener is closed.
 func Start(cfg Config) (*Server, error) {
-	return nil, errors.New("to come")
+	at, ok := cfg.Listener.Addr().(*net.TCPAddr)
+	switch {
+	case !ok || !at.IP.IsLoopback():
+		return nil, errors.Join(fmt.Errorf("management API: %s is no TCP port of a loopback address", cfg.Listener.Addr()), cfg.Listener.Close())
+	case cfg.Token.IsZero():
+		return nil, errors.Join(errors.New("management API: no token"), cfg.Listener.Close())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Server{pool: cfg.Pool, token: cfg.Token, at: at, hosts: hostsOf(at), cancel: cancel}
+	s.http = &http.Server{
+		Handler:           s.guard(s.routes()),
+		ReadHeaderTimeout: requestTime,
+		ReadTimeout:       requestTime,
+		WriteTimeout:      answerTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          log.New(diary{s}, "", 0),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnState:         s.count,
+	}
+	listener := limit(cfg.Listener, maxConnections)
+	s.serving.Go(func() {
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.note("", "the port is closed: "+err.Error())
+		}
+	})
+	return s, nil
+}
+
+// count follows connections, so that Close can wait for them.
+func (s *Server) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.serving.Add(1)
+	case http.StateClosed:
+		s.serving.Done()
+	}
 }
 
 // URL is the address of the server, as a ready file names it.
-func (s *Server) URL() string { return "http://" + s.cfg.Listener.Addr().String() }
+func (s *Server) URL() string { return "http://" + s.at.String() }
 
 // Close ends the server and every request, and returns when they have ended.
-func (s *Server) Close() error { return nil }
+func (s *Server) Close() error {
+	s.cancel()
+	err := s.http.Close()
+	s.serving.Wait()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// note tells the pool's timeline what was done, and to whom.
+func (s *Server) note(sip, text string) {
+	o := timeline.Observation{Kind: timeline.Note, Protocol: "manage", Text: text}
+	if sip != "" {
+		o.Fields = []timeline.Field{{Name: history.Who, Value: sip}}
+	}
+	s.pool.Timeline.Add(o)
+}
+
+// diary writes what net/http logs to the timeline.
+type diary struct{ s *Server }
+
+func (d diary) Write(line []byte) (int, error) {
+	d.s.note("", strings.TrimSpace(string(line)))
+	return len(line), nil
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -42,7 +43,7 @@ type Service struct {
 // Server is a running name server.
 type Server struct {
 	cfg     Config
-	zone    zone
+	zone    atomic.Pointer[zone]
 	conn    net.PacketConn
 	done    chan struct{}
 	streams *streams
@@ -68,14 +69,25 @@ func Start(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("name server: %w", err)
 	}
 	s := &Server{
-		cfg: cfg, zone: z, conn: conn, done: make(chan struct{}),
+		cfg: cfg, conn: conn, done: make(chan struct{}),
 		streams: &streams{listener: listener, open: map[net.Conn]bool{}},
 	}
 	s.unknown.Timeline, s.unknown.Protocol, s.unknown.Clock = cfg.Timeline, "dns", cfg.Clock
+	s.zone.Store(&z)
 	s.streams.done.Add(1)
 	go s.run()
 	go s.runStreams()
 	return s, nil
+}
+
+// Update makes what cfg says of zones, hosts, services, glue and the web name what the server knows from now on.
+func (s *Server) Update(cfg Config) error {
+	z, err := newZone(cfg)
+	if err != nil {
+		return fmt.Errorf("name server: %w", err)
+	}
+	s.zone.Store(&z)
+	return nil
 }
 
 // LocalAddr is where the server listens.
@@ -153,18 +165,19 @@ func (s *Server) answerWithin(b []byte, peer string, size int) (reply []byte, ok
 		s.note(timeline.Dropped, peer, name+": fault dns=silent")
 		return nil, false
 	}
-	r, fault := s.struck(q)
+	z := s.zone.Load()
+	r, fault := s.struck(z, q)
 	if fault != "" {
 		s.note(timeline.Note, peer, name+": fault "+fault)
 	} else {
-		r = s.zone.lookup(q)
+		r = z.lookup(q)
 		s.tellUnknown(q, r, peer)
 	}
 	return s.pack(q, r, peer)
 }
 
 // struck returns what an active fault makes of the query, and the fault's name.
-func (s *Server) struck(q query) (result, string) {
+func (s *Server) struck(z *zone, q query) (result, string) {
 	list := []struct {
 		name    string
 		applies bool
@@ -173,7 +186,7 @@ func (s *Server) struck(q query) (result, string) {
 		{"dns=servfail", true, dnsmessage.RCodeServerFailure},
 		{"dns=nxdomain", true, dnsmessage.RCodeNameError},
 		{"dns=no-srv", q.question.Type == dnsmessage.TypeSRV, dnsmessage.RCodeNameError},
-		{"dns=no-web-name", s.cfg.WebName != "" && key(q.question.Name.String()) == key(s.cfg.WebName), dnsmessage.RCodeNameError},
+		{"dns=no-web-name", z.webName != "" && key(q.question.Name.String()) == z.webName, dnsmessage.RCodeNameError},
 	}
 	for _, fault := range list {
 		if !fault.applies {

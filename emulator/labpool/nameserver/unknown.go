@@ -27,7 +27,7 @@ func (s *Server) tellUnknown(q query, r result, peer string) {
 				return
 			}
 		}
-		if len(s.zone.hosts[name]) > 0 || len(s.zone.services[name]) > 0 {
+		if z := s.zone.Load(); len(z.hosts[name]) > 0 || len(z.services[name]) > 0 {
 			return // of another type
 		}
 	}

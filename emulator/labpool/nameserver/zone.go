@@ -21,6 +21,7 @@ type zone struct {
 	services map[string][]Service
 	inner    map[string]bool // names above a record: they exist, without records of their own
 	glue     bool
+	webName  string
 }
 
 // result is the content of an answer.
@@ -34,6 +35,7 @@ type result struct {
 func newZone(cfg Config) (zone, error) {
 	z := zone{
 		hosts: map[string][]netip.Addr{}, services: map[string][]Service{}, inner: map[string]bool{}, glue: cfg.Glue,
+		webName: key(cfg.WebName),
 	}
 	for _, name := range cfg.Zones {
 		z.zones = append(z.zones, key(name))

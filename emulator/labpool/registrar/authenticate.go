@@ -241,7 +241,7 @@ func (c *connection) signed(m *sipmessage.Message, p tlsdsk.Params, id identity)
 		c.refuse(m, nil, refused)
 		return
 	}
-	c.authenticated = true
+	c.authenticated, c.from.auth = true, authDSK
 	c.confirm(a)
 	a.extend(now, max(associationIdle, a.until.Sub(now)))
 	if refused := c.entitled(a, id); refused != nil {
@@ -309,11 +309,11 @@ func (s *Server) challenges() []sipmessage.Header {
 
 // refuse gives a wrong message its answer, signed if there is an association, and tells the timeline.
 func (c *connection) refuse(m *sipmessage.Message, a *association, r *refusal) {
-	kind := timeline.Dropped
 	if r.Name == checkUnauthenticated.Name {
-		kind = timeline.Received // as every sign-in begins
+		c.note(timeline.Received, "%s: %v", describe(m), r) // as every sign-in begins
+	} else {
+		c.tell(timeline.Dropped, c.from, r.verdict(), "%s: %v", describe(m), r)
 	}
-	c.note(kind, "%s: %v", describe(m), r)
 	switch {
 	case r.way.status == 0 || m.Method == "ACK" || (m.Method == "CANCEL" && a == nil):
 	case r.way.status == 401:

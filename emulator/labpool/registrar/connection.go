@@ -45,7 +45,8 @@ type connection struct {
 	began       time.Time
 	certificate tls.Certificate
 
-	authenticated bool // by anybody, once
+	authenticated bool   // by anybody, once
+	from          sender // of the message that is being handled
 
 	pending      *association // in its handshake
 	associations map[string]*association
@@ -55,10 +56,6 @@ type connection struct {
 
 	work chan func()
 	done chan struct{}
-}
-
-func (c *connection) note(kind timeline.Kind, format string, args ...any) {
-	c.s.note(kind, c.peer, format, args...)
 }
 
 // hangUp ends the connection from outside of its goroutine.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/phone-edition/lpe/emulator/labpool/settings"
 )
 
 // State says what has become of an endpoint.
@@ -26,7 +28,8 @@ type Registration struct {
 	SIP       string // sip:user@domain
 	EPID      string
 	UserAgent string
-	Contact   string // URI
+	Contact   string    // URI
+	Since     time.Time // when it came into its state
 	Expires   time.Time
 	State     State
 }
@@ -40,7 +43,7 @@ type endpoint struct {
 	conn     *connection
 }
 
-// granted is what the registrar grants, from the lab's registrar configuration.
+// granted is what the registrar grants, from its configuration.
 type granted struct {
 	standard, least, most time.Duration
 	endpoints             int // of one user
@@ -51,8 +54,8 @@ const maxEnded = 16
 
 // endpoints are the registrations and publications of every user.
 type endpoints struct {
-	now    func() time.Time
-	grants granted
+	now      func() time.Time
+	settings *settings.Settings
 
 	mu      sync.Mutex
 	users   map[string]*presence
@@ -67,17 +70,21 @@ type presence struct {
 }
 
 func (e *endpoints) init(cfg Config) {
-	r := cfg.Lab.Registrar
+	e.now, e.settings = cfg.Now, cfg.Settings
+	e.users = map[string]*presence{}
+	e.changed = make(chan struct{})
+}
+
+// grants is what is granted now.
+func (e *endpoints) grants() granted {
+	r := e.settings.Registrar()
 	seconds := func(n, standard int) time.Duration { return time.Duration(cmp.Or(n, standard)) * time.Second }
-	e.now = cfg.Now
-	e.grants = granted{
+	return granted{
 		standard:  seconds(r.DefaultEndpointExpiration, 600),
 		least:     seconds(r.MinEndpointExpiration, 300),
 		most:      seconds(r.MaxEndpointExpiration, 900),
 		endpoints: cmp.Or(r.MaxEndpointsPerUser, 8),
 	}
-	e.users = map[string]*presence{}
-	e.changed = make(chan struct{})
 }
 
 // grant is the time granted to an endpoint that asks for the given one; 0 means that it did not ask.
@@ -99,21 +106,21 @@ func (e *endpoints) user(sip string) *presence {
 	now := e.now()
 	for _, one := range slices.Clone(p.live) {
 		if !now.Before(one.Expires) {
-			p.end(one, Expired)
+			p.end(one, Expired, one.Expires)
 		}
 	}
 	return p
 }
 
 // end moves an endpoint to the ended ones; what it published until its end is gone.
-func (p *presence) end(one *endpoint, state State) {
+func (p *presence) end(one *endpoint, state State, at time.Time) {
 	p.live = slices.DeleteFunc(p.live, func(o *endpoint) bool { return o == one })
 	for key, published := range p.publications {
 		if published.expireType == "endpoint" && published.epid == one.EPID {
 			delete(p.publications, key)
 		}
 	}
-	one.State = state
+	one.State, one.Since = state, at
 	p.ended = append(p.ended, one.Registration)
 	if len(p.ended) > maxEnded {
 		p.ended = slices.Delete(p.ended, 0, len(p.ended)-maxEnded)
@@ -140,14 +147,16 @@ func (e *endpoints) bind(one *endpoint) (refreshed bool, evicted []*endpoint, al
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	p := e.user(one.SIP)
-	one.State = Registered
+	one.State, one.Since = Registered, e.now()
 	if before := p.find(one.EPID); before != nil {
-		refreshed = before.callID == one.callID
+		if refreshed = before.callID == one.callID; refreshed {
+			one.Since = before.Since
+		}
 		p.live[slices.Index(p.live, before)] = one
 	} else {
-		for len(p.live) >= e.grants.endpoints {
+		for most := e.grants().endpoints; len(p.live) >= most; {
 			evicted = append(evicted, p.live[0])
-			p.end(p.live[0], Removed)
+			p.end(p.live[0], Removed, e.now())
 		}
 		p.live = append(p.live, one)
 	}
@@ -164,7 +173,7 @@ func (e *endpoints) unbind(sip, epid string, state State) bool {
 	if one == nil {
 		return false
 	}
-	p.end(one, state)
+	p.end(one, state, e.now())
 	e.signal()
 	return true
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/sipmessage"
 )
@@ -89,7 +90,8 @@ func (c *connection) struckByRegister(m *sipmessage.Message, a *association, id 
 	}
 	for _, f := range statusFaults {
 		if c.s.struck(f.name) {
-			c.note(timeline.Received, "%s: fault %s", describe(m), f.name)
+			refused := []timeline.Field{{Name: history.Refused, Value: "fault " + f.name}}
+			c.tell(timeline.Received, c.from, refused, "%s: fault %s", describe(m), f.name)
 			extra := []sipmessage.Header{
 				diagnostics("ms-diagnostics", f.way.diag, f.way.text, c.s.cfg.Host), header("Server", c.s.server()),
 			}
@@ -108,6 +110,13 @@ func (c *connection) struckByRegister(m *sipmessage.Message, a *association, id 
 		return false
 	}
 	return true
+}
+
+// ForgetRedirects lets register=redirect strike endpoints again that it has struck.
+func (s *Server) ForgetRedirects() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.redirected)
 }
 
 // firstRedirect reports whether register=redirect strikes: once an endpoint, so that it can go on afterwards.

@@ -12,7 +12,7 @@ import (
 )
 
 func (s *Server) server() string {
-	if name := s.cfg.Lab.Registrar.Server; name != "" {
+	if name := s.cfg.Settings.Registrar().Server; name != "" {
 		return name
 	}
 	return "RTC/5.0" // Lync Server 2013
@@ -21,6 +21,8 @@ func (s *Server) server() string {
 // message takes one message of the handset.
 func (c *connection) message(m *sipmessage.Message) {
 	c.tellUnknown(m)
+	c.from = senderOf(m)
+	defer func() { c.from = sender{} }()
 	if m.IsRequest() {
 		c.request(m)
 		return
@@ -81,6 +83,7 @@ func (c *connection) answer(m *sipmessage.Message) {
 		c.refuse(m, nil, refused)
 		return
 	}
+	c.from.auth = authDSK
 	c.received(m, "")
 	waiting := c.waiting[transaction(m)]
 	if waiting == nil || m.Status < 200 {
@@ -145,7 +148,11 @@ func (c *connection) sendSigned(m *sipmessage.Message, a *association) {
 }
 
 func (c *connection) send(m *sipmessage.Message) {
-	c.note(timeline.Sent, "%s", describe(m))
+	to := c.from
+	if m.IsRequest() {
+		to = receiverOf(m)
+	}
+	c.tell(timeline.Sent, to, nil, "%s", describe(m))
 	if err := c.sip.Send(m); err != nil {
 		c.note(timeline.Note, "%s not sent: %v", describe(m), err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/sipmessage"
 )
@@ -23,7 +24,10 @@ const (
 // Errors of sending to an endpoint.
 var (
 	ErrNotRegistered = errors.New("no endpoint of the user is registered")
+	ErrNotSubscribed = errors.New("nobody has subscribed")
+	ErrNoAssociation = errors.New("no security association to sign with")
 	ErrNoAnswer      = errors.New("the handset did not answer")
+	ErrOtherAnswer   = errors.New("the handset did not answer 200")
 )
 
 // Deregister ends every registration of a user and tells each endpoint by NOTIFY; it waits for their signed 200s, 10 s
@@ -35,7 +39,9 @@ func (s *Server) Deregister(ctx context.Context, sip string, event Event) error 
 	}
 	var errs []error
 	for _, one := range live {
-		s.endpoints.unbind(one.SIP, one.EPID, Removed)
+		if s.endpoints.unbind(one.SIP, one.EPID, Removed) {
+			s.tell(timeline.Note, one.conn.peer, []timeline.Field{{Name: history.Who, Value: one.SIP}}, "%s, epid %s: de-registered, %s", one.SIP, one.EPID, event)
+		}
 		if err := one.conn.deregister(ctx, one, event); err != nil {
 			errs = append(errs, fmt.Errorf("de-registering %s, epid %s: %w", one.SIP, one.EPID, err))
 		}
@@ -55,7 +61,7 @@ func (c *connection) evict(one *endpoint) {
 		ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 		defer cancel()
 		if err := one.conn.deregister(ctx, one, Unregistered); err != nil {
-			c.note(timeline.Note, "%s, epid %s was not told: %v", one.SIP, one.EPID, err)
+			c.s.note(timeline.Note, c.peer, "%s, epid %s was not told: %v", one.SIP, one.EPID, err)
 		}
 	})
 }
@@ -69,7 +75,7 @@ func (c *connection) deregister(ctx context.Context, one *endpoint, event Event)
 func (c *connection) ask(ctx context.Context, send func(chan<- int) (id string, err error)) error {
 	status, err := c.await(ctx, send)
 	if err == nil && status != 200 {
-		return fmt.Errorf("answered %d", status)
+		return fmt.Errorf("%w, but %d", ErrOtherAnswer, status)
 	}
 	return err
 }
@@ -132,7 +138,7 @@ func (c *connection) newRequest(method, uri string) *sipmessage.Message {
 func (c *connection) sendRequest(m *sipmessage.Message, sip, epid string, waiting chan<- int) error {
 	a := c.associationOf(sip, epid)
 	if a == nil {
-		return errors.New("no security association to sign with")
+		return ErrNoAssociation
 	}
 	if waiting != nil {
 		c.waiting[transaction(m)] = waiting
@@ -188,7 +194,7 @@ func (s *Server) Notify(ctx context.Context, sip string, n Notification) error {
 		}
 	}
 	if told == 0 && len(errs) == 0 {
-		return fmt.Errorf("notifying %s of %s: nobody has subscribed", sip, n.Event)
+		return fmt.Errorf("notifying %s of %.80s: %w", sip, n.Event, ErrNotSubscribed)
 	}
 	return errors.Join(errs...)
 }

@@ -71,7 +71,7 @@ func (c *connection) probe(one *endpoint, p Probe, callID, tag string, waiting c
 	}
 	a := c.associationOf(one.SIP, one.EPID)
 	if a == nil {
-		return "", errors.New("no security association to sign with")
+		return "", ErrNoAssociation
 	}
 	if waiting != nil {
 		c.waiting[transaction(m)] = waiting

@@ -35,9 +35,9 @@ func (c *connection) register(m *sipmessage.Message, a *association, id identity
 		c.signOff(m, a, id)
 		return
 	}
-	expires := c.s.endpoints.grants.standard
+	expires := c.s.endpoints.grants().standard
 	if asked != nil {
-		expires = c.s.endpoints.grants.grant(*asked)
+		expires = c.s.endpoints.grants().grant(*asked)
 	}
 	c.bind(m, a, id, expires)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/authority"
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/settings"
 	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
@@ -38,7 +39,8 @@ type Config struct {
 	// Neighbour is another front end of the pool, nil: there is none.
 	Neighbour func() Address
 
-	Lab *configs.Lab
+	Lab      *configs.Lab
+	Settings *settings.Settings // nil: what Lab says
 	// Certificate is what the port presents, asked once a connection. The TLS handshake inside SIP presents the same.
 	Certificate func() (tls.Certificate, error)
 	STSURI      string // URL of certificate provisioning
@@ -69,11 +71,14 @@ type Server struct {
 	endpoints endpoints
 }
 
-// Start listens on the station. Under the fault register=refused it does not, until [Server.Listen] is called.
+// Start listens on the station. Under the fault register=refused the port is closed until [Server.Listen] is called.
 func Start(cfg Config) (*Server, error) {
 	cfg.Port = cmp.Or(cfg.Port, DefaultPort)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Settings == nil {
+		cfg.Settings = settings.New(cfg.Lab)
 	}
 	s := &Server{
 		cfg: cfg, listeners: map[transport]net.Listener{}, connections: map[*connection]struct{}{}, redirected: map[string]bool{}, nextID: firstConnectionID,
@@ -84,15 +89,20 @@ func Start(cfg Config) (*Server, error) {
 	if s.outer, s.inner, err = tlsConfigs(cfg); err != nil {
 		return nil, fmt.Errorf("registrar %s: %w", cfg.Host, err)
 	}
-	if _, on := cfg.Faults.On(faultRefused); on {
-		s.note(timeline.Note, "", "fault %s: port %d is closed", faultRefused, cfg.Port)
-		return s, nil
-	}
-	if err := s.Listen(); err != nil {
+	if err := s.Listen(); err != nil { // under the fault too: then the ports are known
 		return nil, errors.Join(err, s.Close())
+	}
+	if cfg.Faults.Has(faultRefused) {
+		s.note(timeline.Note, "", "fault %s: port %d is closed", faultRefused, s.Port())
+		if err := s.Refuse(); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
 	}
 	return s, nil
 }
+
+// Host is the FQDN of the front end.
+func (s *Server) Host() string { return s.cfg.Host }
 
 // Port is the port of SIP over TLS.
 func (s *Server) Port() uint16 {
@@ -189,8 +199,4 @@ func (s *Server) DropAssociations(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (s *Server) note(kind timeline.Kind, peer, format string, args ...any) {
-	s.cfg.Timeline.Add(timeline.Observation{Kind: kind, Protocol: "sip", Peer: peer, Text: s.cfg.Host + ": " + fmt.Sprintf(format, args...)})
 }

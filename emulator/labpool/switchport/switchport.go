@@ -45,7 +45,7 @@ func Start(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, speaker: newSpeaker(cfg.Clock()), done: make(chan struct{})}
 	s.unknown.Timeline, s.unknown.Protocol, s.unknown.Clock = cfg.Timeline, "lldp", cfg.Clock
-	if _, err := s.frame(true); err != nil {
+	if _, err := s.frame(true, cfg.Policy); err != nil {
 		return nil, fmt.Errorf("switch port: %w", err)
 	}
 	frames, err := cfg.Station.Frames(lldp.EtherType)
@@ -149,8 +149,8 @@ func (s *Server) send() {
 		s.note(timeline.Note, "", "announcement withheld by fault link=silent")
 		return
 	}
-	med := s.speaker.med(s.cfg.Clock())
-	frame, err := s.frame(med)
+	med, policy := s.speaker.med(s.cfg.Clock()), s.policy()
+	frame, err := s.frame(med, policy)
 	if err == nil {
 		err = s.cfg.Station.SendFrame(frame)
 	}
@@ -160,19 +160,27 @@ func (s *Server) send() {
 	}
 	text := "announcement without LLDP-MED"
 	switch {
-	case med && s.cfg.Policy != nil:
-		text = "announcement with voice " + policyText(*s.cfg.Policy)
+	case med && policy != nil:
+		text = "announcement with voice " + policyText(*policy)
 	case med:
 		text = "announcement without network policy"
 	}
 	s.note(timeline.Sent, lldp.Multicast.String(), text)
 }
 
-func (s *Server) frame(med bool) ([]byte, error) {
+// policy is what the switch announces now: under a fault of the VLAN nothing, so that DHCP is asked.
+func (s *Server) policy() *lldp.NetworkPolicy {
+	if s.cfg.Faults.Has("vlan=silent") || s.cfg.Faults.Has("vlan=invalid") {
+		return nil
+	}
+	return s.cfg.Policy
+}
+
+func (s *Server) frame(med bool, policy *lldp.NetworkPolicy) ([]byte, error) {
 	mac := s.cfg.Station.MAC()
 	unit := lldp.Switch{
 		MAC: mac, PortName: s.cfg.PortName, SystemName: s.cfg.SystemName, TTL: uint16(timeToLive / time.Second),
-		Policy: s.cfg.Policy, MED: med,
+		Policy: policy, MED: med,
 	}.PDU()
 	frame := slices.Concat(lldp.Multicast, mac, net.HardwareAddr{lldp.EtherType >> 8, lldp.EtherType & 0xff})
 	return unit.Append(frame)

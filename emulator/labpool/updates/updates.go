@@ -16,6 +16,7 @@ import (
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/labpool/authority"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/labpool/strictness"
 	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
@@ -134,7 +135,11 @@ func (s *Service) note(kind timeline.Kind, r *http.Request, format string, args 
 	if r.TLS != nil {
 		protocol = "https"
 	}
-	s.cfg.Timeline.Add(timeline.Observation{Kind: kind, Protocol: protocol, Peer: r.RemoteAddr, Text: "device updates: " + fmt.Sprintf(format, args...)})
+	o := timeline.Observation{Kind: kind, Protocol: protocol, Peer: r.RemoteAddr, Text: "device updates: " + fmt.Sprintf(format, args...)}
+	if name, known := s.user(r); known {
+		o.Fields = []timeline.Field{{Name: history.Who, Value: "sip:" + name}, {Name: history.Auth, Value: "certificate"}}
+	}
+	s.cfg.Timeline.Add(o)
 }
 
 // query tells whether there is another image for the handset.

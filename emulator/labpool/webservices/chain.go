@@ -92,5 +92,5 @@ func (s *Server) rootChain(x *exchange) (response, *refusal) {
 // chainDownload is the switch EnableCertChainDownload, or a fault that has it off.
 func (s *Server) chainDownload() bool {
 	_, off := s.cfg.Faults.On("chain=off")
-	return s.cfg.Lab.WebServices.EnableCertChainDownload && !off
+	return s.cfg.Settings.WebServices().EnableCertChainDownload && !off
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/protocol/certprov"
 	"github.com/phone-edition/lpe/protocol/ntlm"
 	"github.com/phone-edition/lpe/protocol/soap"
@@ -159,8 +160,8 @@ var wrongMessages = map[string][]func(*room) wrong{
 		enrolWith(func(_ *room, e *enrolment) { e.CSR = []byte("no CSR") }),
 		enrolWith(func(_ *room, e *enrolment) { e.CSR[len(e.CSR)-1] ^= 1 }), // signature
 		enrolWith(func(_ *room, e *enrolment) { e.CSR = ecdsaCSR() }),
-		enrolWith(func(r *room, _ *enrolment) { r.lab.WebServices.MinCSRKeySize = 2049 }),
-		enrolWith(func(r *room, _ *enrolment) { r.lab.WebServices.MaxCSRKeySize = 2047 }),
+		enrolWith(func(r *room, _ *enrolment) { r.webServices(func(w *configs.WebServices) { w.MinCSRKeySize = 2049 }) }),
+		enrolWith(func(r *room, _ *enrolment) { r.webServices(func(w *configs.WebServices) { w.MaxCSRKeySize = 2047 }) }),
 	},
 }
 
@@ -235,7 +236,7 @@ func transfer(change func(message, *testing.T) message) func(*room) wrong {
 }
 
 func chainOff(r *room) wrong {
-	r.lab.WebServices.EnableCertChainDownload = false
+	r.webServices(func(w *configs.WebServices) { w.EnableCertChainDownload = false })
 	body, err := certprov.RootChainRequest{Operation: certprov.DefaultRootChainOperation.Input}.Append(nil)
 	if err != nil {
 		r.t.Fatal(err)
@@ -252,7 +253,7 @@ func p1AtP2(r *room) wrong {
 }
 
 func expired(r *room) wrong {
-	if err := r.directory.ExpirePIN(kenmyer); err != nil {
+	if err := r.directory.Strike(kenmyer, directory.PINExpired, true); err != nil {
 		r.t.Fatal(err)
 	}
 	return wrong{message: r.pin(rst("1219", "0712"))}
@@ -310,7 +311,7 @@ func revoked(r *room) wrong {
 }
 
 func afterwards(r *room) wrong {
-	r.lab.WebServices.CertificateHours = 8
+	r.webServices(func(w *configs.WebServices) { w.CertificateHours = 8 })
 	by := r.enrolled()
 	r.add(9 * time.Hour)
 	return wrong{r.certificatePort(kenmyer), by}

@@ -89,6 +89,7 @@ func (s *Server) proof(x *exchange, doc *etree.Document) (issued, *refusal) {
 	if refused := possession(p.Verify(ticket.key)); refused != nil {
 		return issued{}, refused
 	}
+	x.auth = "web-ticket"
 	now := s.cfg.Now()
 	if _, struck := s.cfg.Faults.On("enroll=ticket-expired"); struck || now.After(p.Expires) || now.After(ticket.expires) {
 		return issued{}, checkExpires.refuse("the web ticket has expired")
@@ -120,7 +121,7 @@ func (s *Server) certificateRequest(r certprov.Request) (*x509.CertificateReques
 	if _, struck := s.cfg.Faults.On("enroll=csr-refused"); struck {
 		return nil, checkCSR.refuse("fault: csr-refused")
 	}
-	on := s.cfg.Lab.WebServices
+	on := s.cfg.Settings.WebServices()
 	csr, err := certprov.CheckCSR(r.CSR, on.MinCSRKeySize, on.MaxCSRKeySize)
 	if err != nil {
 		return nil, checkCSR.refuse("%v", err)
@@ -137,7 +138,7 @@ func (s *Server) certify(x *exchange, r certprov.Request, csr *x509.CertificateR
 		}
 		csr.PublicKey = other.Leaf.PublicKey
 	}
-	validity := time.Duration(s.cfg.Lab.WebServices.CertificateHours) * time.Hour
+	validity := time.Duration(s.cfg.Settings.WebServices().CertificateHours) * time.Hour
 	certificate, err := s.cfg.Authority.IssueClient(csr, bareSIP(user), user, r.DeviceID, validity)
 	if err != nil {
 		return response{}, internal(err)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
@@ -37,8 +36,7 @@ func (s *Server) strikes(stage, kind string) bool {
 
 // listed is strikes without using up one of the fault's times.
 func (s *Server) listed(stage, kind string) bool {
-	names := s.cfg.Faults.Names()
-	return slices.Contains(names, stage+"="+kind) || slices.Contains(names, "web="+kind)
+	return s.cfg.Faults.Has(stage+"="+kind) || s.cfg.Faults.Has("web="+kind)
 }
 
 // spoil does to a request what the active faults of its stage say. struck is the kind if that was its end; a slow

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/phone-edition/lpe/emulator/labpool/faults"
 	"github.com/phone-edition/lpe/protocol/certprov"
 	"github.com/phone-edition/lpe/protocol/soap"
 	"github.com/phone-edition/lpe/protocol/webticket"
@@ -66,6 +67,52 @@ func TestFaultEnrollRefused(t *testing.T) {
 	}
 	if _, err := r.try(other, m); err == nil {
 		t.Error("open connection: answered")
+	}
+}
+
+// TestPortsFollowFaults sets and clears faults that close a port while the services run.
+func TestPortsFollowFaults(t *testing.T) {
+	r := open(t, withFaults("chain=refused"))
+	set := r.server.cfg.Faults
+	update := func(change func()) {
+		t.Helper()
+		change()
+		if err := r.server.UpdatePorts(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put := func(name string) { update(func() { set.Put(faults.Fault{Name: name}) }) }
+	clear := func(name string) { update(func() { set.Clear(name) }) }
+	wantOpen := func(when string, plain, secure bool) {
+		t.Helper()
+		for url, want := range map[string]bool{chainURL() + "/mex": plain, webURL("/CertProv/CertProvisioningService.svc/mex"): secure} {
+			fresh := r.handset()
+			_, err := r.try(fresh, get(url))
+			fresh.CloseIdleConnections()
+			if want && err != nil || !want && !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("%s: %s: %v", when, url, err)
+			}
+		}
+	}
+	wantOpen("from the start", false, true)
+	clear("chain=refused")
+	wantOpen("after the fault", true, true)
+	put("web=refused")
+	wantOpen("web=refused", false, false)
+	clear("web=refused")
+	wantOpen("after web=refused", true, true)
+
+	put("enroll=refused")
+	wantOpen("enroll=refused without a ticket", true, true)
+	r.ticket("1219", "0712")
+	wantOpen("enroll=refused with a ticket", true, false)
+	put("chain=refused")
+	wantOpen("another fault", false, false)
+	clear("chain=refused")
+	clear("enroll=refused")
+	wantOpen("at the end", true, true)
+	if answer := r.mustSend(r.enrol(r.enrolment(r.ticket("1219", "0712")))); answer.status != http.StatusOK {
+		t.Errorf("enrolling after it all: %s", answer.said())
 	}
 }
 

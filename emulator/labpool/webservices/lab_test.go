@@ -138,6 +138,11 @@ func open(t *testing.T, settings ...setting) *room {
 	return r
 }
 
+// webServices changes the configuration while the services run.
+func (r *room) webServices(change func(*configs.WebServices)) {
+	r.server.cfg.Settings.ChangeWebServices(change)
+}
+
 func (r *room) observe(o timeline.Observation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -272,7 +277,7 @@ func post(url, action string, body []byte) message {
 }
 
 func (r *room) try(client *http.Client, m message) (answer, error) {
-	if m.login != "" && r.lab.WebServices.WindowsAuth == windowsNTLM {
+	if m.login != "" && r.server.cfg.Settings.WebServices().WindowsAuth == windowsNTLM {
 		return r.tryNTLM(client, m)
 	}
 	request, err := http.NewRequest(m.method, m.url, bytes.NewReader(m.body))

@@ -37,7 +37,7 @@ func (s *Server) certProvMetadata(x *exchange) (response, *refusal) {
 }
 
 func (s *Server) webTicketMetadata(x *exchange) (response, *refusal) {
-	on := s.cfg.Lab.WebServices
+	on := s.cfg.Settings.WebServices()
 	pin := on.UsePINAuth && !s.pinPortAbsent()
 	return x.metadata(webticket.WSDL(s.webTicketURL(), pin, !s.windowsOff(), on.UseCertificateAuth), s.webTicketURL())
 }

@@ -71,7 +71,7 @@ func (r *room) tryNTLM(client *http.Client, m message) (answer, error) {
 // byBasic has the lab take Basic before the wrong message is made.
 func byBasic(make func(*room) wrong) func(*room) wrong {
 	return func(r *room) wrong {
-		r.lab.WebServices.WindowsAuth = windowsBasic
+		r.webServices(func(w *configs.WebServices) { w.WindowsAuth = windowsBasic })
 		return make(r)
 	}
 }

@@ -24,7 +24,7 @@ var pinReasons = map[directory.Reason]string{
 // them apart, a convention of the lab that no pool follows (web-services.md §3.4).
 func (s *Server) pinRefusal(c check, reason directory.Reason, verdict string) *refusal {
 	refused := c.refuse("%s", verdict)
-	if !s.cfg.Lab.WebServices.VerbosePINFailures {
+	if !s.cfg.Settings.WebServices().VerbosePINFailures {
 		return refused
 	}
 	fault := *refused.way.fault

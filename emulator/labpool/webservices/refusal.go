@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/labpool/strictness"
+	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/soap"
 )
 
@@ -86,11 +88,12 @@ type check struct {
 
 // refuse answers a message that fails the check. The verdict goes to the history, never to the handset.
 func (c check) refuse(verdict string, args ...any) *refusal {
-	return &refusal{verdict: c.Stage + "." + c.Name + ": " + fmt.Sprintf(verdict, args...), way: c.way}
+	return &refusal{check: c.Stage + "." + c.Name, verdict: c.Stage + "." + c.Name + ": " + fmt.Sprintf(verdict, args...), way: c.way}
 }
 
 // refusal is the answer to a wrong message.
 type refusal struct {
+	check   string // stage.name
 	verdict string
 	way     refusalWay
 	header  http.Header
@@ -99,7 +102,23 @@ type refusal struct {
 
 // internal is an answer for what cannot happen with a lab that is set up right.
 func internal(err error) *refusal {
-	return &refusal{verdict: "internal error: " + err.Error(), way: internalError}
+	return &refusal{check: "internal", verdict: "internal error: " + err.Error(), way: internalError}
+}
+
+// tells is what the history tells of a refusal besides the verdict: of a request for what there is not also how it
+// looked, because that is how an unknown handset shows what it wants.
+func (r *refusal) tells(x *exchange) []timeline.Field {
+	fields := []timeline.Field{{Name: history.Refused, Value: r.check}}
+	if r.check != checkPath.Stage+"."+checkPath.Name {
+		return fields
+	}
+	fields = append(fields, timeline.Field{Name: history.Unknown, Value: "path " + shorten(x.request.URL.EscapedPath())})
+	for _, name := range []string{"User-Agent", "Content-Type", "SOAPAction"} {
+		if value := x.request.Header.Get(name); value != "" {
+			fields = append(fields, timeline.Field{Name: name, Value: shorten(value)})
+		}
+	}
+	return fields
 }
 
 func (r *refusal) response() response {

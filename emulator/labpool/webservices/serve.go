@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/soap"
 )
@@ -29,6 +30,7 @@ type exchange struct {
 	request *http.Request
 	body    []byte
 	who     string // SIP address, or the number dialled; never a PIN
+	auth    string // how who was proved, as [history.Auth] has it
 	what    string
 }
 
@@ -43,7 +45,7 @@ type route struct {
 // switch is off is not there.
 func (s *Server) route(path string, secure bool) (route, bool) {
 	path = strings.ToLower(path)
-	on := s.cfg.Lab.WebServices
+	on := s.cfg.Settings.WebServices()
 	if !secure {
 		switch path {
 		case pathCertProv + "/mex":
@@ -90,7 +92,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	answer, refused := s.dispatch(w, x, found, ok)
 	s.tellUnknown(x, found, refused)
 	if refused != nil {
-		s.history(x, timeline.Dropped, refused.verdict)
+		s.history(x, timeline.Dropped, refused.verdict, refused.tells(x)...)
 		answer = refused.response()
 	} else {
 		s.history(x, timeline.Received, "answered")
@@ -155,20 +157,23 @@ func write(w http.ResponseWriter, a response) {
 }
 
 // history puts a request into the timeline: who asked what, and what became of it.
-func (s *Server) history(x *exchange, kind timeline.Kind, verdict string) {
+func (s *Server) history(x *exchange, kind timeline.Kind, verdict string, more ...timeline.Field) {
 	protocol := "http"
 	if x.request.TLS != nil {
 		protocol = "https"
 	}
 	o := timeline.Observation{
 		Kind: kind, Protocol: protocol, Peer: x.request.RemoteAddr, Text: x.what + ": " + verdict,
-		Fields: []timeline.Field{{Name: "what", Value: x.what}, {Name: "verdict", Value: verdict}},
+		Fields: append([]timeline.Field{{Name: "what", Value: x.what}, {Name: "verdict", Value: verdict}}, more...),
+	}
+	if x.auth != "" {
+		o.Fields = append([]timeline.Field{{Name: history.Auth, Value: x.auth}}, o.Fields...)
 	}
 	if name := agent(x.request); name != "" {
 		o.Fields = append(o.Fields, timeline.Field{Name: "agent", Value: name})
 	}
 	if x.who != "" {
-		o.Fields = append([]timeline.Field{{Name: "who", Value: x.who}}, o.Fields...)
+		o.Fields = append([]timeline.Field{{Name: history.Who, Value: x.who}}, o.Fields...)
 	}
 	s.cfg.Timeline.Add(o)
 }

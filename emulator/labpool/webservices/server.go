@@ -22,6 +22,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/authority"
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/settings"
 	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
@@ -41,7 +42,8 @@ const (
 type Config struct {
 	Station   ethernet.Station
 	Lab       *configs.Lab
-	Host      string // FQDN of the web services, as it appears in every URL
+	Settings  *settings.Settings // nil: what Lab says
+	Host      string             // FQDN of the web services, as it appears in every URL
 	Directory *directory.Directory
 	Authority *authority.Authority
 	// Certificate is what port 443 presents, asked at each handshake. The server name that was asked for does not matter.
@@ -69,16 +71,21 @@ type Server struct {
 	serving sync.WaitGroup // accept loops and connections
 	unknown unknown.Log
 
-	httpPort, httpsPort uint16 // that are open, else 0
+	httpPort, httpsPort uint16 // that were got
 
 	mu     sync.Mutex
-	secure net.Listener // port 443
+	closed bool
+	ports  [2]socket
+	issued map[string]time.Time // when the last ticket of a user expires, by his bare SIP address
 }
 
-// Start listens on port 80 and 443 of the station. A fault "refused" of the stage, or of web, leaves its port closed.
+// Start listens on port 80 and 443 of the station. A fault "refused" of the stage, or of web, closes its port.
 func Start(cfg Config) (*Server, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Settings == nil {
+		cfg.Settings = settings.New(cfg.Lab)
 	}
 	tlsConfig, err := serverTLS(cfg)
 	if err != nil {
@@ -87,7 +94,7 @@ func Start(cfg Config) (*Server, error) {
 	if len(cfg.TicketKey) != TicketKeySize {
 		return nil, fmt.Errorf("web services of lab %s: ticket key of %d bytes, %d expected", cfg.Lab.Name, len(cfg.TicketKey), TicketKeySize)
 	}
-	s := &Server{cfg: cfg, server: cfg.Host, plain: cfg.Host, safe: cfg.Host, tickets: tickets{cfg.TicketKey}}
+	s := &Server{cfg: cfg, server: cfg.Host, plain: cfg.Host, safe: cfg.Host, tickets: tickets{cfg.TicketKey}, issued: map[string]time.Time{}}
 	if len(cfg.Lab.FrontEnds) > 0 {
 		s.server = cfg.Lab.FrontEnds[0].FQDN
 	}
@@ -113,37 +120,6 @@ func Start(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// listen opens both ports before anything is accepted, because every URL names the port that was got.
-func (s *Server) listen(tlsConfig *tls.Config) error {
-	var open []net.Listener
-	if !s.strikes("chain", kindRefused) {
-		plain, err := s.cfg.Station.ListenTCP(portHTTP)
-		if err != nil {
-			return err
-		}
-		s.plain, s.httpPort = authorityOf(s.cfg.Host, plain, portHTTP), portOf(plain, portHTTP)
-		open = append(open, doors{plain, s, nil})
-	}
-	if !s.strikes("ticket", kindRefused) {
-		secure, err := s.cfg.Station.ListenTCP(portHTTPS)
-		if err != nil {
-			for _, l := range open {
-				err = errors.Join(err, l.Close())
-			}
-			return err
-		}
-		s.secure, s.safe, s.httpsPort = secure, authorityOf(s.cfg.Host, secure, portHTTPS), portOf(secure, portHTTPS)
-		open = append(open, doors{secure, s, tlsConfig})
-	}
-	if s.cfg.Updates != nil {
-		s.updates = s.cfg.Updates(s.plain)
-	}
-	for _, l := range open {
-		s.accept(l)
-	}
-	return nil
-}
-
 // authorityOf is the authority part of URLs to the listener, without the scheme's own port.
 func authorityOf(host string, l net.Listener, standard uint16) string {
 	if port := portOf(l, standard); port != standard {
@@ -159,7 +135,7 @@ func portOf(l net.Listener, standard uint16) uint16 {
 	return standard
 }
 
-// Ports are the ports that were opened, 0 for one that a fault has left closed.
+// Ports are the ports of the services, one that a fault keeps closed too.
 func (s *Server) Ports() (http, https uint16) { return s.httpPort, s.httpsPort }
 
 // CertProvURL is the URL of certificate provisioning, its port written out as handsets are told it.
@@ -175,15 +151,6 @@ func (s *Server) BaseURL() string {
 	return "https://" + s.safe
 }
 
-func (s *Server) accept(l net.Listener) {
-	s.serving.Go(func() {
-		err := s.http.Serve(l)
-		if !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
-			s.note("port " + l.Addr().String() + " ended: " + err.Error())
-		}
-	})
-}
-
 // count follows connections, so that Close can wait for them.
 func (s *Server) count(conn net.Conn, state http.ConnState) {
 	if a, ok := conn.(*arrival); ok {
@@ -197,18 +164,11 @@ func (s *Server) count(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// stopSecure ends listening on port 443; open connections live on.
-func (s *Server) stopSecure() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.secure != nil {
-		s.secure.Close()
-		s.secure = nil
-	}
-}
-
 // Close ends both ports, every connection and every request, and returns when they have ended.
 func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	err := s.http.Close()
 	s.serving.Wait()
 	if err != nil && !errors.Is(err, net.ErrClosed) {
@@ -219,6 +179,13 @@ func (s *Server) Close() error {
 
 func (s *Server) note(text string) {
 	s.cfg.Timeline.Add(timeline.Observation{Kind: timeline.Note, Protocol: "http", Text: text})
+}
+
+// HasTicket reports whether a web ticket was issued to the user since the start, and has not expired.
+func (s *Server) HasTicket(sip string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cfg.Now().Before(s.issued[bareSIP(sip)])
 }
 
 // diary writes what net/http logs, such as a handler's panic, to the timeline.

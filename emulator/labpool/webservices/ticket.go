@@ -74,7 +74,7 @@ func (s *Server) pinTicket(x *exchange) (response, *refusal) {
 	if failure != nil {
 		return response{}, s.pinRefusal(pinCheck(failure.Reason), failure.Reason, string(failure.Reason))
 	}
-	x.who = user.SIPAddress
+	x.who, x.auth = user.SIPAddress, "pin"
 	if r.SIPAddress != "" && !sameSIP(r.SIPAddress, user.SIPAddress) {
 		return response{}, s.pinRefusal(checkClaim, directory.IncorrectPIN, "the claim names another user")
 	}
@@ -103,7 +103,7 @@ func (s *Server) pinPortAbsent() bool { return s.listed("ticket", "pin-port-abse
 
 // windowsOff reports whether switch or fault leave the Windows port out of the metadata.
 func (s *Server) windowsOff() bool {
-	return s.cfg.Lab.WebServices.WindowsAuth == windowsOff || s.listed("ticket", "windows-off")
+	return s.cfg.Settings.WebServices().WindowsAuth == windowsOff || s.listed("ticket", "windows-off")
 }
 
 // certificateTicket answers port WebTicketServiceCert: the handset's published certificate is the TLS client
@@ -122,6 +122,7 @@ func (s *Server) certificateTicket(x *exchange) (response, *refusal) {
 	if !s.published(user, presented[0]) {
 		return response{}, checkPublished.refuse("the certificate is not the published one of %q, or not valid now", shorten(user))
 	}
+	x.auth = "certificate"
 	if !sameSIP(r.SIPAddress, user) {
 		return response{}, checkCertificateClaim.refuse("the claim is missing or names another user")
 	}
@@ -155,6 +156,9 @@ func (s *Server) issue(x *exchange, r webticket.Request, user string) (response,
 		return response{}, internal(err)
 	}
 	x.what += ", web ticket for " + user
+	s.mu.Lock()
+	s.issued[bareSIP(user)] = t.Expires
+	s.mu.Unlock()
 	a := response{status: http.StatusOK, contentType: typeXML, body: body}
 	if s.listed("enroll", kindRefused) {
 		s.stopSecure()

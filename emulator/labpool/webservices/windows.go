@@ -21,7 +21,9 @@ const basicChallenge = `Basic realm="lab"`
 func (s *Server) windowsTicket(x *exchange) (response, *refusal) {
 	var user directory.User
 	var refused *refusal
-	if s.cfg.Lab.WebServices.WindowsAuth == windowsBasic {
+	how := windowsNTLM
+	if s.cfg.Settings.WebServices().WindowsAuth == windowsBasic {
+		how = windowsBasic
 		user, refused = s.basicUser(x)
 	} else {
 		var challenge *response
@@ -32,7 +34,7 @@ func (s *Server) windowsTicket(x *exchange) (response, *refusal) {
 	if refused != nil {
 		return response{}, refused
 	}
-	x.who = user.SIPAddress
+	x.who, x.auth = user.SIPAddress, how
 	if !user.Enabled {
 		refused := checkEnabled.refuse("the user is disabled")
 		refused.header = http.Header{"X-Ms-diagnostics": {soap.Diagnostics{ErrorID: idNotEnabled, Source: s.server, Reason: notEnabled}.String()}}

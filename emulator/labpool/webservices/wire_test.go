@@ -295,7 +295,7 @@ const (
 func TestTheFaultOfAPINFailure(t *testing.T) {
 	const fault = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault><faultcode xmlns:a="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd">a:FailedAuthentication</faultcode><faultstring xml:lang="en-US">No valid security token.</faultstring><detail><OCSDiagnosticsFault xmlns="urn:component:Microsoft.Rtc.WebAuthentication.2010" xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><Ms-Diagnostics-Fault><ErrorId>28020</ErrorId><Reason>%s</Reason></Ms-Diagnostics-Fault><NameValuePairs xmlns:a="http://schemas.microsoft.com/2003/10/Serialization/Arrays"/>%s</OCSDiagnosticsFault></detail></s:Fault></s:Body></s:Envelope>`
 	expire := func(r *room) {
-		if err := r.directory.ExpirePIN("sip:second@litwareinc.com"); err != nil {
+		if err := r.directory.Strike("sip:second@litwareinc.com", directory.PINExpired, true); err != nil {
 			t.Fatal(err)
 		}
 	}
