@@ -195,10 +195,10 @@ func unhex(s string) []byte {
 	return b
 }
 
-// address as hexadecimal digits.
+// hexOf writes an address as hexadecimal digits.
 func hexOf(address string) string { return hex.EncodeToString(netip.MustParseAddr(address).AsSlice()) }
 
-// number is an IPv4 checksum of b (RFC 1071).
+// internetSum is the Internet checksum of an even number of bytes (RFC 1071).
 func internetSum(b ...byte) uint16 {
 	sum := uint32(0)
 	for i := 0; i+1 < len(b); i += 2 {

@@ -164,6 +164,13 @@ func (x *tapped) holdLLDP() {
 	}
 }
 
+// captured is the INFORM of discovery.md §1.4, without its padding to 300 bytes.
+const captured = "01010600" + "a1d6660b" + "0000" + "0000" + "0fff7d3d" + "000000000000000000000000" + "f4ce462252b3" + "00000000000000000000" +
+	"0000000000000000000000000000000000000000000000000000000000000000" + "0000000000000000000000000000000000000000000000000000000000000000" +
+	"0000000000000000000000000000000000000000000000000000000000000000" + "0000000000000000000000000000000000000000000000000000000000000000" +
+	"0000000000000000000000000000000000000000000000000000000000000000" + "0000000000000000000000000000000000000000000000000000000000000000" +
+	"63825363" + "350108" + "3d0701f4ce462252b3" + "0c0864646177736f6e35" + "3702782b" + "3c0c4d532d55432d436c69656e74" + "ff"
+
 // bootp is a DHCP message of the handset (RFC 2131 §2) with options in hexadecimal digits.
 func bootp(mac, xid, ciaddr, options string) string {
 	options = strings.ReplaceAll(options, " ", "") + "ff"
@@ -174,7 +181,7 @@ func bootp(mac, xid, ciaddr, options string) string {
 // holdDHCP holds each DHCP frame, byte for byte but for addresses and transaction. want names message and tag.
 //
 // DISCOVER, REQUEST and DECLINE are those of Windows CE with the class of Lync Phone Edition and the request list of
-// discovery.md §1.3, RELEASE is that of RFC 2131 table 5, INFORM the captured frame of discovery.md §1.4.
+// discovery.md §1.3, RELEASE is that of RFC 2131 table 5, INFORM is the captured frame but for host name, addresses and transaction.
 func (x *tapped) holdDHCP(want ...string) {
 	x.t.Helper()
 	mac, name := hex.EncodeToString(x.mac), hex.EncodeToString([]byte(x.hostName()))
@@ -204,11 +211,15 @@ func (x *tapped) holdDHCP(want ...string) {
 			broadcast, ciaddr, own = false, address, address
 			options = "350107" + id + "3604" + server
 		case "inform":
-			ciaddr, own = address, address
-			options = "350108" + id + host + "3702 782b" + "3c0c" + hex.EncodeToString([]byte("MS-UC-Client"))
+			own = address
 		}
-		if payload := hex.EncodeToString(d.payload); payload != bootp(mac, xid, ciaddr, options) {
-			x.t.Errorf("%s\n got %s\nwant %s", kind, payload, bootp(mac, xid, ciaddr, options))
+		layout := bootp(mac, xid, ciaddr, options)
+		if kind == "inform" {
+			layout = strings.NewReplacer("a1d6660b", xid, "0fff7d3d", address, "f4ce462252b3", mac, "0c0864646177736f6e35", host).Replace(captured)
+			layout += strings.Repeat("00", 300-len(layout)/2)
+		}
+		if payload := hex.EncodeToString(d.payload); payload != layout {
+			x.t.Errorf("%s\n got %s\nwant %s", kind, payload, layout)
 		}
 		to, macTo := "ffffffff", "ffffffffffff"
 		if !broadcast {
