@@ -23,7 +23,7 @@ type Lab struct {
 	PKI         PKI         `json:"pki"`
 	TLSMin      string      `json:"tls_min"` // "1.0"
 	TLSMax      string      `json:"tls_max"`
-	PINForm     string      `json:"pin_form"` // p1 or p2, the one form that the pool accepts
+	PINForm     string      `json:"pin_form"` // p1 or p2, the one form that the pool accepts, or any of them
 	Policy      PINPolicy   `json:"pin_policy"`
 	WebServices WebServices `json:"web_services"`
 	Registrar   Registrar   `json:"registrar"`

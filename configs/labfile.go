@@ -208,7 +208,7 @@ func (l *Lab) readTrust(top *section) {
 		versions.report("min", "TLS %s is above max, %s", l.TLSMin, l.TLSMax)
 	}
 	versions.finish()
-	l.PINForm = top.choice("pin_form", "p1", "p1", "p2")
+	l.PINForm = top.choice("pin_form", "p1", "p1", "p2", "any")
 	pki := top.sub("pki")
 	l.PKI = PKI{
 		Signature: pki.choice("signature", "sha256", "sha1", "sha256"), Intermediate: pki.flag("intermediate", false),

@@ -17,8 +17,8 @@ func NewDiary(w io.Writer) *zap.Logger {
 	return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(encoding), zapcore.Lock(zapcore.AddSync(w)), zapcore.InfoLevel))
 }
 
-// Diary returns an observer that writes down what happens to a handset that stays signed in: transitions, diagnoses,
-// what is dropped and what is worth a note. Messages that are as they should be are left out; there is no end of them.
+// Diary returns an observer that writes down what happens to a party that runs long: transitions, diagnoses, what is
+// dropped, what is unknown and what is worth a note. Messages that are as they should be are left out; there is no end of them.
 func Diary(logger *zap.Logger) func(timeline.Observation) {
 	return func(o timeline.Observation) {
 		fields := make([]zap.Field, 0, 4)
@@ -33,7 +33,7 @@ func Diary(logger *zap.Logger) func(timeline.Observation) {
 			}
 		}
 		switch o.Kind {
-		case timeline.Diagnosis, timeline.Dropped:
+		case timeline.Diagnosis, timeline.Dropped, timeline.Unknown:
 			logger.Warn(o.Text, fields...)
 		case timeline.Transition, timeline.Note:
 			logger.Info(o.Text, fields...)

@@ -20,6 +20,7 @@ func TestDiary(t *testing.T) {
 		{Kind: timeline.Transition, State: devicestate.Ready, Text: "SignIn"},
 		{Kind: timeline.Diagnosis, State: devicestate.Ready, Code: "ready.connection-lost", Peer: "fe01", Text: "closed"},
 		{Kind: timeline.Dropped, State: devicestate.Ready, Protocol: "sip", Text: "no signature"},
+		{Kind: timeline.Unknown, Protocol: "sip", Peer: "192.0.2.1:5061", Text: "header"},
 	} {
 		tl.Add(o)
 	}
@@ -33,6 +34,7 @@ func TestDiary(t *testing.T) {
 		"INFO\tSignIn\t{\"state\": \"Ready\"}",
 		"WARN\tclosed\t{\"state\": \"Ready\", \"peer\": \"fe01\", \"code\": \"ready.connection-lost\"}",
 		"WARN\tno signature\t{\"state\": \"Ready\", \"protocol\": \"sip\"}",
+		"WARN\theader\t{\"protocol\": \"sip\", \"peer\": \"192.0.2.1:5061\"}",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("diary:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -64,6 +64,11 @@ type Served struct {
 // Serve starts a lab's pool; ctx ends the start alone. Its errors are a *[ComputerError] where the computer lacks
 // something, else what cannot be meant.
 func Serve(ctx context.Context, o ServeOptions) (*Served, error) {
+	if o.Interface != "" { // a real phone writes number and PIN in a form that nobody knows (web-services.md §3.2)
+		lab := *o.Lab
+		lab.PINForm = "any"
+		o.Lab = &lab
+	}
 	s := &Served{options: o}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -88,12 +93,18 @@ func (s *Served) start(ctx context.Context) error {
 	if err := s.startPool(ctx); err != nil {
 		return err
 	}
-	s.Ready = manage.Ready{Lab: o.Lab.Name, CA: filepath.Join(dir, "ca.pem")}
+	s.Ready = manage.Ready{
+		Lab: o.Lab.Name, SIPDomain: o.Lab.SIPDomain, Pool: o.Lab.Pool, Registrar: s.Pool.EntryName(), CertProvURL: s.Pool.CertProvURL(),
+		CA: filepath.Join(dir, "ca.pem"),
+	}
 	if err := wholefile.Write(s.Ready.CA, s.authorities()); err != nil {
 		return &ComputerError{err}
 	}
 	for _, e := range s.Pool.Endpoints() {
 		s.Ready.Addresses = append(s.Ready.Addresses, manage.Address{Service: e.Service, Host: e.Host, Address: e.Address.String()})
+	}
+	if err := s.startManagement(); err != nil {
+		return err
 	}
 	if o.ReadyFile == "" {
 		return nil
@@ -101,24 +112,41 @@ func (s *Served) start(ctx context.Context) error {
 	if err := s.Ready.Write(o.ReadyFile); err != nil {
 		return &ComputerError{err}
 	}
-	s.atEnd(func() error { return os.Remove(o.ReadyFile) })
+	s.atEnd(func() error {
+		if err := os.Remove(o.ReadyFile); !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+// startManagement serves the management API: to this computer alone, wherever the pool listens.
+func (s *Served) startManagement() error {
+	port := 0
+	if chosen := s.options.Ports.Management; chosen != nil {
+		port = int(*chosen)
+	}
+	listener, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+	if err != nil {
+		return serveError(fmt.Errorf("management API: %w", err))
+	}
+	s.Ready.Token = manage.NewToken()
+	server, err := manage.Start(manage.Config{Pool: s.Pool, Listener: listener, Token: s.Ready.Token})
+	if err != nil {
+		return err
+	}
+	s.Ready.ManagementURL = server.URL()
+	s.atEnd(server.Close)
 	return nil
 }
 
 // check refuses what the lab has not got.
 func (o ServeOptions) check() error {
-	switch {
-	case o.Interface == "" && o.Ports.NTP != nil && o.Lab.Network.NTP == "none":
+	if o.Interface == "" && o.Ports.NTP != nil && o.Lab.Network.NTP == "none" {
 		return fmt.Errorf("lab %s has no time server (network.ntp: none)", o.Lab.Name)
-	case o.Interface == "" && o.Ports.DHCP != nil && !o.registrarAnswers():
-		return fmt.Errorf("in lab %s no registrar answers DHCPINFORM (dhcp_options: %s, enable_dhcp_server: %v)",
-			o.Lab.Name, o.Lab.Network.DHCPOptions, o.Lab.Registrar.EnableDHCPServer)
 	}
 	return nil
-}
-
-func (o ServeOptions) registrarAnswers() bool {
-	return o.Lab.Network.DHCPOptions == "registrar" && o.Lab.Registrar.EnableDHCPServer
 }
 
 // stateDir is the directory that the CA certificate goes to: a temporary one if nothing is kept.
@@ -167,8 +195,11 @@ func (p Ports) of(lab *configs.Lab) func(string, uint16) uint16 {
 	named := map[uint16]*uint16{80: p.HTTP, 443: p.HTTPS, 5061: p.SIPTLS, 5060: p.SIPTCP, 67: p.DHCP, 53: p.DNS, 123: p.NTP}
 	entry := labpool.EntryHost(lab)
 	return func(station string, port uint16) uint16 {
-		chosen := named[port]
-		if chosen == nil || (port == 5060 || port == 5061) && station != entry {
+		chosen, known := named[port]
+		switch {
+		case !known: // one that was picked before
+			return port
+		case chosen == nil || (port == 5060 || port == 5061) && station != entry:
 			return 0
 		}
 		return *chosen
@@ -216,16 +247,11 @@ func (s *Served) WriteTo(w io.Writer) (int64, error) {
 	for _, a := range s.Ready.Addresses {
 		fmt.Fprintf(&b, "%-11s %s %s\n", a.Service, a.Address, a.Host)
 	}
-	if s.Ready.ManagementURL != "" {
-		fmt.Fprintf(&b, "management  %s\n", s.Ready.ManagementURL)
+	fmt.Fprintf(&b, "management  %s\nca          %s\n", s.Ready.ManagementURL, s.Ready.CA)
+	if (o.Ports.DHCP != nil || o.Interface != "" && !o.Network) && !o.Lab.Registrar.EnableDHCPServer {
+		b.WriteString("EnableDHCPServer is off in this lab: no registrar answers DHCPINFORM.\n")
 	}
-	fmt.Fprintf(&b, "ca          %s\n", s.Ready.CA)
-	switch {
-	case o.Interface == "" && o.Listen.IsLoopback():
-	case o.Interface != "" && !o.Network && !o.registrarAnswers():
-		fmt.Fprintf(&b, "No registrar of this lab answers DHCPINFORM: handsets find the pool by the DHCP server's options 43 and 120.\n")
-		fallthrough
-	default:
+	if o.Interface != "" || !o.Listen.IsLoopback() {
 		b.WriteString("Other computers can reach this pool and sign in to it with the lab's PINs and passwords.\n")
 	}
 	n, err := io.WriteString(w, b.String())

@@ -318,7 +318,6 @@ func TestServeRefuses(t *testing.T) {
 	}{
 		{"a port that is taken", "litware", func(o *rig.ServeOptions) { o.Ports.HTTPS = &taken }, true, "another program has this port"},
 		{"an address of another computer", "litware", func(o *rig.ServeOptions) { o.Listen = netip.MustParseAddr("192.0.2.1") }, true, "this computer has no such address"},
-		{"no responder", "contoso", func(o *rig.ServeOptions) { o.Ports.DHCP = picked() }, false, "no registrar answers DHCPINFORM"},
 		{"no time server", "litware", func(o *rig.ServeOptions) { o.Lab.Network.NTP = "none"; o.Ports.NTP = picked() }, false, "has no time server"},
 		{"state that is in use", "litware", func(o *rig.ServeOptions) { o.State = state }, true, "another process uses it"},
 		{"damaged state", "litware", func(o *rig.ServeOptions) { o.State = damaged }, false, "directory.json is damaged"},
@@ -352,10 +351,10 @@ func TestServeRefuses(t *testing.T) {
 // TestServeReachable: on an address that is not this computer's own it says who can reach it.
 func TestServeReachable(t *testing.T) {
 	o := serveOptions(t, "contoso")
-	o.Listen = netip.IPv4Unspecified()
+	o.Listen, o.Ports.DHCP = netip.IPv4Unspecified(), picked()
 	s := mustServe(t, o)
 	var out strings.Builder
-	if _, err := s.WriteTo(&out); err != nil || !strings.Contains(out.String(), "\nOther computers can reach this pool") {
+	if _, err := s.WriteTo(&out); err != nil || !strings.Contains(out.String(), "\nEnableDHCPServer is off in this lab: no registrar answers DHCPINFORM.\nOther computers can reach this pool") {
 		t.Errorf("%v\n%s", err, &out)
 	}
 	hosts := map[string]bool{}
@@ -398,6 +397,7 @@ func TestServeNetwork(t *testing.T) {
 			s := mustServe(t, o)
 			b := newSetting(t, lab, rig.DefaultProfile)
 			b.Options.Lab, b.Interface, b.Cable = nil, "eth0", shared{wire}
+			b.Profile.PINForms = []string{"p2"}
 			result := b.boot()
 			b.wantSuccess(result)
 			if result.TargetURI != s.Pool.CertProvURL() {

@@ -20,6 +20,7 @@ const (
 	Sent       Kind = "sent"       // a message left the party
 	Received   Kind = "received"   // a message reached the party
 	Dropped    Kind = "dropped"    // a message reached the party and was not used; Text says why
+	Unknown    Kind = "unknown"    // a message, or a part of one, that no document describes reached the party
 	Diagnosis  Kind = "diagnosis"  // a code was found; Code is set
 	Note       Kind = "note"       // anything else worth knowing
 )

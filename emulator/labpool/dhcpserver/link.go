@@ -12,6 +12,7 @@ import (
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/labpool/strictness"
+	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/dhcpoption"
 )
@@ -30,6 +31,7 @@ type link struct {
 	clock    func() time.Time
 	raw      ethernet.RawUDP
 	port     uint16
+	unknown  unknown.Log
 	ctx      context.Context
 	cancel   context.CancelFunc
 	done     chan struct{}
@@ -42,6 +44,7 @@ func open(station ethernet.Station, t *timeline.Timeline, clock func() time.Time
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &link{timeline: t, clock: clock, raw: raw, port: serverPort, ctx: ctx, cancel: cancel, done: make(chan struct{})}
+	l.unknown.Timeline, l.unknown.Protocol, l.unknown.Clock = t, "dhcp", clock
 	if socket, ok := raw.(interface{ LocalAddr() net.Addr }); ok { // of the computer, which may have picked another port
 		if at, ok := socket.LocalAddr().(*net.UDPAddr); ok {
 			l.port = uint16(at.Port)
@@ -89,10 +92,11 @@ func (l *link) run(handle func(*request), expire func(time.Time) time.Time) {
 		}
 		r, err := readRequest(datagram)
 		if err != nil {
-			l.note(timeline.Dropped, datagram.SrcMAC.String(), verdict(checkMessage, "%v", err))
+			l.note(timeline.Dropped, datagram.SrcMAC.String(), verdict(checkMessage, "%v: %s", err, unknown.Bytes(datagram.Payload)))
 			continue
 		}
 		l.timeline.Add(r.observation(l.clock()))
+		l.tellUnknown(r)
 		handle(r)
 	}
 }

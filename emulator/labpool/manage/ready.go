@@ -19,7 +19,11 @@ const (
 type Ready struct {
 	Schema        string       `json:"schema"` // filled in when written
 	Lab           string       `json:"lab"`
-	CA            string       `json:"ca"` // path of the PEM file with the lab's authorities
+	SIPDomain     string       `json:"sipDomain"`
+	Pool          string       `json:"pool"`        // FQDN
+	Registrar     string       `json:"registrar"`   // FQDN of the registrar that handsets are told; the first sip-tls address is its
+	CertProvURL   string       `json:"certProvUrl"` // of certificate provisioning
+	CA            string       `json:"ca"`          // path of the PEM file with the lab's authorities
 	Addresses     []Address    `json:"addresses"`
 	ManagementURL string       `json:"managementUrl"` // http://127.0.0.1:PORT
 	Token         secret.Value `json:"-"`             // "token"

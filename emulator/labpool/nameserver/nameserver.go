@@ -13,6 +13,7 @@ import (
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
@@ -46,6 +47,7 @@ type Server struct {
 	conn    net.PacketConn
 	done    chan struct{}
 	streams *streams
+	unknown unknown.Log
 }
 
 // Start serves until Close.
@@ -70,6 +72,7 @@ func Start(cfg Config) (*Server, error) {
 		cfg: cfg, conn: conn, done: make(chan struct{}),
 		streams: &streams{listener: listener, open: map[net.Conn]bool{}},
 	}
+	s.unknown.Timeline, s.unknown.Protocol, s.unknown.Clock = cfg.Timeline, "dns", cfg.Clock
 	s.zone.Store(&z)
 	s.streams.done.Add(1)
 	go s.run()
@@ -150,10 +153,10 @@ func (s *Server) answerWithin(b []byte, peer string, size int) (reply []byte, ok
 	q.size = max(q.size, size)
 	if err != nil {
 		if len(b) < headerSize || q.header.Response {
-			s.note(timeline.Dropped, peer, err.Error())
+			s.note(timeline.Dropped, peer, err.Error()+": "+unknown.Bytes(b))
 			return nil, false
 		}
-		s.note(timeline.Dropped, peer, err.Error()+": answered with FORMERR")
+		s.note(timeline.Dropped, peer, err.Error()+": "+unknown.Bytes(b)+", answered with FORMERR")
 		return s.pack(q, result{code: dnsmessage.RCodeFormatError}, peer)
 	}
 	name := fmt.Sprintf("%s %s", typeName(q.question.Type), q.question.Name)
@@ -168,6 +171,7 @@ func (s *Server) answerWithin(b []byte, peer string, size int) (reply []byte, ok
 		s.note(timeline.Note, peer, name+": fault "+fault)
 	} else {
 		r = z.lookup(q)
+		s.tellUnknown(q, r, peer)
 	}
 	return s.pack(q, r, peer)
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/phone-edition/lpe/emulator/labpool/hello"
 	"github.com/phone-edition/lpe/emulator/sipstack"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/sipmessage"
@@ -77,7 +78,7 @@ func (c *connection) do(ctx context.Context, f func()) error {
 func (c *connection) serve() {
 	defer c.end()
 	if err := c.secure(); err != nil {
-		c.note(timeline.Dropped, "TLS handshake: %v", err)
+		c.refused(err)
 		return
 	}
 	c.began = time.Now()
@@ -127,9 +128,24 @@ func (c *connection) loop() {
 	}
 }
 
+// refused tells why there is no connection to speak SIP on.
+func (c *connection) refused(err error) {
+	var foreign *hello.Foreign
+	if errors.As(err, &foreign) {
+		c.note(timeline.Dropped, "%v", foreign)
+		return
+	}
+	c.note(timeline.Dropped, "TLS handshake: %v", err)
+}
+
 // ended tells why there are no more messages.
 func (c *connection) ended() {
 	err := c.sip.Err()
+	var foreign *hello.Foreign
+	if errors.As(err, &foreign) {
+		c.refused(err)
+		return
+	}
 	if errors.Is(err, sipmessage.ErrMalformed) || errors.Is(err, sipmessage.ErrTooLarge) {
 		c.note(timeline.Dropped, "connection closed: %v", err)
 		return

@@ -20,6 +20,7 @@ func (s *Server) server() string {
 
 // message takes one message of the handset.
 func (c *connection) message(m *sipmessage.Message) {
+	c.tellUnknown(m)
 	c.from = senderOf(m)
 	defer func() { c.from = sender{} }()
 	if m.IsRequest() {

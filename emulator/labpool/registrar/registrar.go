@@ -20,6 +20,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 	"github.com/phone-edition/lpe/emulator/labpool/settings"
+	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
@@ -57,7 +58,8 @@ type Server struct {
 	cfg     Config
 	outer   *tls.Config
 	inner   *tls.Config
-	serving sync.WaitGroup // accept loop and connections
+	serving sync.WaitGroup // accept loops and connections
+	unknown unknown.Log
 
 	mu          sync.Mutex
 	closed      bool
@@ -82,6 +84,7 @@ func Start(cfg Config) (*Server, error) {
 		cfg: cfg, listeners: map[transport]net.Listener{}, connections: map[*connection]struct{}{}, redirected: map[string]bool{}, nextID: firstConnectionID,
 	}
 	s.endpoints.init(cfg)
+	s.unknown.Timeline, s.unknown.Protocol = cfg.Timeline, "sip"
 	var err error
 	if s.outer, s.inner, err = tlsConfigs(cfg); err != nil {
 		return nil, fmt.Errorf("registrar %s: %w", cfg.Host, err)

@@ -8,6 +8,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
+	"github.com/phone-edition/lpe/emulator/labpool/hello"
 )
 
 // DefaultTCPPort is SIP without TLS.
@@ -108,13 +110,14 @@ func (c *connection) secure() error {
 	if err != nil {
 		return fmt.Errorf("certificate: %w", err)
 	}
-	c.certificate, c.conn = certificate, c.raw
+	c.certificate = certificate
 	if c.by == overTCP {
+		c.conn = hello.OnPlain(c.raw)
 		return nil
 	}
 	config := c.s.outer.Clone()
 	config.Certificates = []tls.Certificate{certificate}
-	secured := tls.Server(c.raw, config)
+	secured := tls.Server(hello.OnTLS(c.raw), config)
 	c.conn = secured
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
 	defer cancel()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/lldp"
 )
@@ -32,6 +33,7 @@ type Server struct {
 	cfg     Config
 	speaker speaker
 	frames  ethernet.FrameReceiver
+	unknown unknown.Log
 	cancel  context.CancelFunc
 	done    chan struct{}
 }
@@ -42,6 +44,7 @@ func Start(cfg Config) (*Server, error) {
 		cfg.Clock = time.Now
 	}
 	s := &Server{cfg: cfg, speaker: newSpeaker(cfg.Clock()), done: make(chan struct{})}
+	s.unknown.Timeline, s.unknown.Protocol, s.unknown.Clock = cfg.Timeline, "lldp", cfg.Clock
 	if _, err := s.frame(true, cfg.Policy); err != nil {
 		return nil, fmt.Errorf("switch port: %w", err)
 	}
@@ -105,13 +108,17 @@ func (s *Server) hear(frame []byte) {
 	}
 	unit, err := lldp.Parse(frame[headerSize:])
 	if err != nil {
-		s.note(timeline.Dropped, peer.String(), err.Error())
+		s.note(timeline.Dropped, peer.String(), err.Error()+": "+unknown.Bytes(frame[headerSize:]))
 		return
 	}
 	for _, problem := range unit.Ignored {
 		s.note(timeline.Dropped, peer.String(), problem.Error())
 	}
-	s.note(timeline.Received, peer.String(), describe(unit))
+	s.cfg.Timeline.Add(timeline.Observation{
+		At: s.cfg.Clock(), Kind: timeline.Received, Protocol: "lldp", Peer: peer.String(), Text: describe(unit),
+		Fields: []timeline.Field{{Name: "TLVs", Value: tlvNames(unit)}},
+	})
+	s.tellUnknown(peer, unit)
 	if text := s.speaker.hear(peer, unit, s.cfg.Clock()); text != "" {
 		s.note(timeline.Note, peer.String(), text)
 	}

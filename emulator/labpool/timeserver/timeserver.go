@@ -9,6 +9,7 @@ import (
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/ntp"
 )
@@ -86,11 +87,11 @@ func (s *Server) run() {
 func (s *Server) answer(b []byte, received time.Time, peer string) (reply []byte, ok bool) {
 	query, err := ntp.Parse(b)
 	if err != nil {
-		s.note(timeline.Dropped, peer, err.Error())
+		s.note(timeline.Dropped, peer, err.Error()+": "+unknown.Bytes(b))
 		return nil, false
 	}
 	if query.Mode != ntp.ModeClient || query.Version < 3 {
-		s.note(timeline.Dropped, peer, fmt.Sprintf("version %d mode %d, version 3 or 4 mode 3 expected", query.Version, query.Mode))
+		s.note(timeline.Dropped, peer, fmt.Sprintf("version %d mode %d, version 3 or 4 mode 3 expected: %s", query.Version, query.Mode, unknown.Bytes(b)))
 		return nil, false
 	}
 	s.note(timeline.Received, peer, fmt.Sprintf("query, version %d", query.Version))

@@ -18,6 +18,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/labpool/strictness"
+	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/deviceupdate"
 )
@@ -57,14 +58,19 @@ type Config struct {
 }
 
 // Service answers update queries and hands out images. It is an [http.Handler].
-type Service struct{ cfg Config }
+type Service struct {
+	cfg     Config
+	unknown unknown.Log
+}
 
 // New returns the service of a lab.
 func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Service{cfg}
+	s := &Service{cfg: cfg}
+	s.unknown.Timeline, s.unknown.Protocol = cfg.Timeline, "http"
+	return s
 }
 
 // check is one row of the strictness table with its status.
@@ -99,6 +105,7 @@ func Checks() []strictness.Check {
 
 // ServeHTTP answers one query or gives one image.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.unknown.TellHeaders(r, asked(r))
 	path := strings.ToLower(r.URL.Path)
 	switch {
 	case strings.HasPrefix(path, pathFiles):
@@ -106,9 +113,17 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == pathInternal, path == pathExternal:
 		s.query(w, r, path == pathExternal)
 	default:
+		s.tellRequest(r, nil)
 		s.refuse(w, r, checkPath, "no such path")
 	}
 }
+
+// tellRequest tells of a query that is not as this project takes it: what the real one is like is an open question.
+func (s *Service) tellRequest(r *http.Request, body []byte) {
+	s.unknown.TellRequest(r, "device update "+asked(r), func() string { return unknown.Request(r, body) })
+}
+
+func asked(r *http.Request) string { return fmt.Sprintf("%.20s %.80s", r.Method, r.URL.EscapedPath()) }
 
 func (s *Service) refuse(w http.ResponseWriter, r *http.Request, c check, format string, args ...any) {
 	s.note(timeline.Dropped, r, "%s.%s: %s", c.Stage, c.Name, fmt.Sprintf(format, args...))
@@ -130,6 +145,7 @@ func (s *Service) note(kind timeline.Kind, r *http.Request, format string, args 
 // query tells whether there is another image for the handset.
 func (s *Service) query(w http.ResponseWriter, r *http.Request, external bool) {
 	if r.Method != http.MethodPost {
+		s.tellRequest(r, nil)
 		w.Header().Set("Allow", http.MethodPost)
 		s.refuse(w, r, checkMethod, "%.20q", r.Method)
 		return
@@ -201,8 +217,12 @@ func (s *Service) read(w http.ResponseWriter, r *http.Request) (deviceupdate.Req
 		request, err = deviceupdate.ParseRequest(body)
 	}
 	if err != nil {
+		s.tellRequest(r, body)
 		s.refuse(w, r, checkBody, "%v", err)
 		return request, false
+	}
+	for _, e := range request.Unknown {
+		s.unknown.TellRequest(r, "element "+unknown.Name(e.XMLName.Local)+" of a device update query", func() string { return unknown.Body(body) })
 	}
 	return request, true
 }

@@ -266,6 +266,7 @@ type message struct {
 	method, url, action, contentType string
 	login, password                  string // at the Windows port, in the way of the lab
 	authorization                    string
+	header                           map[string]string
 	body                             []byte
 }
 
@@ -288,6 +289,9 @@ func (r *room) try(client *http.Client, m message) (answer, error) {
 	}
 	if m.contentType != "" {
 		request.Header.Set("Content-Type", m.contentType)
+	}
+	for name, value := range m.header {
+		request.Header.Set(name, value)
 	}
 	if m.authorization != "" {
 		request.Header.Set("Authorization", m.authorization)

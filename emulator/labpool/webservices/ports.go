@@ -34,6 +34,9 @@ func (s *Server) listen(tlsConfig *tls.Config) error {
 			return err
 		}
 	}
+	for i, standard := range []uint16{onPlain: portHTTP, onSecure: portHTTPS} {
+		s.ports[i].number = portOf(open[i], standard) // the same again when it is opened later
+	}
 	s.plain, s.httpPort = authorityOf(s.cfg.Host, open[onPlain], portHTTP), portOf(open[onPlain], portHTTP)
 	s.safe, s.httpsPort = authorityOf(s.cfg.Host, open[onSecure], portHTTPS), portOf(open[onSecure], portHTTPS)
 	if s.cfg.Updates != nil {
@@ -101,11 +104,8 @@ func (s *Server) accept(i int, l net.Listener) {
 	p := &s.ports[i]
 	p.listener = l
 	at := l.Addr().String()
-	if p.tls != nil {
-		l = tls.NewListener(l, p.tls)
-	}
 	s.serving.Go(func() {
-		err := s.http.Serve(l)
+		err := s.http.Serve(doors{l, s, p.tls})
 		if !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			s.note("port " + at + " ended: " + err.Error())
 		}

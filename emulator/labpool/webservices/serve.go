@@ -73,6 +73,9 @@ func (s *Server) route(path string, secure bool) (route, bool) {
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if a, ok := connectionOf(r).Conn.(*arrival); ok {
+		defer a.begin(r)()
+	}
 	if s.updates != nil && strings.HasPrefix(strings.ToLower(r.URL.Path), pathUpdates) {
 		s.updates.ServeHTTP(w, r)
 		return
@@ -87,6 +90,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	answer, refused := s.dispatch(w, x, found, ok)
+	s.tellUnknown(x, found, refused)
 	if refused != nil {
 		s.history(x, timeline.Dropped, refused.verdict, refused.tells(x)...)
 		answer = refused.response()
@@ -164,6 +168,9 @@ func (s *Server) history(x *exchange, kind timeline.Kind, verdict string, more .
 	}
 	if x.auth != "" {
 		o.Fields = append([]timeline.Field{{Name: history.Auth, Value: x.auth}}, o.Fields...)
+	}
+	if name := agent(x.request); name != "" {
+		o.Fields = append(o.Fields, timeline.Field{Name: "agent", Value: name})
 	}
 	if x.who != "" {
 		o.Fields = append([]timeline.Field{{Name: history.Who, Value: x.who}}, o.Fields...)

@@ -23,6 +23,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 	"github.com/phone-edition/lpe/emulator/labpool/settings"
+	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
@@ -68,6 +69,7 @@ type Server struct {
 	tickets tickets
 	http    *http.Server
 	serving sync.WaitGroup // accept loops and connections
+	unknown unknown.Log
 
 	httpPort, httpsPort uint16 // that were got
 
@@ -96,6 +98,7 @@ func Start(cfg Config) (*Server, error) {
 	if len(cfg.Lab.FrontEnds) > 0 {
 		s.server = cfg.Lab.FrontEnds[0].FQDN
 	}
+	s.unknown.Timeline, s.unknown.Protocol = cfg.Timeline, "http"
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		ReadHeaderTimeout: headerTimeout,
@@ -107,8 +110,9 @@ func Start(cfg Config) (*Server, error) {
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, &connection{Conn: c})
 		},
-		ConnState:    s.count,
-		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1 only
+		ConnState:                    s.count,
+		DisableGeneralOptionsHandler: true,                                                     // OPTIONS * is a request like others
+		TLSNextProto:                 map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1 only
 	}
 	if err := s.listen(tlsConfig); err != nil {
 		return nil, errors.Join(fmt.Errorf("web services of lab %s: %w", cfg.Lab.Name, err), s.Close())
@@ -148,7 +152,10 @@ func (s *Server) BaseURL() string {
 }
 
 // count follows connections, so that Close can wait for them.
-func (s *Server) count(_ net.Conn, state http.ConnState) {
+func (s *Server) count(conn net.Conn, state http.ConnState) {
+	if a, ok := conn.(*arrival); ok {
+		a.changed(state)
+	}
 	switch state {
 	case http.StateNew:
 		s.serving.Add(1)
@@ -181,17 +188,10 @@ func (s *Server) HasTicket(sip string) bool {
 	return s.cfg.Now().Before(s.issued[bareSIP(sip)])
 }
 
-// diary writes what net/http logs, such as failed TLS handshakes, to the timeline.
+// diary writes what net/http logs, such as a handler's panic, to the timeline.
 type diary struct{ timeline *timeline.Timeline }
 
 func (d diary) Write(line []byte) (int, error) {
-	text := strings.TrimSpace(string(line))
-	o := timeline.Observation{Kind: timeline.Dropped, Protocol: "http", Text: text}
-	if of, ok := strings.CutPrefix(text, "http: TLS handshake error from "); ok {
-		if i := strings.Index(of, ": "); i > 0 {
-			o.Peer = of[:i]
-		}
-	}
-	d.timeline.Add(o)
+	d.timeline.Add(timeline.Observation{Kind: timeline.Dropped, Protocol: "http", Text: strings.TrimSpace(string(line))})
 	return len(line), nil
 }

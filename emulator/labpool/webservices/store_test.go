@@ -20,6 +20,7 @@ func TestATicketOutlivesARestart(t *testing.T) {
 			if err := r.server.Close(); err != nil {
 				t.Fatal(err)
 			}
+			r.client.CloseIdleConnections()
 			cfg := r.server.cfg
 			cfg.TicketKey = c.key
 			var err error

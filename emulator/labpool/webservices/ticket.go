@@ -60,11 +60,16 @@ func (s *Server) pinTicket(x *exchange) (response, *refusal) {
 	if r.Number == "" || r.PIN == "" {
 		return response{}, checkUsernameToken.refuse("no UsernameToken with number and PIN")
 	}
-	number, pin, err := r.Decode(webticket.Form(s.cfg.Lab.PINForm))
+	form := webticket.Form(s.cfg.Lab.PINForm)
+	if s.cfg.Lab.PINForm == anyForm {
+		form = formOf(r)
+	}
+	number, pin, err := r.Decode(form)
 	if err != nil || !isNumber(number) {
 		return response{}, s.pinRefusal(checkPINForm, directory.UserDoesNotExist, "not a number in form "+s.cfg.Lab.PINForm)
 	}
 	x.who = number
+	x.what += ", PIN in form " + string(form)
 	user, failure := s.cfg.Directory.SignIn(number, pin, s.cfg.Now())
 	if failure != nil {
 		return response{}, s.pinRefusal(pinCheck(failure.Reason), failure.Reason, string(failure.Reason))
@@ -74,6 +79,17 @@ func (s *Server) pinTicket(x *exchange) (response, *refusal) {
 		return response{}, s.pinRefusal(checkClaim, directory.IncorrectPIN, "the claim names another user")
 	}
 	return s.issue(x, r, user.SIPAddress)
+}
+
+// anyForm is the PIN form of a lab that takes either, for a handset whose form nobody knows.
+const anyForm = "any"
+
+// formOf tells the forms apart: a number is not the base64 of a number's digits.
+func formOf(r webticket.Request) webticket.Form {
+	if isNumber(r.Number) {
+		return webticket.P1
+	}
+	return webticket.P2
 }
 
 // isNumber reports whether the text can be a phone number or extension as dialled.
