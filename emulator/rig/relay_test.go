@@ -40,12 +40,14 @@ func viaRelay(t *testing.T, lab string, names map[string]string, change func(toP
 		tap := s.onWiretap()
 		tap.dial = r.dial
 		r.run = s.start()
+		defer func() {
+			if err := r.run.Close(); err != nil {
+				t.Error(err)
+			}
+			r.open.Wait()
+		}()
 		s.wantSuccess(r.run.Boot(context.Background()))
 		f(r, tap)
-		if err := r.run.Close(); err != nil {
-			t.Error(err)
-		}
-		r.open.Wait()
 	})
 }
 

@@ -134,9 +134,9 @@ func onTap(t *testing.T, lab, profile string, prepare func(*setting), f func(*ta
 		if prepare != nil {
 			prepare(s)
 		}
+		defer x.close()
 		x.assemble()
 		f(x)
-		x.close()
 	})
 }
 
@@ -207,9 +207,13 @@ func (x *tapped) signOff() {
 
 func (x *tapped) close() {
 	x.t.Helper()
-	x.signOff()
-	if err := x.pool.Close(); err != nil {
-		x.t.Error(err)
+	if x.handset != nil {
+		x.signOff()
+	}
+	if x.pool != nil {
+		if err := x.pool.Close(); err != nil {
+			x.t.Error(err)
+		}
 	}
 	if err := x.tap.Close(); err != nil {
 		x.t.Error(err)

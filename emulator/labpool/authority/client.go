@@ -120,6 +120,9 @@ func (s *store) remove(sip, deviceID string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := len(s.byUser[sip])
+	if before == 0 {
+		return 0
+	}
 	s.byUser[sip] = slices.DeleteFunc(s.byUser[sip], func(p Published) bool { return device == "" || p.DeviceID == device })
 	return before - len(s.byUser[sip])
 }

@@ -14,7 +14,6 @@ const (
 	Who     = "who"     // SIP address, number or login, as the handset gave it or as it was proved
 	Auth    = "auth"    // how who was proved: tls-dsk, pin, basic, ntlm, certificate or web-ticket
 	Refused = "refused" // the check that a request failed, or the fault that refused it
-	Unknown = "unknown" // what of a message this program does not know
 )
 
 // Bounds of a [Record]. What goes first is the oldest of one handset or user, then who was silent for the longest.

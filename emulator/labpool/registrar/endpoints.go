@@ -147,7 +147,7 @@ func (e *endpoints) bind(one *endpoint) (refreshed bool, evicted []*endpoint, al
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	p := e.user(one.SIP)
-	one.State, one.Since = Registered, e.now()
+	one.State = Registered
 	if before := p.find(one.EPID); before != nil {
 		if refreshed = before.callID == one.callID; refreshed {
 			one.Since = before.Since

@@ -65,10 +65,5 @@ func (s *Server) tell(kind timeline.Kind, peer string, fields []timeline.Field, 
 
 // verdict is what the history tells of a refusal besides its text.
 func (r *refusal) verdict() []timeline.Field {
-	fields := []timeline.Field{{Name: history.Refused, Value: r.Stage + "." + r.Name}}
-	switch r.Name {
-	case checkMethodUnknown.Name, checkSubscription.Name, checkContentType.Name, checkEvent.Name:
-		fields = append(fields, timeline.Field{Name: history.Unknown, Value: r.Name + " " + r.detail})
-	}
-	return fields
+	return []timeline.Field{{Name: history.Refused, Value: r.Stage + "." + r.Name}}
 }

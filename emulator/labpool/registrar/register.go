@@ -96,7 +96,7 @@ func (c *connection) bind(m *sipmessage.Message, a *association, id identity, ex
 	now := c.s.cfg.Now()
 	one := &endpoint{
 		Registration: Registration{
-			SIP: id.aor, EPID: id.epid, UserAgent: m.Get("User-Agent"), Contact: uri, Expires: now.Add(expires),
+			SIP: id.aor, EPID: id.epid, UserAgent: m.Get("User-Agent"), Contact: uri, Since: now, Expires: now.Add(expires),
 		},
 		callID: m.CallID(), conn: c, gruu: sipmessage.GRUU(id.aor, id.epid),
 		instance: sipmessage.FormatUUID(sipmessage.InstanceUUID(id.epid)),

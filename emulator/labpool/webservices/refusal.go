@@ -6,9 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/labpool/strictness"
-	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/soap"
 )
 
@@ -103,22 +101,6 @@ type refusal struct {
 // internal is an answer for what cannot happen with a lab that is set up right.
 func internal(err error) *refusal {
 	return &refusal{check: "internal", verdict: "internal error: " + err.Error(), way: internalError}
-}
-
-// tells is what the history tells of a refusal besides the verdict: of a request for what there is not also how it
-// looked, because that is how an unknown handset shows what it wants.
-func (r *refusal) tells(x *exchange) []timeline.Field {
-	fields := []timeline.Field{{Name: history.Refused, Value: r.check}}
-	if r.check != checkPath.Stage+"."+checkPath.Name {
-		return fields
-	}
-	fields = append(fields, timeline.Field{Name: history.Unknown, Value: "path " + shorten(x.request.URL.EscapedPath())})
-	for _, name := range []string{"User-Agent", "Content-Type", "SOAPAction"} {
-		if value := x.request.Header.Get(name); value != "" {
-			fields = append(fields, timeline.Field{Name: name, Value: shorten(value)})
-		}
-	}
-	return fields
 }
 
 func (r *refusal) response() response {

@@ -92,7 +92,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	answer, refused := s.dispatch(w, x, found, ok)
 	s.tellUnknown(x, found, refused)
 	if refused != nil {
-		s.history(x, timeline.Dropped, refused.verdict, refused.tells(x)...)
+		s.history(x, timeline.Dropped, refused.verdict, timeline.Field{Name: history.Refused, Value: refused.check})
 		answer = refused.response()
 	} else {
 		s.history(x, timeline.Received, "answered")
