@@ -39,7 +39,7 @@ type ServeOptions struct {
 	Cable ethernet.Cable
 
 	State     string // directory of what survives a restart, "": nothing does
-	ReadyFile string // written when everything listens, removed at the end; "": none
+	ReadyFile string // written by [Served.WriteReady], removed at the end; "": none
 	Observers []func(timeline.Observation)
 
 	PoolKey func(bits int) (*rsa.PrivateKey, error) // makes RSA keys, nil: a new one each time
@@ -103,17 +103,20 @@ func (s *Served) start(ctx context.Context) error {
 	for _, e := range s.Pool.Endpoints() {
 		s.Ready.Addresses = append(s.Ready.Addresses, manage.Address{Service: e.Service, Host: e.Host, Address: e.Address.String()})
 	}
-	if err := s.startManagement(); err != nil {
-		return err
-	}
-	if o.ReadyFile == "" {
+	return s.startManagement()
+}
+
+// WriteReady writes the ready file, if there is to be one: everything listens.
+func (s *Served) WriteReady() error {
+	path := s.options.ReadyFile
+	if path == "" {
 		return nil
 	}
-	if err := s.Ready.Write(o.ReadyFile); err != nil {
+	if err := s.Ready.Write(path); err != nil {
 		return &ComputerError{err}
 	}
 	s.atEnd(func() error {
-		if err := os.Remove(o.ReadyFile); !errors.Is(err, os.ErrNotExist) {
+		if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		return nil

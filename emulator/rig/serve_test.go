@@ -104,8 +104,17 @@ func TestServe(t *testing.T) {
 	o := serveOptions(t, "litware")
 	o.Ports = rig.Ports{SIPTCP: picked(), DHCP: picked(), DNS: picked(), NTP: picked()}
 	o.ReadyFile = filepath.Join(t.TempDir(), "ready.json")
+	if err := os.WriteFile(o.ReadyFile, []byte("of an earlier pool"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s, err := rig.Serve(t.Context(), o)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(o.ReadyFile); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("ready file before it is written: %v", err)
+	}
+	if err := s.WriteReady(); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(o.ReadyFile); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
@@ -322,7 +331,7 @@ func TestServeRefuses(t *testing.T) {
 		{"state that is in use", "litware", func(o *rig.ServeOptions) { o.State = state }, true, "another process uses it"},
 		{"damaged state", "litware", func(o *rig.ServeOptions) { o.State = damaged }, false, "directory.json is damaged"},
 		{"state that is a file", "litware", func(o *rig.ServeOptions) { o.State = file }, true, "file"},
-		{"a ready file that cannot be", "litware", func(o *rig.ServeOptions) { o.ReadyFile = filepath.Join(file, "ready") }, true, "ready"},
+		{"a ready file that cannot be removed", "litware", func(o *rig.ServeOptions) { o.ReadyFile = filepath.Dir(file) }, true, filepath.Dir(file)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := serveOptions(t, c.lab)

@@ -22,8 +22,10 @@ registrars (contoso: two front ends, a backup, a Director) has one that handsets
 
 With --interface each machine is a host of its own on that wire, with the lab's address of it and the well-known ports, in the
 lab's voice VLAN, tagged, if it has one: it needs CAP_NET_RAW, Linux. As a real registrar it answers DHCPINFORM of class
-MS-UC-Client there and no other DHCP, and it takes a PIN in either form, since nobody knows which one a phone uses. --serve-network brings leases, the VLAN offer by DHCP and LLDP-MED, DNS and NTP as well; it
-first listens 3 s for another DHCP server, and is refused where there is one.
+MS-UC-Client there and no other DHCP, and it takes a PIN in either form, since nobody knows which one a phone uses.
+--serve-network brings leases, the VLAN offer by DHCP and LLDP-MED, DNS and NTP as well; it first listens 3 s for another DHCP
+server, and is refused where there is one. What a phone sends that no document describes is in the diary and the history, marked
+as unknown, without PIN and passwords.
 
 --dhcp-port answers DHCPINFORM of class MS-UC-Client as a registrar does, and nothing else. On another port than 67 the answer
 goes to the port that asked.
@@ -133,7 +135,9 @@ func serve(ctx context.Context, sys system, o rig.ServeOptions) error {
 	case err != nil:
 		return startError(err)
 	}
-	_, err = pool.WriteTo(sys.out)
+	if _, err = pool.WriteTo(sys.out); err == nil {
+		err = pool.WriteReady()
+	}
 	if err == nil {
 		<-ctx.Done()
 	}

@@ -119,6 +119,9 @@ func (s *Server) hear(frame []byte) {
 		Fields: []timeline.Field{{Name: "TLVs", Value: tlvNames(unit)}},
 	})
 	s.tellUnknown(peer, unit)
+	if s.cfg.Silent {
+		return
+	}
 	if text := s.speaker.hear(peer, unit, s.cfg.Clock()); text != "" {
 		s.note(timeline.Note, peer.String(), text)
 	}

@@ -20,6 +20,9 @@ var (
 	opaqueElements = set("Assertion", "Signature")
 )
 
+// passwordText is the form of a password that is described (web-services.md §3.2).
+const passwordText = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText"
+
 // formChecks are the checks that a request fails by its form, so that it may be one that nobody has described; the
 // others are about who sends it and when.
 var formChecks = func() map[string]bool {
@@ -54,6 +57,9 @@ func (s *Server) tellUnknown(x *exchange, found route, refused *refusal) {
 	}
 	s.unknown.TellHeaders(r, asked)
 	if doc, err := soap.Parse(x.body); err == nil {
+		if kind := soap.Attr(soap.Find(soap.Child(doc.Root(), "Header"), "Password"), "Type"); kind != "" && kind != passwordText {
+			s.unknown.TellRequest(r, "password of type "+unknown.Name(lastSegment(kind))+" in "+asked, func() string { return "in " + unknown.Body(x.body) })
+		}
 		for _, e := range undescribed(doc.Root(), nil) {
 			s.unknown.TellRequest(r, "element "+unknown.Name(e.Tag)+" of "+asked, func() string { return "in " + unknown.Body(x.body) })
 		}

@@ -38,6 +38,8 @@ func TestUnknown(t *testing.T) {
 	signIn := rst("1219", "0712")
 	strange := r.pin(signIn)
 	strange.body = bytes.Replace(strange.body, []byte("<soap:Body>"), []byte("<soap:Body><Device Serial=\"0712\">0712</Device>"), 1)
+	digest := r.pin(signIn)
+	digest.body = bytes.Replace(digest.body, []byte("#PasswordText"), []byte("#PasswordDigest"), 1)
 	withHeader := r.pin(signIn)
 	withHeader.header = map[string]string{"X-Phone-Pin": "0712", "X-Firmware": "4.0.7577.4463"}
 	action := r.pin(signIn)
@@ -46,7 +48,7 @@ func TestUnknown(t *testing.T) {
 		get(webURL("/PhoneSettings/Settings.svc?pin=0712&user=kenmyer")),
 		post(webURL("/PinAuth/PinAuth.svc"), "urn:x/SignIn", []byte(`<SignIn Pin="0712"><Phone>1219</Phone></SignIn>`)),
 		{method: "PUT", url: pinURL(), body: []byte("pin=0712")},
-		action, strange, withHeader,
+		action, strange, digest, withHeader,
 		get("http://" + host + "/"),
 	} {
 		r.send(m)
@@ -58,6 +60,7 @@ func TestUnknown(t *testing.T) {
 		`request PUT /WebTicket/WebTicketService.svc/pin (web.method): "User-Agent": "Go-http-client/1.1"; body xxx=9999`,
 		`request POST /WebTicket/WebTicketService.svc/pin SignInByPin (ticket.action) | "Content-Type": "text/xml"; `,
 		`element "Device" of POST /WebTicket/WebTicketService.svc/pin Issue | in <soap:Envelope `,
+		`password of type "oasis-200401-wss-username-token-profile-1.0#PasswordDigest" in POST /WebTicket/WebTicketService.svc/pin Issue | in <soap:Envelope `,
 		`header "X-Firmware" of POST /WebTicket/WebTicketService.svc/pin Issue: "X-Firmware": "4.0.7577.4463"`,
 		`header "X-Phone-Pin" of POST /WebTicket/WebTicketService.svc/pin Issue: "X-Phone-Pin": ***(4 digits)`,
 		`request GET / (web.path): "User-Agent": "Go-http-client/1.1"; body 0 bytes`,
@@ -168,5 +171,45 @@ func TestOptions(t *testing.T) {
 	_, back := r.raw(portHTTP, "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 	if got := r.unknowns(); !strings.HasPrefix(string(back), "HTTP/1.1 404 ") || len(got) != 1 || !strings.HasPrefix(got[0], "request OPTIONS * (web.path)") {
 		t.Errorf("%.20q, told %q", back, got)
+	}
+}
+
+// A hello of TLS 1.0 without any extension, and so without a server name, is shaken hands with: ServerHello, the
+// certificate, the request for one, the end of the flight.
+func TestOldHello(t *testing.T) {
+	const random = "PQRSTUVWXYZ[\\]^_`abcdefghijklmno"
+	for _, suite := range []string{"\x00\x2f", "\x00\x35", "\x00\x0a", "\x00\x05"} {
+		r := open(t)
+		conn, err := r.phone.DialTCP(t.Context(), netip.AddrPortFrom(poolAddress.Addr(), portHTTPS))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, "\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x01"+random+"\x00\x00\x02"+suite+"\x01\x00")
+		conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		var messages []byte // their types
+		for len(messages) < 4 {
+			head := make([]byte, 5)
+			if _, err := io.ReadFull(conn, head); err != nil || head[0] != 22 || head[1] != 3 || head[2] != 1 {
+				t.Fatalf("%x: record %x, %v, after messages %x", suite, head, err, messages)
+			}
+			body := make([]byte, int(head[3])<<8|int(head[4]))
+			if _, err := io.ReadFull(conn, body); err != nil {
+				t.Fatal(err)
+			}
+			if len(messages) == 0 {
+				session := int(body[38])
+				if got := string(body[39+session : 41+session]); got != suite || len(body) < 42+session || int(body[3]) != 38+session {
+					t.Errorf("suite %x: ServerHello %x", suite, body[:min(len(body), 90)])
+				}
+			}
+			for len(body) >= 4 {
+				messages = append(messages, body[0])
+				body = body[4+int(body[1])<<16+int(body[2])<<8+int(body[3]):]
+			}
+		}
+		if !bytes.Equal(messages, []byte{2, 11, 13, 14}) {
+			t.Errorf("%x: messages %x", suite, messages)
+		}
 	}
 }

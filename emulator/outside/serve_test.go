@@ -1,0 +1,113 @@
+//go:build peers
+
+package outside
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/labpool/timeserver"
+)
+
+// buildCommand builds the command.
+func buildCommand(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "lpe")
+	finish(t, exec.Command("go", "build", "-o", path, "../cmd/lpe"))
+	return path
+}
+
+// TestServedNetwork boots a handset on one end of a wire against a lab on the other: its own leases, the voice VLAN by
+// LLDP-MED or none, DNS and time, with real frames.
+func TestServedNetwork(t *testing.T) {
+	lpe := buildCommand(t)
+	for lab, c := range map[string]struct{ number, pin, vlan string }{
+		"litware": {"1219", "0712", "untagged"},
+		"contoso": {"4034", "73915", "VLAN 200"},
+	} {
+		t.Run(lab, func(t *testing.T) {
+			client, server := newWire(t)
+			pool := server.start(lpe, "pool", "serve", "--lab", lab, "--interface", "eth0", "--serve-network")
+			pool.says("Other computers can reach this pool")
+			out := client.run(lpe, "boot", "--interface", "eth0", "--phone-or-ext", c.number, "--pin", c.pin, "-v")
+			if !strings.Contains(out, "Result     : Success") || !strings.Contains(out, c.vlan) {
+				t.Errorf("%s", out)
+			}
+			pool.stop()
+			if code := pool.command.ProcessState.ExitCode(); code != 0 {
+				t.Errorf("the pool ended with %d", code)
+			}
+		})
+	}
+}
+
+// startNeighbour starts what a network has besides the pool, in a namespace: dnsmasq, which leases addresses of the
+// litware lab's network and knows the pool's name, and a time server.
+func startNeighbour(n *namespace) {
+	n.t.Helper()
+	n.ip("address", "add", "10.20.0.1/24", "dev", "eth0")
+	conf := writeFile(n.t, "dnsmasq.conf", fmt.Sprintf(`
+interface=eth0
+bind-interfaces
+no-resolv
+no-hosts
+no-ping
+dhcp-range=10.20.0.100,10.20.0.150,255.255.255.0,10m
+dhcp-option=option:ntp-server,10.20.0.1
+domain=litwareinc.com
+address=/atl-cs-001.litwareinc.com/10.20.0.10
+dhcp-leasefile=%s
+`, filepath.Join(n.t.TempDir(), "leases")))
+	n.start("dnsmasq", "--keep-in-foreground", "--user=root", "--conf-file="+conf, "--pid-file="+filepath.Join(n.t.TempDir(), "pid"), "--log-facility=-").says("started")
+	cable := ethernet.NewHost(ethernet.HostOptions{Listen: netip.MustParseAddr("10.20.0.1")})
+	n.do(func() {
+		station, err := cable.Join(ethernet.StationConfig{Name: "time", MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}})
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		clock, err := timeserver.Start(timeserver.Config{Station: station})
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		n.t.Cleanup(func() {
+			if err := errors.Join(clock.Close(), cable.Close()); err != nil {
+				n.t.Error(err)
+			}
+		})
+	})
+}
+
+// TestServedBesideDHCP: the network's own server leases the address, the registrar answers INFORM, and the handset finds
+// both.
+func TestServedBesideDHCP(t *testing.T) {
+	lpe := buildCommand(t)
+	client, server := newWire(t)
+	startNeighbour(server)
+	pool := server.start(lpe, "pool", "serve", "--interface", "eth0")
+	pool.says("Other computers can reach this pool")
+	out := client.run(lpe, "boot", "--interface", "eth0", "--phone-or-ext", "1219", "--pin", "0712", "-v")
+	for _, want := range []string{"Result     : Success", "TargetFqdn : atl-cs-001.litwareinc.com"} {
+		if !strings.Contains(out, want) {
+			t.Fatalf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+// TestServedNetworkRefused: where somebody else leases addresses the lab does not.
+func TestServedNetworkRefused(t *testing.T) {
+	lpe := buildCommand(t)
+	client, server := newWire(t)
+	startNeighbour(client)
+	out, err := server.command(lpe, "pool", "serve", "--interface", "eth0", "--serve-network").CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 3 || !strings.Contains(string(out), "DHCP server 10.20.0.1 is on interface eth0") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
