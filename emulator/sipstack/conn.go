@@ -27,6 +27,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -55,7 +56,8 @@ type Conn struct {
 	gone     chan struct{} // sipgo's reader has ended
 	attached chan struct{} // before it sipgo's reader waits
 
-	in inflow // sipgo's reader alone uses it
+	in    inflow       // sipgo's reader alone uses it
+	since atomic.Int64 // Unix nanoseconds of the first byte of the message in it, 0: there is none
 
 	mu     sync.Mutex
 	err    error // set before closing is closed
@@ -158,6 +160,22 @@ func (c *Conn) Messages() <-chan *sipmessage.Message { return c.messages }
 // Done is closed when the connection ends; there may be messages to take yet.
 func (c *Conn) Done() <-chan struct{} { return c.closing }
 
+// Unfinished is when a message began to arrive that is not whole yet; the zero time means that none is on its way.
+func (c *Conn) Unfinished() time.Time {
+	since := c.since.Load()
+	if since == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, since)
+}
+
+// arriving notes whether a part of a message is there.
+func (c *Conn) arriving() {
+	if len(c.in.text) > 0 {
+		c.since.CompareAndSwap(0, time.Now().UnixNano())
+	}
+}
+
 // Err says why the connection ended, and keeps to the first reason: net.ErrClosed after Close, ErrEnded,
 // sipmessage.ErrMalformed or ErrTooLarge for what arrived, or the error of a write. It is nil before.
 func (c *Conn) Err() error {
@@ -197,6 +215,8 @@ func (c *Conn) received(msg sip.Message) {
 	default:
 	}
 	text, err := c.in.cut(len(msg.Body()))
+	c.since.Store(0)
+	c.arriving()
 	var m *sipmessage.Message
 	if err == nil {
 		m, err = sipmessage.Parse(text)

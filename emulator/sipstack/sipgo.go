@@ -61,6 +61,7 @@ func (t *tapped) Read(b []byte) (int, error) {
 			c.end(err)
 			return 0, err
 		}
+		c.arriving()
 	}
 }
 
