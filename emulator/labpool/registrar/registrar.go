@@ -68,6 +68,7 @@ type Server struct {
 	connections map[*connection]struct{}
 	redirected  map[string]bool // endpoints that the fault register=redirect is over for
 
+	guests    doorkeeper
 	endpoints endpoints
 }
 
@@ -83,6 +84,7 @@ func Start(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, listeners: map[transport]net.Listener{}, connections: map[*connection]struct{}{}, redirected: map[string]bool{}, nextID: firstConnectionID,
 	}
+	s.guests.init()
 	s.endpoints.init(cfg)
 	s.unknown.Timeline, s.unknown.Protocol = cfg.Timeline, "sip"
 	var err error
@@ -152,6 +154,7 @@ func (s *Server) accept(listener net.Listener, by transport) {
 			reset(conn)
 			continue
 		}
+		c.come()
 		go func() {
 			defer s.serving.Done()
 			c.serve()
@@ -184,19 +187,24 @@ func (s *Server) forget(c *connection) {
 }
 
 // DropAssociations forgets every security association, as after a restart of the front end; registrations and
-// connections stay. It waits until no connection uses one any more.
+// connections stay. It waits until no connection uses one any more. Those that are not through their TLS handshake have
+// none.
 func (s *Server) DropAssociations(ctx context.Context) error {
 	s.mu.Lock()
-	open := make([]*connection, 0, len(s.connections))
+	errs := make(chan error, len(s.connections))
+	asked := 0
 	for c := range s.connections {
-		open = append(open, c)
-	}
-	s.mu.Unlock()
-	for _, c := range open {
-		err := c.do(ctx, c.forgetAssociations)
-		if err != nil && !errors.Is(err, net.ErrClosed) {
-			return fmt.Errorf("dropping associations: %w", err)
+		if c.looping.Load() {
+			asked++
+			go func() { errs <- c.do(ctx, c.forgetAssociations) }()
 		}
 	}
-	return nil
+	s.mu.Unlock()
+	var failed error
+	for range asked {
+		if err := <-errs; err != nil && !errors.Is(err, net.ErrClosed) {
+			failed = fmt.Errorf("dropping associations: %w", err)
+		}
+	}
+	return failed
 }
