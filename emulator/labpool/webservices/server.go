@@ -177,6 +177,9 @@ func (s *Server) count(conn net.Conn, state http.ConnState) {
 	}
 }
 
+// Connections is how many connections there are, of both ports.
+func (s *Server) Connections() int { return s.guests.Len() }
+
 // Close ends both ports, every connection and every request, and returns when they have ended.
 func (s *Server) Close() error {
 	s.mu.Lock()
