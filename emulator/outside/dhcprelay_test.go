@@ -87,7 +87,9 @@ func TestTwoRelays(t *testing.T) {
 	startNames(server, records{domain: "contoso.com", hosts: []string{verdictPool}})
 	p := newBridged(t, client).quick()
 	wantVoice(t, p.reach(devicestate.RootChain))
-	p.until("the second ACK", func() bool { return p.saw(timeline.Dropped, "too late: ACK of DHCP server 10.77.0.1 once more, with registrar "+verdictPool) })
+	p.until("the second ACK", func() bool {
+		return p.saw(timeline.Dropped, "too late: ACK of DHCP server 10.77.0.1 once more, with registrar "+verdictPool)
+	})
 }
 
 // TestTwoServers: whoever answers first with a registrar is taken, whole; what the other says is recorded.

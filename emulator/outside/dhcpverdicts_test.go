@@ -209,7 +209,9 @@ func TestVerdicts(t *testing.T) {
 				startNames(far, records{"contoso.com", []string{verdictPool}, map[string]string{"_sipinternaltls._tcp": verdictPool + " 5061"}})
 				if m.class == "" {
 					discovered := make(chan ran, 1)
-					go func() { discovered <- end(t, client.command(lpePath(), "dhcp", "discover", "--interface", "eth0", "--mac", "00:04:f2:00:00:99", "--timeout", "20s")) }()
+					go func() {
+						discovered <- end(t, client.command(lpePath(), "dhcp", "discover", "--interface", "eth0", "--mac", "00:04:f2:00:00:99", "--timeout", "20s"))
+					}()
 					defer func() { m.wantSurvey(t, <-discovered) }()
 				}
 				m.wantBoot(t, newBridged(t, client).quick())
