@@ -61,7 +61,7 @@ func TestRelayed(t *testing.T) {
 		t.Run(server, func(t *testing.T) {
 			t.Parallel()
 			client, far := newRelayed(t, 1)
-			dhcpServers[server](far, encoded(t, server, nil, nil))
+			dhcpServers[server](far, contoso.dhcp(t, server, nil))
 			startNames(far, records{domain: "contoso.com", hosts: []string{verdictPool}})
 			p := newBridged(t, client).quick()
 			p.Capture = filepath.Join(t.TempDir(), "relayed.pcapng")
@@ -83,7 +83,7 @@ func TestRelayed(t *testing.T) {
 func TestTwoRelays(t *testing.T) {
 	t.Parallel()
 	client, server := newRelayed(t, 2)
-	startISC(server, encoded(t, "isc", nil, nil))
+	startISC(server, contoso.dhcp(t, "isc", nil))
 	startNames(server, records{domain: "contoso.com", hosts: []string{verdictPool}})
 	p := newBridged(t, client).quick()
 	wantVoice(t, p.reach(devicestate.RootChain))
@@ -102,8 +102,8 @@ func TestTwoServers(t *testing.T) {
 			host.ip("address", "add", fmt.Sprintf("10.77.0.%d/24", n), "dev", "eth0")
 		}
 	}
-	startISC(first, encoded(t, "isc", nil, nil))
-	startKea(second, encoded(t, "kea", nil, []string{verdictPool, "lyncother.contoso.com"}))
+	startISC(first, contoso.dhcp(t, "isc", nil))
+	startKea(second, contoso.dhcp(t, "kea", nil, verdictPool, "lyncother.contoso.com"))
 	startNames(first, records{domain: "contoso.com", hosts: []string{verdictPool, "lyncother.contoso.com"}})
 	p := newBridged(t, client).quick()
 	out := p.reach(devicestate.RootChain)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
-	"github.com/phone-edition/lpe/emulator/dhcpconfig"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/timeline"
@@ -155,44 +154,6 @@ func hexOfText(text string) string {
 	return b.String()
 }
 
-// networkOptions are what a server gives besides those of encode: name server and domain.
-var networkOptions = map[string]string{
-	"isc":     "\noption domain-name-servers 10.77.0.1;\noption domain-name \"contoso.com\";\n",
-	"kea":     ",\n\"option-data\": [ { \"name\": \"domain-name-servers\", \"data\": \"10.77.0.1\" }, { \"name\": \"domain-name\", \"data\": \"contoso.com\" } ]\n",
-	"dnsmasq": "\ndhcp-option=option:dns-server,10.77.0.1\ndhcp-option=option:domain-name,contoso.com\n",
-}
-
-// encoded is what `lpe dhcp encode` writes for the server, edited, with networkOptions.
-func encoded(t *testing.T, server string, vlan *int, edits []string) string {
-	t.Helper()
-	format, err := dhcpconfig.Find(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	values, err := dhcpconfig.New(verdictPool, verdictPool, vlan)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := format.Text(values)
-	for was, is := range chunks(edits) {
-		if !strings.Contains(text, was) {
-			t.Fatalf("no %s in\n%s", was, text)
-		}
-		text = strings.ReplaceAll(text, was, is)
-	}
-	return text + networkOptions[server]
-}
-
-func chunks(pairs []string) func(yield func(a, b string) bool) {
-	return func(yield func(a, b string) bool) {
-		for pair := range slices.Chunk(pairs, 2) {
-			if !yield(pair[0], pair[1]) {
-				return
-			}
-		}
-	}
-}
-
 // TestVerdicts makes each mistake of discovery.md §4 at each server that can make it, and has a handset boot there until
 // it knows registrar and URL or has failed, and `lpe dhcp discover` name the mistake and what mends it.
 func TestVerdicts(t *testing.T) {
@@ -205,7 +166,7 @@ func TestVerdicts(t *testing.T) {
 			t.Run(m.name+"/"+server, func(t *testing.T) {
 				t.Parallel()
 				client, far := newWire(t)
-				dhcpServers[server](far, encoded(t, server, nil, edits))
+				dhcpServers[server](far, contoso.dhcp(t, server, nil, edits...))
 				startNames(far, records{"contoso.com", []string{verdictPool}, map[string]string{"_sipinternaltls._tcp": verdictPool + " 5061"}})
 				if m.class == "" {
 					discovered := make(chan ran, 1)

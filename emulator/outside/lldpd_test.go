@@ -103,7 +103,7 @@ func TestLLDPMED(t *testing.T) {
 			if test.tag != "" {
 				server = a.voice
 			}
-			startISC(server, encoded(t, "isc", nil, nil))
+			startISC(server, contoso.dhcp(t, "isc", nil))
 			startNames(server, records{domain: "contoso.com", hosts: []string{verdictPool}})
 			p := newBridged(t, a.client)
 			p.Profile.LLDPTxInterval = time.Second

@@ -17,18 +17,6 @@ type records struct {
 	services map[string]string // SRV name without the domain: target and port
 }
 
-// poolRecords are what a domain has for its handsets: update service, time server and pool.
-func poolRecords(domain, pool string) records {
-	return records{
-		domain: domain,
-		hosts:  []string{pool, "ucupdates-r2." + domain, "ntp." + domain},
-		services: map[string]string{
-			"_sipinternaltls._tcp": pool + " 5061",
-			"_ntp._udp":            "ntp." + domain + " 123",
-		},
-	}
-}
-
 // nameServers start DNS servers from elsewhere on serverIP. To a question for SRV dnsmasq adds the address of the
 // target, unbound does not.
 var nameServers = map[string]func(n *namespace, r records) *daemon{"dnsmasq": startNames, "unbound": startUnbound}

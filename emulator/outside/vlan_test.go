@@ -20,8 +20,8 @@ func TestVLANByDHCP(t *testing.T) {
 			t.Parallel()
 			a := newAccess(t)
 			vlan := voiceVLAN
-			leases := dhcpServers[server](a.native, encoded(t, server, &vlan, nil))
-			dhcpServers[server](a.voice, encoded(t, server, nil, nil))
+			leases := dhcpServers[server](a.native, contoso.dhcp(t, server, &vlan))
+			dhcpServers[server](a.voice, contoso.dhcp(t, server, nil))
 			startNames(a.voice, records{domain: "contoso.com", hosts: []string{verdictPool}})
 			p := newBridged(t, a.client).quick()
 			wantVoice(t, p.reach(devicestate.RootChain))
@@ -55,7 +55,7 @@ func TestNoVLANByDHCP(t *testing.T) {
 		t.Run(server, func(t *testing.T) {
 			t.Parallel()
 			a := newAccess(t)
-			dhcpServers[server](a.native, encoded(t, server, nil, nil))
+			dhcpServers[server](a.native, contoso.dhcp(t, server, nil))
 			startNames(a.native, records{domain: "contoso.com", hosts: []string{verdictPool}})
 			p := newBridged(t, a.client).quick()
 			wantVoice(t, p.reach(devicestate.RootChain))
