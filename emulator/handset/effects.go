@@ -160,6 +160,7 @@ var failedEvents = map[devicestate.Event]bool{
 }
 
 func (h *Handset) rebooting() (devicestate.Event, *Failure) {
+	h.announcing.leave()
 	h.startImage()
 	h.clockSynced = h.flash.ClockKept
 	return devicestate.Restarted, nil

@@ -134,6 +134,7 @@ type Handset struct {
 	store   FlashStore
 	machine devicestate.Machine
 
+	announcing  *announcer // from LinkDetect on
 	late        *lingering // the last DHCP exchange
 	clockOffset time.Duration
 	clockSynced bool // in this boot or kept over a warm one
@@ -430,6 +431,7 @@ func closeLast(v *Visit) {
 // Shutdown signs the endpoint off properly, bounded by ctx, and gives up the connections. The station stays.
 func (h *Handset) Shutdown(ctx context.Context) error {
 	err := h.deregister(ctx)
+	h.announcing.leave()
 	h.closeConnections()
 	return err
 }
@@ -444,6 +446,8 @@ func (h *Handset) closeConnections() {
 		h.ram.web.close()
 		h.ram.web = nil
 	}
+	h.announcing.stop()
+	h.announcing = nil
 }
 
 // mac returns the MAC address as the inventory prints it: upper case, hyphens (handset.md §1.2).

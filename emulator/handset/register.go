@@ -419,3 +419,10 @@ func (h *Handset) askSTSURI(ctx context.Context, c candidate) string {
 	}
 	return p.STSURI
 }
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
