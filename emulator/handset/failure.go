@@ -70,6 +70,8 @@ func connectionFailure(stage devicestate.Stage, peer, doing string, err error) *
 		kind, seen = "timeout", "no answer while "+doing
 	case errors.Is(err, syscall.EHOSTUNREACH):
 		kind, seen = "timeout", "no such host on the network while "+doing
+	case errors.Is(err, syscall.ENETUNREACH):
+		kind, seen = "timeout", "no route to the network while "+doing
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
 		errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
 	default:
@@ -78,15 +80,26 @@ func connectionFailure(stage devicestate.Stage, peer, doing string, err error) *
 	return fail(stage, kind, peer, seen, err)
 }
 
+// protocolVersion is an alert, RFC 5246 §7.2.
+const protocolVersion = 70
+
+// alertOf returns the text of the alert that the server sent; crypto/tls keeps its number to itself.
+func alertOf(err error) (string, bool) {
+	var remote *net.OpError
+	if errors.As(err, &remote) && remote.Op == "remote error" {
+		return remote.Err.Error(), true
+	}
+	return "", false
+}
+
 // tlsFailure classifies an error of a TLS handshake.
 func tlsFailure(stage devicestate.Stage, peer string, err error) *Failure {
 	var untrusted *certificateError
 	if errors.As(err, &untrusted) {
 		return fail(stage, untrusted.kind, peer, "the server's certificate is not accepted", untrusted)
 	}
-	var alert tls.AlertError
-	if errors.As(err, &alert) {
-		if alert == 70 { // protocol_version, RFC 5246 §7.2
+	if text, ok := alertOf(err); ok {
+		if text == tls.AlertError(protocolVersion).Error() {
 			return fail(stage, "tls-version", peer, "the server does not speak the handset's TLS version", err)
 		}
 		return fail(stage, "tls-failed", peer, "the server ended the TLS handshake", err)
