@@ -23,7 +23,13 @@ import (
 	"github.com/phone-edition/lpe/protocol/lldp"
 )
 
-const updatesName = "ucupdates-r2"
+const (
+	updatesName = "ucupdates-r2"
+
+	faultDecommissioned  = "discovery=decommissioned-pool" // its name still has an address
+	faultNoSuchRegistrar = "discovery=wrong-registrar"
+	faultOtherDomain     = "dns=srv-other-domain"
+)
 
 func (p *Pool) start() error {
 	var list []faults.Fault
@@ -162,7 +168,18 @@ func (p *Pool) discovery() dhcpserver.Discovery {
 	if u, err := url.Parse(p.web.CertProvURL()); err == nil {
 		uc.Port = u.Port()
 	}
-	return dhcpserver.Discovery{UC: &uc, SIPServers: []string{p.entryName()}}
+	return dhcpserver.Discovery{UC: &uc, SIPServers: []string{p.registrarName()}}
+}
+
+// registrarName is the registrar that DHCP and SRV name: the entry, or one that is no more.
+func (p *Pool) registrarName() string {
+	switch {
+	case p.on(faultDecommissioned):
+		return "oldpool." + p.cfg.Lab.SIPDomain
+	case p.on(faultNoSuchRegistrar):
+		return "moved-pool." + p.cfg.Lab.SIPDomain
+	}
+	return p.entryName()
 }
 
 // webName is the name of the web services that handsets are told. Under dns=no-web-name, which hides it, it is never
@@ -211,7 +228,15 @@ func (p *Pool) zone(station ethernet.Station) nameserver.Config {
 		}
 	}
 	services := map[string][]nameserver.Service{
-		"_sipinternaltls._tcp." + lab.SIPDomain: {{Port: p.entry().Port(), Target: p.entryName()}},
+		"_sipinternaltls._tcp." + lab.SIPDomain: {{Port: p.entry().Port(), Target: p.registrarName()}},
+	}
+	if p.on(faultDecommissioned) {
+		hosts[p.registrarName()] = []netip.Addr{p.nobody()}
+	}
+	if p.on(faultOtherDomain) {
+		const target = "lync.corp.example"
+		hosts[target] = []netip.Addr{p.fronts[0].Address().Addr()}
+		services["_sipinternaltls._tcp."+lab.SIPDomain] = []nameserver.Service{{Port: p.entry().Port(), Target: target}}
 	}
 	if lab.Network.NTP == "srv" {
 		services["_ntp._udp."+lab.SIPDomain] = []nameserver.Service{{Port: 123, Target: "ntp." + lab.SIPDomain}}
@@ -362,6 +387,28 @@ func (p *Pool) joinAt(name string, vlan uint16, address netip.Addr, subnet netip
 		return nil, fmt.Errorf("station %s: %w", name, err)
 	}
 	return station, nil
+}
+
+// nobody is an address of the lab's subnet that no computer of the lab has and no lease gives: the highest such one.
+func (p *Pool) nobody() netip.Addr {
+	lab := p.cfg.Lab
+	taken := map[netip.Addr]bool{lab.Network.Gateway: true, lab.Network.Server: true}
+	for _, host := range lab.FrontEnds {
+		taken[host.Address] = true
+	}
+	for _, host := range []*configs.Host{lab.Director, lab.Backup} {
+		if host != nil {
+			taken[host.Address] = true
+		}
+	}
+	first := nth(lab.Network.Subnet, 1)
+	size := 1 << (32 - lab.Network.Subnet.Bits())
+	for address := nth(lab.Network.Subnet, size-2); address.Compare(first) >= 0; address = address.Prev() {
+		if !taken[address] {
+			return address
+		}
+	}
+	return first
 }
 
 func nth(subnet netip.Prefix, n int) netip.Addr {

@@ -114,6 +114,9 @@ func (c *connection) secure() error {
 	c.certificate = certificate
 	config := c.s.outer.Clone()
 	config.Certificates = []tls.Certificate{certificate}
+	if c.s.struck(faultTLSVersion) {
+		config.MinVersion, config.MaxVersion = tls.VersionTLS12, tls.VersionTLS13
+	}
 	c.tls = tls.Server(c.raw, config)
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
 	defer cancel()

@@ -35,6 +35,9 @@ func serverTLS(cfg Config) (*tls.Config, error) {
 	if !ok || highest < lowest {
 		return nil, fmt.Errorf("highest TLS version %q, %s to 1.3 expected", cfg.Lab.TLSMax, cfg.Lab.TLSMin)
 	}
+	if _, on := cfg.Faults.On("web=" + kindTLSVersion); on {
+		lowest, highest = tls.VersionTLS12, tls.VersionTLS13
+	}
 	return &tls.Config{
 		MinVersion:   lowest,
 		MaxVersion:   highest,
