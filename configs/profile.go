@@ -104,6 +104,7 @@ type Profile struct {
 	TLSServerName     bool     `fact:"tls.server_name"` // sends SNI
 	RefuseWildcardSIP bool     `fact:"tls.refuse_wildcard_registrar"`
 	WarnWildcardWeb   bool     `fact:"tls.warn_wildcard_web"`
+	MaxRootBits       int      `fact:"tls.max_root_bits" range:"1024 16384"` // RSA key of a root that is learned
 
 	ConnectTimeout time.Duration `fact:"timeout.connect"`
 	TLSTimeout     time.Duration `fact:"timeout.tls"`
