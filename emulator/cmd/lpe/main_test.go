@@ -63,6 +63,7 @@ func terminate(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 	}
 }
+
 func TestJoinLab(t *testing.T) {
 	for _, test := range []struct{ in, want []string }{
 		{[]string{"boot", "--lab"}, []string{"boot", "--lab"}},

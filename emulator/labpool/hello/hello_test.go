@@ -31,9 +31,9 @@ func unhex(t testing.TB, text string) string {
 	return string(b)
 }
 
-// send writes text in pieces of a size to a watched connection and returns what is read from it, its error, and what
-// came back to the peer.
-func send(t testing.TB, watch func(net.Conn) *hello.Conn, text string, size int) (read []byte, err error, back []byte) {
+// send writes text in pieces of a size to a watched connection and returns what is read from it, what came back to the
+// peer, and the error of reading.
+func send(t testing.TB, watch func(net.Conn) *hello.Conn, text string, size int) (read, back []byte, err error) {
 	t.Helper()
 	near, far := net.Pipe()
 	deadline := time.Now().Add(5 * time.Second)
@@ -70,7 +70,7 @@ func send(t testing.TB, watch func(net.Conn) *hello.Conn, text string, size int)
 	back = <-answered
 	<-written
 	far.Close()
-	return read, err, back
+	return read, back, err
 }
 
 func TestForeign(t *testing.T) {
@@ -97,7 +97,7 @@ func TestForeign(t *testing.T) {
 		{"TLS on a plain port", "\x16\x03\x01\x00\x05hello", hello.OnPlain, hello.TLS, "on a port without TLS", ""},
 	} {
 		for _, size := range []int{1, 7, 1000} {
-			_, err, back := send(t, c.watch, c.text, size)
+			_, back, err := send(t, c.watch, c.text, size)
 			var foreign *hello.Foreign
 			if !errors.As(err, &foreign) || foreign.Kind != c.kind || !strings.Contains(err.Error(), c.detail) && size == 1000 {
 				t.Errorf("%s in pieces of %d: %v", c.name, size, err)
@@ -126,7 +126,7 @@ func TestOwn(t *testing.T) {
 		{"long", strings.Repeat("x", 1000), hello.OnPlain},
 	} {
 		for _, size := range []int{1, 7, 2000} {
-			read, err, back := send(t, c.watch, c.text, size)
+			read, back, err := send(t, c.watch, c.text, size)
 			if string(read) != c.text || err != nil || len(back) > 0 {
 				t.Errorf("%s in pieces of %d: read %q, %v, answered %q", c.name, size, read, err, back)
 			}

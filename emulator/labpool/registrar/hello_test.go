@@ -93,10 +93,14 @@ func TestForeignHello(t *testing.T) {
 		port       uint16
 		told, back string
 	}{
-		{"SSLv2", fromHex(t, "801f 01 0301 0006 0000 0010 00002f 00000a 00112233445566778899aabbccddeeff"), registrar.DefaultPort,
-			"SSLv2-format hello, versions up to TLS 1.0 offered, 2 cipher specs", fromHex(t, "15 0301 0002 02 46")},
-		{"SIP", "REGISTER sip:lab.test SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.99\r\n\r\n", registrar.DefaultPort,
-			`plain SIP, "REGISTER" to "sip:lab.test", on a port of TLS`, ""},
+		{
+			"SSLv2", fromHex(t, "801f 01 0301 0006 0000 0010 00002f 00000a 00112233445566778899aabbccddeeff"), registrar.DefaultPort,
+			"SSLv2-format hello, versions up to TLS 1.0 offered, 2 cipher specs", fromHex(t, "15 0301 0002 02 46"),
+		},
+		{
+			"SIP", "REGISTER sip:lab.test SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.99\r\n\r\n", registrar.DefaultPort,
+			`plain SIP, "REGISTER" to "sip:lab.test", on a port of TLS`, "",
+		},
 		{"HTTP", "GET / HTTP/1.1\r\n\r\n", registrar.DefaultPort, `plain HTTP, "GET" to "/", on a port of TLS`, "HTTP/1.1 400 Bad Request\r\n"},
 		{"TLS", oldHello(t, "002f"), registrar.DefaultTCPPort, "TLS hello, on a port without TLS", ""},
 	} {
