@@ -10,8 +10,9 @@
 //
 // A body has 64 KiB at most and a header 8 KiB; a request must be there within 10 s, and a connection without one is
 // closed after a minute. Of connections that have not brought the token there are 64; for one more, the one that nothing
-// was heard of for the longest has to go. What is asked is answered within 30 s, but that handsets have to answer (deregister, notify) takes up to 5 minutes, and await as long as it says, an
-// hour at most. One answer has 10 000 entries of the history; after=SEQ asks for those that follow.
+// was heard of for the longest has to go. What is asked is answered within 30 s; deregister and notify, where handsets
+// have to answer, take up to 5 minutes, and await takes as long as it says, an hour at most. One answer has 10 000
+// entries of the history; after=SEQ asks for those that follow.
 //
 // An answer has the status that fits and a JSON body. An error is {"error": CODE, "detail": SENTENCE}, see [Problem].
 //
