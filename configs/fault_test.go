@@ -42,7 +42,8 @@ func TestFaultCodes(t *testing.T) {
 		"web=certificate-not-yet-valid": "ticket.certificate-not-yet-valid", "web=certificate-wrong-name": "ticket.certificate-wrong-name",
 		"web=untrusted-chain": "ticket.untrusted-chain", "register=redirect": boots, "provision=403": boots, "provision=405": boots,
 		"provision=timeout": boots, "provision=garbage": boots, "update=refused": boots, "update=http-500": boots, "update=garbage": boots,
-		"update=image": boots, "update=unknown-image": boots,
+		"dns=srv-other-domain": boots, "discovery=wrong-registrar": "discovery.registrar-unresolved", "discovery=decommissioned-pool": "register.timeout",
+		"web=tls-version": "ticket.tls-version", "register=no-tls-dsk": "register.security-association", "update=image": boots, "update=unknown-image": boots,
 	}
 	list, err := Faults()
 	if err != nil {

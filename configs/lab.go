@@ -90,12 +90,14 @@ type Registrar struct {
 	MinEndpointExpiration     int    `json:"min_endpoint_expiration"`
 	MaxEndpointExpiration     int    `json:"max_endpoint_expiration"`
 	MaxEndpointsPerUser       int    `json:"max_endpoints_per_user"`
-	Server                    string `json:"server"` // Server header: RTC/5.0
+	Expires                   int    `json:"expires,omitempty"` // lab only: seconds granted to every registration, whatever the range above; 0: the range counts
+	Server                    string `json:"server"`            // Server header: RTC/5.0
 }
 
 // Bounds of a registrar's configuration.
 const (
 	leastExpiration = 60    // seconds
+	leastExpires    = 31    // seconds: handsets refresh 30 s before
 	mostExpiration  = 86400 // seconds
 	mostEndpoints   = 64    // of one user
 )

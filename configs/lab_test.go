@@ -153,6 +153,13 @@ func TestWindowsAuth(t *testing.T) {
 	}
 }
 
+func TestExpires(t *testing.T) {
+	lab, err := ParseLab("lab.yaml", []byte(smallLab+"registrar: {expires: 38}\n"))
+	if err != nil || lab.Registrar.Expires != 38 || !strings.Contains(lab.Text(), "registrations           of 38 s, whatever was asked\n") {
+		t.Errorf("%v\n%s", err, lab.Text())
+	}
+}
+
 func TestParseLabProblems(t *testing.T) {
 	second := func(lines string) (string, string) { // a user after alice, in lines 18 and on
 		return "    pin: \"59371\"\n", "    pin: \"59371\"\n  - name: bob\n    sip: sip:bob@example.com\n" + lines
@@ -197,6 +204,7 @@ func TestParseLabProblems(t *testing.T) {
 		{"users:\n", "updates: {version: 4.0.7577.4512}\nusers:\n", "updates.version: must be in quotes, as every PIN, phone number, MAC address and firmware version"},
 		{"users:\n", "updates: {version: \"4.0\"}\nusers:\n", "updates.version: expected a firmware version"},
 		{"users:\n", "registrar: {default_endpoint_expiration: 200}\nusers:\n", "registrar.default_endpoint_expiration: 200 s is not between"},
+		{"users:\n", "registrar: {expires: 30}\nusers:\n", "registrar.expires: 30 is not in the range 31 to 86400"},
 		{"users:\n", "pki: [sha1]\nusers:\n", "lab.yaml:13: pki: expected a mapping of keys and values, found a list"},
 		{"users:\n", "web_services: {use_pin_auth: yes}\nusers:\n", "web_services.use_pin_auth: expected true or false, found a text"},
 		{"users:\n", "web_services: {windows_auth: kerberos}\nusers:\n", "lab.yaml:13: web_services.windows_auth: expected one of ntlm, basic, off\n    13 | web_services: {windows_auth: kerberos}"},

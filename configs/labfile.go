@@ -270,6 +270,7 @@ func (l *Lab) readRegistrar(s *section) {
 		MinEndpointExpiration:     s.number("min_endpoint_expiration", 300, leastExpiration, mostExpiration),
 		MaxEndpointExpiration:     s.number("max_endpoint_expiration", 900, leastExpiration, mostExpiration),
 		MaxEndpointsPerUser:       s.number("max_endpoints_per_user", 8, 1, mostEndpoints),
+		Expires:                   s.number("expires", 0, leastExpires, mostExpiration),
 		Server:                    s.choice("server", "RTC/5.0", "RTC/4.0", "RTC/5.0", "RTC/6.0", "RTC/7.0"),
 	}
 	if r.MinEndpointExpiration > r.DefaultEndpointExpiration || r.DefaultEndpointExpiration > r.MaxEndpointExpiration {

@@ -56,11 +56,12 @@ type Profile struct {
 	PIN      bool      `fact:"signin.pin"`         // PIN sign-in is offered
 	Password bool      `fact:"signin.password"`    // user name and password are taken, on the touch screen or through a computer on USB
 
-	LLDPWait     time.Duration `fact:"lldp.wait"`     // how long for a network policy
-	LLDPInterval time.Duration `fact:"lldp.interval"` // between fast-start frames
-	LLDPCount    int           `fact:"lldp.fast_start_count" range:"0 10"`
-	LLDPTTL      uint16        `fact:"lldp.ttl" range:"1 65535"` // seconds
-	LLDPChassis  uint8         `fact:"lldp.chassis_subtype" range:"4 5"`
+	LLDPWait       time.Duration `fact:"lldp.wait"`     // how long for a network policy
+	LLDPInterval   time.Duration `fact:"lldp.interval"` // between fast-start frames
+	LLDPCount      int           `fact:"lldp.fast_start_count" range:"0 10"`
+	LLDPTxInterval time.Duration `fact:"lldp.tx_interval"`         // between frames after the fast start
+	LLDPTTL        uint16        `fact:"lldp.ttl" range:"1 65535"` // seconds
+	LLDPChassis    uint8         `fact:"lldp.chassis_subtype" range:"4 5"`
 
 	VLANClass      string          `fact:"vlan.class"` // option 60 of the VLAN request
 	VLANTimeouts   []time.Duration `fact:"vlan.timeouts"`
@@ -103,6 +104,7 @@ type Profile struct {
 	TLSServerName     bool     `fact:"tls.server_name"` // sends SNI
 	RefuseWildcardSIP bool     `fact:"tls.refuse_wildcard_registrar"`
 	WarnWildcardWeb   bool     `fact:"tls.warn_wildcard_web"`
+	MaxRootBits       int      `fact:"tls.max_root_bits" range:"1024 16384"` // RSA key of a root that is learned
 
 	ConnectTimeout time.Duration `fact:"timeout.connect"`
 	TLSTimeout     time.Duration `fact:"timeout.tls"`

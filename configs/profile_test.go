@@ -127,7 +127,7 @@ func TestDefaultProfileFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, pair := range map[string][2]any{
-		"lldp":          {[]any{p.LLDPWait, p.LLDPInterval, p.LLDPCount, p.LLDPTTL, p.LLDPChassis}, []any{3 * time.Second, time.Second, 3, uint16(120), uint8(5)}},
+		"lldp":          {[]any{p.LLDPWait, p.LLDPInterval, p.LLDPCount, p.LLDPTxInterval, p.LLDPTTL, p.LLDPChassis}, []any{3 * time.Second, time.Second, 3, 30 * time.Second, uint16(120), uint8(5)}},
 		"vlan":          {p.VLANTimeouts, []time.Duration{4 * time.Second, 8 * time.Second}},
 		"lease":         {p.LeaseTimeouts, []time.Duration{4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, 64 * time.Second}},
 		"discover":      {p.LeaseOrder, []uint8{53, 61, 12, 55, 60}},

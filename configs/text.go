@@ -113,6 +113,9 @@ func (l *Lab) switchText(t *table) {
 	r := l.Registrar
 	t.row("registrar", "%s, DHCP server %v, expires %d s (%d to %d), %d endpoints a user", r.Server, r.EnableDHCPServer,
 		r.DefaultEndpointExpiration, r.MinEndpointExpiration, r.MaxEndpointExpiration, r.MaxEndpointsPerUser)
+	if r.Expires != 0 {
+		t.row("registrations", "of %d s, whatever was asked", r.Expires)
+	}
 	p := l.Phone
 	t.row("phone policy", "lock %v after %s, PIN of %d, SIP security %s, DSCP %d, 802.1p %d, calendar poll %s, logging %s", p.EnforcePhoneLock,
 		span(p.PhoneLockTimeout), p.MinPhonePinLength, p.SIPSecurityMode, p.VoiceDiffServTag, p.Voice8021p, span(p.CalendarPollInterval), p.LoggingLevel)

@@ -74,13 +74,13 @@ var infos = map[State]StateInfo{
 	},
 	RootChain: {
 		Does:   "downloads the root chain by anonymous http, unless one is held",
-		Codes:  codes(StageChain, "refused off empty too-long "+stream),
+		Codes:  codes(StageChain, "refused off empty too-long unreadable-root "+stream),
 		Timer:  "timeout.answer",
 		Source: "web-services.md §2",
 	},
 	WebTicket: {
 		Does: "reads the metadata of both services and asks for a web ticket with number and PIN, or user name and password",
-		Codes: codes(StageTicket, "connection-refused pin-not-offered windows-off refused password-refused locked expired disabled pin-unset other-user "+
+		Codes: codes(StageTicket, "connection-refused pin-not-offered windows-off refused password-refused locked expired disabled pin-unset wrong-pin unknown-number not-unique other-user "+
 			"held-back "+stream+tls),
 		Timer:  "timeout.answer",
 		Source: "web-services.md §3",

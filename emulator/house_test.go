@@ -94,6 +94,7 @@ var permits = []permit{
 	{"emulator/cmd/lpe", "protocol/dhcpoption", "lpe dhcp decode"},
 	{"emulator/cmd/lpe", "emulator/...", "the commands"},
 	{"emulator/cmd/lpe", "github.com/spf13/cobra", "the command line"},
+	{"emulator/cmd/lpe", "github.com/spf13/pflag", "the type of cobra's flags: names to suggest"},
 	{"emulator/cmd/lpe", "golang.org/x/term", "asking for the PIN without echo"},
 }
 

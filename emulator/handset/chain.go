@@ -2,8 +2,10 @@ package handset
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -114,10 +116,14 @@ func (h *Handset) readChain(ctx context.Context, r webRequest, location string, 
 	}
 	roots := 0
 	for _, c := range chain {
-		if selfSigned(c) {
-			roots++
-			h.note("learned root %q by clear text: trust on first use", name(c))
+		if !selfSigned(c) {
+			continue
 		}
+		if bits := keyBits(c); bits > h.profile.MaxRootBits {
+			return fail(r.stage, "unreadable-root", answer.peer, fmt.Sprintf("root %q has a key of %d bits, this firmware reads %d at most", name(c), bits, h.profile.MaxRootBits), nil)
+		}
+		roots++
+		h.note("learned root %q by clear text: trust on first use", name(c))
 	}
 	if roots == 0 {
 		return fail(r.stage, "empty", answer.peer, "the answer holds no root certificate", nil)
@@ -135,6 +141,14 @@ func chainTrouble(err error) string {
 		return "empty"
 	}
 	return "garbage"
+}
+
+// keyBits is the size of an RSA key, 0 for another kind of key.
+func keyBits(c *x509.Certificate) int {
+	if key, ok := c.PublicKey.(*rsa.PublicKey); ok {
+		return key.N.BitLen()
+	}
+	return 0
 }
 
 func authorities(chain []*x509.Certificate) []*x509.Certificate {

@@ -73,8 +73,12 @@ func (h *Handset) poolDiscover(ctx context.Context) (devicestate.Event, *Failure
 	return h.certificateURL(ctx, dhcp)
 }
 
-// certificateURL takes the first source of the profile that gives a URL.
+// certificateURL takes the URL that the user gave, else the first source of the profile that gives one.
 func (h *Handset) certificateURL(ctx context.Context, dhcp found) (devicestate.Event, *Failure) {
+	if given := h.cfg.Target.URI; given != "" {
+		h.useURL(given, "target")
+		return devicestate.RegistrarFound, nil
+	}
 	first := h.ram.candidates[0]
 	for _, source := range h.profile.CertProvSources {
 		url := ""

@@ -122,10 +122,18 @@ func (h *Handset) storeCertificate() error {
 func (h *Handset) openVisit() {
 	glass, _ := h.profile.TextFor(h.machine.State, h.machine.Code)
 	h.skipped, h.failure = false, keepFailure(h.machine.State, h.failure)
+	left := ""
+	if n := len(h.out.Visits); n > 0 {
+		left = h.out.Visits[n-1].Outcome
+	}
 	h.out.Visits = append(h.out.Visits, Visit{State: h.machine.State, Entered: time.Now(), Glass: glass})
 	h.observe(timeline.Observation{
 		Kind: timeline.Transition, Text: string(h.machine.State), Code: string(h.machine.Code),
-		Fields: []timeline.Field{{Name: "glass", Value: glass.Text}, {Name: "provenance", Value: string(glass.Provenance)}},
+		Fields: []timeline.Field{
+			{Name: timeline.FieldGlass, Value: glass.Text},
+			{Name: timeline.FieldProvenance, Value: string(glass.Provenance)},
+			{Name: timeline.FieldOutcome, Value: left},
+		},
 	})
 }
 
@@ -160,6 +168,7 @@ var failedEvents = map[devicestate.Event]bool{
 }
 
 func (h *Handset) rebooting() (devicestate.Event, *Failure) {
+	h.announcing.leave()
 	h.startImage()
 	h.clockSynced = h.flash.ClockKept
 	return devicestate.Restarted, nil

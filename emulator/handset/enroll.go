@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/certprov"
 	"github.com/phone-edition/lpe/protocol/sipmessage"
 	"github.com/phone-edition/lpe/protocol/soap"
@@ -19,6 +20,8 @@ import (
 // enroll makes a key and gets a certificate for it with the ticket's proof key (web-services.md §4).
 func (h *Handset) enroll(ctx context.Context) (devicestate.Event, *Failure) {
 	h.makeEPID()
+	h.begins("asking for a certificate", timeline.Field{Name: timeline.FieldUser, Value: h.ram.identity.sip},
+		timeline.Field{Name: timeline.FieldEndpoint, Value: h.flash.EPID}, timeline.Field{Name: timeline.FieldURL, Value: h.ram.ticket.enrollURL})
 	key, err := h.cfg.NewKey(h.profile.KeyBits)
 	if err != nil {
 		return devicestate.EnrollFailed, fail(devicestate.StageEnroll, "csr-refused", "", "no key", err)

@@ -70,6 +70,8 @@ func connectionFailure(stage devicestate.Stage, peer, doing string, err error) *
 		kind, seen = "timeout", "no answer while "+doing
 	case errors.Is(err, syscall.EHOSTUNREACH):
 		kind, seen = "timeout", "no such host on the network while "+doing
+	case errors.Is(err, syscall.ENETUNREACH):
+		kind, seen = "timeout", "no route to the network while "+doing
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
 		errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
 	default:

@@ -53,9 +53,9 @@ func (c Credentials) kind() string {
 
 // Target replaces discovery. The zero Target means that the handset discovers.
 type Target struct {
-	FQDN string // registrar
+	FQDN string // registrar, "": discovered
 	Port uint16 // 0 means 5061
-	URI  string // certificate provisioning, "" means: ask the registrar, then the default path
+	URI  string // certificate provisioning, "": discovered, or with FQDN asked of the registrar, then the default path
 	// Address is where FQDN is, whatever DNS says; names in TLS and SIP stay. The zero Addr: DNS tells.
 	Address netip.Addr
 	// First makes the handset try only the first of the addresses that DNS gives for FQDN.
@@ -134,6 +134,7 @@ type Handset struct {
 	store   FlashStore
 	machine devicestate.Machine
 
+	announcing  *announcer // from LinkDetect on
 	late        *lingering // the last DHCP exchange
 	clockOffset time.Duration
 	clockSynced bool // in this boot or kept over a warm one
@@ -222,7 +223,7 @@ func (h *Handset) PowerOn() error {
 
 func (h *Handset) memory() devicestate.Memory {
 	m := h.flash.Memory()
-	m.Registrar = m.Registrar && h.cfg.Target.FQDN == "" // what the user names goes before what worked last
+	m.Registrar = m.Registrar && h.cfg.Target.FQDN == "" && h.cfg.Target.URI == "" // what the user names goes before what worked last
 	if want := h.ram.credentials.ExpectedSIP; want != "" && !sameSIP(want, h.flash.SIPAddress) {
 		m.Certificate = false // it is somebody else's; the credentials have to tell whose they are
 	}
@@ -375,6 +376,11 @@ func (h *Handset) note(format string, args ...any) {
 	h.observe(timeline.Observation{Kind: timeline.Note, Text: fmt.Sprintf(format, args...)})
 }
 
+// begins notes what a stage works with.
+func (h *Handset) begins(text string, fields ...timeline.Field) {
+	h.observe(timeline.Observation{Kind: timeline.Note, Text: text, Fields: fields})
+}
+
 func (h *Handset) observe(o timeline.Observation) {
 	o.State = h.machine.State
 	h.cfg.Timeline.Add(o)
@@ -430,6 +436,7 @@ func closeLast(v *Visit) {
 // Shutdown signs the endpoint off properly, bounded by ctx, and gives up the connections. The station stays.
 func (h *Handset) Shutdown(ctx context.Context) error {
 	err := h.deregister(ctx)
+	h.announcing.leave()
 	h.closeConnections()
 	return err
 }
@@ -444,6 +451,8 @@ func (h *Handset) closeConnections() {
 		h.ram.web.close()
 		h.ram.web = nil
 	}
+	h.announcing.stop()
+	h.announcing = nil
 }
 
 // mac returns the MAC address as the inventory prints it: upper case, hyphens (handset.md §1.2).

@@ -16,6 +16,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/dhcpoption"
+	"github.com/phone-edition/lpe/protocol/lldp"
 )
 
 // lease is an address from DHCP with what came along.
@@ -59,6 +60,7 @@ func (h *Handset) vlanDiscover(ctx context.Context) (devicestate.Event, *Failure
 	}
 	h.note("voice VLAN %d by DHCP", vid)
 	h.ram.policy = &voicePolicy{vlan: vid}
+	h.announcing.follow(lldp.NetworkPolicy{Application: lldp.ApplicationVoice, Tagged: true, VLAN: vid})
 	return devicestate.VlanOffered, nil
 }
 
@@ -98,6 +100,7 @@ func (h *Handset) addressAcquire(ctx context.Context) (devicestate.Event, *Failu
 	if err := h.station.SetAddress(l.address, l.router); err != nil {
 		return devicestate.AddressUnanswered, internal("address not set", err)
 	}
+	h.announcing.moved(l.address.Addr())
 	h.overrideNetwork()
 	h.ram.conflicts = 0
 	h.note("address %v, router %v, domain %q, DNS %v, time %v", l.address, l.router, l.domain, l.dns, l.ntp)

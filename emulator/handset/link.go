@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/ethernet"
@@ -45,45 +44,20 @@ func (h *Handset) linkDetect(ctx context.Context) (devicestate.Event, *Failure) 
 	}
 	defer frames.Close()
 
-	pdu, err := lldp.Endpoint{
-		MAC: h.station.MAC(), SystemName: h.hostName(), Manufacturer: h.profile.Vendor, Model: h.profile.Model,
-		Firmware: h.profile.Firmware, TTL: h.profile.LLDPTTL, ChassisSubtype: h.profile.LLDPChassis,
-	}.PDU().Append(nil)
-	if err != nil {
-		return devicestate.PolicyAbsent, internal("the LLDPDU cannot be built", err)
-	}
-	frame := ethernetFrame(lldp.Multicast, h.station.MAC(), lldp.EtherType, pdu)
-
-	deadline := time.Now().Add(h.profile.LLDPWait)
-	for n := 0; ; n++ {
-		next := deadline
-		if n < h.profile.LLDPCount {
-			if err := h.station.SendFrame(frame); err != nil {
-				h.note("LLDP frame not sent: %v", err)
-			}
-			h.sent("lldp", "", "LLDP-MED endpoint class III, voice policy unknown")
-			next = earlier(deadline, time.Now().Add(h.profile.LLDPInterval))
-		}
-		if event := h.awaitPolicy(ctx, frames, next); event != "" || ctx.Err() != nil {
-			return event, nil
-		}
-		if !time.Now().Before(deadline) {
+	h.startAnnouncing()
+	waiting, cancel := context.WithTimeout(ctx, h.profile.LLDPWait)
+	defer cancel()
+	for {
+		frame, err := frames.Receive(waiting)
+		switch {
+		case ctx.Err() != nil:
+			return "", nil
+		case err != nil:
 			h.note("no voice policy by LLDP-MED within %v", h.profile.LLDPWait)
 			return devicestate.PolicyAbsent, nil
 		}
-	}
-}
-
-func (h *Handset) awaitPolicy(ctx context.Context, frames ethernet.FrameReceiver, until time.Time) devicestate.Event {
-	ctx, cancel := context.WithDeadline(ctx, until)
-	defer cancel()
-	for {
-		frame, err := frames.Receive(ctx)
-		if err != nil {
-			return ""
-		}
 		if event := h.hearSwitch(frame); event != "" {
-			return event
+			return event, nil
 		}
 	}
 }
@@ -117,6 +91,7 @@ func (h *Handset) hearSwitch(frame []byte) devicestate.Event {
 		return ""
 	}
 	h.station.SetDSCP(policy.DSCP)
+	h.announcing.follow(policy)
 	if !policy.Tagged || policy.VLAN == 0 {
 		text := "voice policy untagged"
 		if policy.Tagged {
@@ -151,11 +126,4 @@ func ethernetFrame(dst, src net.HardwareAddr, etherType uint16, payload []byte) 
 	frame := make([]byte, 0, ethernetHeader+len(payload))
 	frame = append(append(frame, dst...), src...)
 	return append(binary.BigEndian.AppendUint16(frame, etherType), payload...)
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/sipmessage"
 	"github.com/phone-edition/lpe/protocol/tlsdsk"
 )
@@ -74,6 +75,8 @@ func (h *Handset) withRetry2(ctx context.Context, work func() *Failure) *Failure
 }
 
 func (h *Handset) registerAt(ctx context.Context, c candidate, redirects int) *Failure {
+	h.begins("registering", timeline.Field{Name: timeline.FieldRegistrar, Value: c.Host},
+		timeline.Field{Name: timeline.FieldUser, Value: h.flash.SIPAddress}, timeline.Field{Name: timeline.FieldPort, Value: strconv.Itoa(int(c.Port))})
 	r, failure := h.connectRegistrar(ctx, c)
 	if failure != nil {
 		return failure
@@ -196,7 +199,7 @@ func sipFailure(peer string, m *sipmessage.Message) *Failure {
 	case 400, 401, 403, 404, 421, 480, 489, 503, 504:
 		kind = strconv.Itoa(m.Status)
 	}
-	f := fail(devicestate.StageRegister, kind, peer, fmt.Sprintf("%d %s", m.Status, m.Reason), nil)
+	f := fail(devicestate.StageRegister, kind, peer, fmt.Sprintf("%d, %s", m.Status, m.Reason), nil)
 	if d, ok := sipmessage.ParseDiagnostics(m.Get("ms-diagnostics")); ok {
 		f.Seen = fmt.Sprintf("%d, %s: ErrorCode=%d,Source=%s,Reason=%s", m.Status, m.Reason, d.ID, d.Source, d.Reason)
 		if m.Status == 403 && d.ID == wrongUserID {
@@ -231,6 +234,9 @@ func (r *registration) authenticate(ctx context.Context) (*sipmessage.Message, *
 		return nil, sipFailure(r.peer, challenge)
 	}
 	p, err := findChallenge(challenge)
+	if err != nil && len(challenge.Values("WWW-Authenticate")) == 0 {
+		return nil, sipFailure(r.peer, challenge)
+	}
 	if err != nil {
 		return nil, fail(devicestate.StageRegister, "security-association", r.peer, "the registrar offers no certificate authentication", err)
 	}
@@ -418,4 +424,11 @@ func (h *Handset) askSTSURI(ctx context.Context, c candidate) string {
 		return ""
 	}
 	return p.STSURI
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }

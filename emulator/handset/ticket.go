@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/soap"
 	"github.com/phone-edition/lpe/protocol/webticket"
 )
@@ -37,6 +38,11 @@ func (h *Handset) webTicket(ctx context.Context) (devicestate.Event, *Failure) {
 	if h.heldBack() {
 		return devicestate.TicketFailed, fail(devicestate.StageTicket, "held-back", "",
 			"the pool has refused this "+h.ram.credentials.kind()+" before; they are not sent again, so that no account is locked", nil)
+	}
+	if c := h.ram.credentials; c.byPassword() {
+		h.begins("asking for a web ticket with user name and password", timeline.Field{Name: timeline.FieldUser, Value: c.User})
+	} else {
+		h.begins("asking for a web ticket with number and PIN", timeline.Field{Name: timeline.FieldNumber, Value: c.Number})
 	}
 	var ports ticketPorts
 	if failure := h.withRetry(ctx, func() (f *Failure) { ports, f = h.findPorts(ctx); return f }); failure != nil {
@@ -185,6 +191,12 @@ func refusalKind(f soap.Fault) string {
 		{"not set", "pin-unset"},
 		{"not been set", "pin-unset"},
 		{"no pin", "pin-unset"},
+		{"more than one", "not-unique"},
+		{"not unique", "not-unique"},
+		{"no user", "unknown-number"},
+		{"does not exist", "unknown-number"},
+		{"wrong", "wrong-pin"},
+		{"incorrect", "wrong-pin"},
 	} {
 		if strings.Contains(reason, k.word) {
 			return k.kind

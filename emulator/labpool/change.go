@@ -52,6 +52,9 @@ func (p *Pool) SetFault(fault, user string) error {
 		if reason := p.misses(f.Name); reason != "" {
 			return nil, fmt.Errorf("fault %s: %w: %s", f.Name, ErrNotHere, reason)
 		}
+		if f.Name == "link=no-carrier" && len(p.handsets) == 0 {
+			return nil, fmt.Errorf("fault %s: %w: no station is known as a handset, see ApplyCableFaults", f.Name, ErrNotHere)
+		}
 		before, meant := p.faults.Active(), p.meant[f.Name]
 		p.faults.Put(f)
 		p.meant[f.Name] = struck

@@ -161,8 +161,10 @@ func (p *Pool) misses(name string) string {
 	lab, brings := p.cfg.Lab, p.cfg.Services
 	stage, _, _ := strings.Cut(name, "=")
 	switch {
-	case stage == "link" && !isSwitch:
-		return "link and LLDP are those of the network that the pool is on"
+	case name == "link=no-carrier" && !isSwitch:
+		return "the cable of a handset is a real one, to be unplugged by hand"
+	case name == "link=silent" && !isSwitch && !(p.cfg.Wire && brings.Leases):
+		return "LLDP is spoken by the network that the pool is on"
 	case stage == "vlan" && !isSwitch && !brings.Leases:
 		return "VLANs are offered by the network that the pool is on"
 	case stage == "address" && !brings.Leases:

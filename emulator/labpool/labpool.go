@@ -151,6 +151,27 @@ func (p *Pool) Cable() ethernet.Cable { return p.cfg.Cable }
 // CertProvURL is the URL of certificate provisioning.
 func (p *Pool) CertProvURL() string { return p.web.CertProvURL() }
 
+// Held is what a pool keeps of the handsets that are there.
+type Held struct {
+	WebConnections int            // of the web services, both ports
+	Registrars     registrar.Held // of all of them together
+}
+
+// Held counts what the pool keeps now.
+func (p *Pool) Held(ctx context.Context) (Held, error) {
+	held := Held{WebConnections: p.web.Connections()}
+	for _, r := range p.Registrars {
+		one, err := r.Held(ctx)
+		if err != nil {
+			return held, fmt.Errorf("counting what the pool holds: %w", err)
+		}
+		held.Registrars.Connections += one.Connections
+		held.Registrars.Associations += one.Associations
+		held.Registrars.Dialogs += one.Dialogs
+	}
+	return held, nil
+}
+
 // Close ends every server.
 func (p *Pool) Close() error {
 	p.changing.Lock()

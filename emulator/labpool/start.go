@@ -32,6 +32,10 @@ const (
 	// probeTime is how long a station of a real wire waits for somebody else to defend its address. RFC 5227 §1.1 has
 	// up to 7 s, for hosts that nobody watches.
 	probeTime = 600 * time.Millisecond
+
+	faultDecommissioned  = "discovery=decommissioned-pool" // its name still has an address
+	faultNoSuchRegistrar = "discovery=wrong-registrar"
+	faultOtherDomain     = "dns=srv-other-domain"
 )
 
 func (p *Pool) start() error {
@@ -206,7 +210,18 @@ func (p *Pool) discovery() dhcpserver.Discovery {
 	if u, err := url.Parse(p.web.CertProvURL()); err == nil {
 		uc.Port = u.Port()
 	}
-	return dhcpserver.Discovery{UC: &uc, SIPServers: []string{p.EntryName()}}
+	return dhcpserver.Discovery{UC: &uc, SIPServers: []string{p.registrarName()}}
+}
+
+// registrarName is the registrar that DHCP and SRV name: the entry, or one that is no more.
+func (p *Pool) registrarName() string {
+	switch {
+	case p.on(faultDecommissioned):
+		return "oldpool." + p.cfg.Lab.SIPDomain
+	case p.on(faultNoSuchRegistrar):
+		return "moved-pool." + p.cfg.Lab.SIPDomain
+	}
+	return p.EntryName()
 }
 
 // webName is the name of the web services that handsets are told. Under dns=no-web-name, which hides it, it is never
@@ -264,7 +279,15 @@ func (p *Pool) zone() nameserver.Config {
 		}
 	}
 	services := map[string][]nameserver.Service{
-		"_sipinternaltls._tcp." + lab.SIPDomain: {{Port: p.entry().Port(), Target: p.EntryName()}},
+		"_sipinternaltls._tcp." + lab.SIPDomain: {{Port: p.entry().Port(), Target: p.registrarName()}},
+	}
+	if p.on(faultDecommissioned) {
+		hosts[p.registrarName()] = []netip.Addr{p.nobody()}
+	}
+	if p.on(faultOtherDomain) {
+		const target = "lync.corp.example"
+		hosts[target] = []netip.Addr{p.fronts[0].Address().Addr()}
+		services["_sipinternaltls._tcp."+lab.SIPDomain] = []nameserver.Service{{Port: p.entry().Port(), Target: target}}
 	}
 	if lab.Network.NTP == "srv" && p.timePort != 0 {
 		services["_ntp._udp."+lab.SIPDomain] = []nameserver.Service{{Port: p.timePort, Target: "ntp." + lab.SIPDomain}}
@@ -404,6 +427,28 @@ func (p *Pool) certificate(stage string, names []string) func() (tls.Certificate
 
 // on reports whether a fault without times is set.
 func (p *Pool) on(name string) bool { return p.faults.Has(name) }
+
+// nobody is an address of the lab's subnet that no computer of the lab has and no lease gives: the highest such one.
+func (p *Pool) nobody() netip.Addr {
+	lab := p.cfg.Lab
+	taken := map[netip.Addr]bool{lab.Network.Gateway: true, lab.Network.Server: true}
+	for _, host := range lab.FrontEnds {
+		taken[host.Address] = true
+	}
+	for _, host := range []*configs.Host{lab.Director, lab.Backup} {
+		if host != nil {
+			taken[host.Address] = true
+		}
+	}
+	first := nth(lab.Network.Subnet, 1)
+	size := 1 << (32 - lab.Network.Subnet.Bits())
+	for address := nth(lab.Network.Subnet, size-2); address.Compare(first) >= 0; address = address.Prev() {
+		if !taken[address] {
+			return address
+		}
+	}
+	return first
+}
 
 func nth(subnet netip.Prefix, n int) netip.Addr {
 	addr := subnet.Masked().Addr()

@@ -98,18 +98,6 @@ func TestCaptureOfABoot(t *testing.T) {
 	}
 }
 
-// signedRegisters counts the REGISTERs whose Authorization header is signed.
-func signedRegisters(t *testing.T, path string) int {
-	t.Helper()
-	n := 0
-	for line := range strings.Lines(tsharkFields(t, path, `sip.Method == "REGISTER"`, "sip.Authorization")) {
-		if strings.HasPrefix(line, "TLS-DSK ") && strings.Contains(line, ` cnum="`) && strings.Contains(line, ` response="`) {
-			n++
-		}
-	}
-	return n
-}
-
 // TestCaptureWithoutSecrets holds that nothing of the encrypted connections can be read.
 func TestCaptureWithoutSecrets(t *testing.T) {
 	for _, lab := range configs.Labs() {

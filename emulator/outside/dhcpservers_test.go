@@ -10,7 +10,8 @@ import (
 )
 
 // dhcpServers start the DHCP servers from elsewhere on eth0 of a namespace that has serverAddress, by the format of
-// `lpe dhcp encode` that is for them. Each leases 10.77.0.100 to 10.77.0.200; options is text of its configuration.
+// `lpe dhcp encode` that is for them. Each leases 10.77.0.100 to 10.77.0.200, and through a relay 10.78.0.100 to
+// 10.78.0.200; options is text of its configuration.
 var dhcpServers = map[string]func(n *namespace, options string) *daemon{
 	"isc": startISC, "kea": startKea, "dnsmasq": startDnsmasq,
 }
@@ -22,7 +23,8 @@ func startISC(n *namespace, options string) *daemon {
 ddns-update-style none;
 ping-check off;
 default-lease-time 600;
-subnet 10.77.0.0 netmask 255.255.255.0 { range 10.77.0.100 10.77.0.200; }
+subnet 10.77.0.0 netmask 255.255.255.0 { range 10.77.0.100 10.77.0.200; option routers 10.77.0.1; }
+subnet 10.78.0.0 netmask 255.255.255.0 { range 10.78.0.100 10.78.0.200; option routers 10.78.0.254; }
 `)
 	d := n.start("dhcpd", "-4", "-d", "-f", "--no-pid", "-cf", conf, "-lf", writeFile(n.t, "leases", ""), "eth0")
 	d.says("Server starting service.")
@@ -34,7 +36,10 @@ func startKea(n *namespace, options string) *daemon {
 	conf := writeFile(n.t, "kea.json", fmt.Sprintf(`{ "Dhcp4": {
 "interfaces-config": { "interfaces": [ "eth0" ], "dhcp-socket-type": "raw" },
 "lease-database": { "type": "memfile", "persist": false },
-"subnet4": [ { "id": 1, "subnet": "10.77.0.0/24", "pools": [ { "pool": "10.77.0.100 - 10.77.0.200" } ] } ],
+"subnet4": [
+  { "id": 1, "subnet": "10.77.0.0/24", "pools": [ { "pool": "10.77.0.100 - 10.77.0.200" } ], "option-data": [ { "name": "routers", "data": "10.77.0.1" } ] },
+  { "id": 2, "subnet": "10.78.0.0/24", "pools": [ { "pool": "10.78.0.100 - 10.78.0.200" } ], "option-data": [ { "name": "routers", "data": "10.78.0.254" } ] }
+],
 "loggers": [ { "name": "kea-dhcp4", "severity": "INFO", "output_options": [ { "output": "stdout" } ] } ],
 %s
 } }`, options))
@@ -55,7 +60,10 @@ interface=eth0
 bind-interfaces
 log-dhcp
 log-facility=-
-dhcp-range=10.77.0.100,10.77.0.200,255.255.255.0,600
+dhcp-range=set:direct,10.77.0.100,10.77.0.200,255.255.255.0,600
+dhcp-range=set:relayed,10.78.0.100,10.78.0.200,255.255.255.0,600
+dhcp-option=tag:direct,option:router,10.77.0.1
+dhcp-option=tag:relayed,option:router,10.78.0.254
 `)
 	dir := n.t.TempDir()
 	d := n.start("dnsmasq", "--keep-in-foreground", "--user=root", "--conf-file="+conf,

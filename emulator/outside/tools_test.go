@@ -79,3 +79,15 @@ func decrypted(t *testing.T, file, filter string) (client, server []byte) {
 	}
 	return client, server
 }
+
+// signedRegisters counts the REGISTERs whose Authorization header is signed.
+func signedRegisters(t *testing.T, path string) int {
+	t.Helper()
+	n := 0
+	for line := range strings.Lines(tsharkFields(t, path, `sip.Method == "REGISTER"`, "sip.Authorization")) {
+		if strings.HasPrefix(line, "TLS-DSK ") && strings.Contains(line, ` cnum="`) && strings.Contains(line, ` response="`) {
+			n++
+		}
+	}
+	return n
+}

@@ -14,15 +14,17 @@ import (
 
 // Progress returns an observer of a handset's timeline that writes a line a state, when it is left: state, duration,
 // glass text ("~" before one that is not sourced). Ready and Failed are written when they are entered, diagnoses when
-// they are made. verbose writes every observation besides. Errors of w are not reported: there is nowhere to.
-func Progress(w io.Writer, verbose bool) func(timeline.Observation) {
-	p := &progress{w: w, verbose: verbose}
-	return p.observe
+// they are made. With everything it writes the cmdlet's account instead, with each observation. Errors of w are not
+// reported: there is nowhere to.
+func Progress(w io.Writer, everything bool) func(timeline.Observation) {
+	if everything {
+		return (&verbose{w: w}).observe
+	}
+	return (&progress{w: w}).observe
 }
 
 type progress struct {
-	w       io.Writer
-	verbose bool
+	w io.Writer
 
 	mu      sync.Mutex
 	state   devicestate.State
@@ -33,14 +35,10 @@ type progress struct {
 func (p *progress) observe(o timeline.Observation) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if o.Kind == timeline.Transition {
+	switch o.Kind {
+	case timeline.Transition:
 		p.transition(o)
-		return
-	}
-	switch {
-	case p.verbose:
-		fmt.Fprintf(p.w, "  %s %-9s %s\n", o.At.Format("15:04:05.000"), o.Kind, observationText(o))
-	case o.Kind == timeline.Diagnosis:
+	case timeline.Diagnosis:
 		fmt.Fprintf(p.w, "  %s\n", observationText(o))
 	}
 }
@@ -50,7 +48,7 @@ func (p *progress) transition(o timeline.Observation) {
 		writeState(p.w, p.state, o.At.Sub(p.entered), p.glass)
 	}
 	state := devicestate.State(o.Text)
-	glass := configs.GlassText{Text: field(o, "glass"), Provenance: configs.Provenance(field(o, "provenance"))}
+	glass := configs.GlassText{Text: field(o, timeline.FieldGlass), Provenance: configs.Provenance(field(o, timeline.FieldProvenance))}
 	if state == devicestate.Ready || state == devicestate.Failed {
 		fmt.Fprintln(p.w, strings.TrimRight(fmt.Sprintf("%-14s %9s  %s", state, "", glassText(glass)), " "))
 		p.state = ""
@@ -59,15 +57,21 @@ func (p *progress) transition(o timeline.Observation) {
 	p.state, p.entered, p.glass = state, o.At, glass
 }
 
-// WriteLast writes the line of the state in which a boot ended, when [Progress] has not: a boot that was still
-// waiting, or that was sent back to the sign-in screen.
-func WriteLast(w io.Writer, r Result) {
+// WriteLast writes the end of the state in which a boot ended, when [Progress] has not: a boot that was still waiting,
+// or that was sent back to the sign-in screen.
+func WriteLast(w io.Writer, r Result, everything bool) {
 	if len(r.States) == 0 {
 		return
 	}
 	last := r.States[len(r.States)-1]
-	if last.State != devicestate.Ready && last.State != devicestate.Failed {
+	switch {
+	case last.State == devicestate.Ready || last.State == devicestate.Failed:
+	case !everything:
 		writeState(w, last.State, time.Duration(last.Duration), last.Glass)
+	case r.Stage == last.State.Stage():
+		writeEnd(w, last.State, time.Duration(last.Duration), r.Error)
+	default:
+		writeEnd(w, last.State, time.Duration(last.Duration), "")
 	}
 }
 

@@ -11,27 +11,54 @@ import (
 // found no URL. A value of several lines goes on indented under its first line.
 func WriteList(w io.Writer, r Result) error {
 	r = r.finished()
-	var b strings.Builder
-	if r.TargetURI != "" || r.Result == Success {
-		writeLine(&b, "TargetUri", r.TargetURI)
-	}
-	writeLine(&b, "TargetFqdn", r.TargetFQDN)
-	if r.TargetAddress != "" {
-		writeLine(&b, "Address", r.TargetAddress)
-	}
-	writeLine(&b, "Result", string(r.Result))
-	writeLine(&b, "Latency", r.Latency.String())
-	writeLine(&b, "Error", r.Error)
-	writeLine(&b, "Diagnosis", r.Diagnosis)
-	_, err := io.WriteString(w, b.String())
-	return err
+	return writeLabels(w, []labelled{
+		{"TargetUri", r.TargetURI, r.TargetURI == "" && r.Result == Failure},
+		{"TargetFqdn", r.TargetFQDN, false},
+		{"Address", r.TargetAddress, r.TargetAddress == ""},
+		{"Result", string(r.Result), false},
+		{"Latency", r.Latency.String(), false},
+		{"Error", r.Error, false},
+		{"Diagnosis", r.Diagnosis, false},
+	})
 }
 
-const labelWidth = 10
+// WriteSpacedList writes the same in the cmdlet's other style: labels of several words, FQDN before URI, each padded to
+// 13 (handset.md §7.1).
+func WriteSpacedList(w io.Writer, r Result) error {
+	r = r.finished()
+	return writeLabels(w, []labelled{
+		{"Target Fqdn", r.TargetFQDN, false},
+		{"Target Uri", r.TargetURI, r.TargetURI == "" && r.Result == Failure},
+		{"Address", r.TargetAddress, r.TargetAddress == ""},
+		{"Result", string(r.Result), false},
+		{"Latency", r.Latency.String(), false},
+		{"Error Message", r.Error, false},
+		{"Diagnosis", r.Diagnosis, false},
+	})
+}
 
-func writeLine(b *strings.Builder, label, value string) {
-	value = strings.ReplaceAll(strings.TrimSpace(value), "\n", "\n"+strings.Repeat(" ", labelWidth+3))
-	b.WriteString(strings.TrimRight(fmt.Sprintf("%-*s : %s", labelWidth, label, value), " ") + "\n")
+// labelled is one line of a list.
+type labelled struct {
+	label, value string
+	left         bool // out
+}
+
+// writeLabels pads each label to the longest, whether that is left out or not.
+func writeLabels(w io.Writer, lines []labelled) error {
+	width := 0
+	for _, l := range lines {
+		width = max(width, len(l.label))
+	}
+	var b strings.Builder
+	for _, l := range lines {
+		if l.left {
+			continue
+		}
+		value := strings.ReplaceAll(strings.TrimSpace(l.value), "\n", "\n"+strings.Repeat(" ", width+3))
+		b.WriteString(strings.TrimRight(fmt.Sprintf("%-*s : %s", width, l.label, value), " ") + "\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // WriteJSON writes the result as one indented JSON object.

@@ -102,6 +102,18 @@ func TestWriteList(t *testing.T) {
 	golden(t, "lines.list", list(t, lines))
 }
 
+func TestWriteSpacedList(t *testing.T) {
+	address := success()
+	address.TargetAddress = "10.20.0.10"
+	for name, r := range map[string]report.Result{"success-spaced.list": address, "failure-spaced.list": failure()} {
+		var b bytes.Buffer
+		if err := report.WriteSpacedList(&b, r); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, b.String())
+	}
+}
+
 func TestListSaysWhereTheURLCameFrom(t *testing.T) {
 	for source, want := range map[string]string{
 		"option43": "Diagnosis  :\n", "flash": "Diagnosis  :\n", "target": "the one given", "sts-uri": "sts-uri", "default-path": "default path",
@@ -144,6 +156,9 @@ func TestWritersReportErrors(t *testing.T) {
 	if err := report.WriteList(brokenWriter{}, success()); err == nil {
 		t.Error("WriteList swallows the error")
 	}
+	if err := report.WriteSpacedList(brokenWriter{}, success()); err == nil {
+		t.Error("WriteSpacedList swallows the error")
+	}
 	if err := report.WriteJSON(brokenWriter{}, success()); err == nil {
 		t.Error("WriteJSON swallows the error")
 	}
@@ -165,20 +180,29 @@ func TestLatency(t *testing.T) {
 
 // observed is a boot as the timeline tells it: three states, a warning between, and a note.
 func observed() []timeline.Observation {
-	at := func(ms int) time.Time { return powerOn.Add(time.Duration(ms) * time.Millisecond) }
-	enter := func(ms int, s devicestate.State, glass string, p configs.Provenance) timeline.Observation {
-		return timeline.Observation{
-			At: at(ms), Kind: timeline.Transition, Text: string(s),
-			Fields: []timeline.Field{{Name: "glass", Value: glass}, {Name: "provenance", Value: string(p)}},
-		}
-	}
 	return []timeline.Observation{
-		enter(0, devicestate.LinkDetect, "", ""),
+		enter(0, devicestate.LinkDetect, "", "", ""),
 		{At: at(1), Kind: timeline.Sent, Protocol: "lldp", Text: "LLDP-MED endpoint class III, voice policy unknown"},
-		enter(3001, devicestate.AddressAcquire, "Acquiring IP Address", configs.Sourced),
+		enter(3001, devicestate.AddressAcquire, report.OK, "Acquiring IP Address", configs.Sourced),
 		{At: at(3100), Kind: timeline.Diagnosis, Code: "address.duplicate", Peer: "10.0.0.1", Text: "warning: 10.0.0.1: the offered address is in use"},
-		enter(4501, devicestate.Failed, "Downloading certificate", configs.Assumed),
+		enter(4501, devicestate.Failed, report.OK, "Downloading certificate", configs.Assumed),
 	}
+}
+
+func at(ms int) time.Time { return powerOn.Add(time.Duration(ms) * time.Millisecond) }
+
+func enter(ms int, s devicestate.State, left, glass string, p configs.Provenance) timeline.Observation {
+	return timeline.Observation{At: at(ms), Kind: timeline.Transition, Text: string(s), Fields: []timeline.Field{
+		{Name: timeline.FieldGlass, Value: glass}, {Name: timeline.FieldProvenance, Value: string(p)}, {Name: timeline.FieldOutcome, Value: left},
+	}}
+}
+
+func begins(ms int, fields ...string) timeline.Observation {
+	o := timeline.Observation{At: at(ms), Kind: timeline.Note, Text: "begins"}
+	for i := 0; i < len(fields); i += 2 {
+		o.Fields = append(o.Fields, timeline.Field{Name: fields[i], Value: fields[i+1]})
+	}
+	return o
 }
 
 func TestProgress(t *testing.T) {
@@ -192,17 +216,58 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+// The stages for which the cmdlet has words, each as it succeeds and as it fails (handset.md §7.3 C, E, H, O).
+func TestVerboseSpeaksTheCmdletsWords(t *testing.T) {
+	const sip = "sip:kenmyer@litwareinc.com"
+	ticket := begins(2, timeline.FieldNumber, "+12065551219")
+	password := begins(2, timeline.FieldUser, `LITWARE\kenmyer`)
+	enroll := begins(12, timeline.FieldUser, sip, timeline.FieldEndpoint, "0123456789", timeline.FieldURL, "https://atl-cs-001.litwareinc.com:443/CertProv/CertProvisioningService.svc")
+	register := begins(22, timeline.FieldRegistrar, "atl-cs-001.litwareinc.com", timeline.FieldUser, sip, timeline.FieldPort, "5061")
+	code := func(ms int, code string) timeline.Observation {
+		return timeline.Observation{At: at(ms), Kind: timeline.Diagnosis, Code: code, Text: "what was seen"}
+	}
+	for name, list := range map[string][]timeline.Observation{
+		"verbose-success.txt": {
+			enter(1, devicestate.WebTicket, "", "", ""), ticket, enter(11, devicestate.Enroll, report.OK, "", ""), enroll,
+			enter(21, devicestate.Register, report.OK, "", ""), register, enter(82, devicestate.Ready, report.OK, "", ""),
+		},
+		"verbose-ticket.txt": {
+			enter(1, devicestate.WebTicket, "", "", ""), password, code(9, "ticket.refused"), enter(11, devicestate.SignIn, report.Failed, "", ""),
+		},
+		"verbose-enroll.txt": {
+			enter(1, devicestate.Enroll, "", "", ""), enroll, code(9, "enroll.csr-refused"), enter(11, devicestate.Failed, report.Failed, "", ""),
+		},
+		"verbose-register.txt": {
+			enter(1, devicestate.Register, "", "", ""), register, code(9, "register.404"), enter(11, devicestate.Failed, report.Failed, "", ""),
+		},
+	} {
+		var b bytes.Buffer
+		observe := report.Progress(&b, true)
+		for _, o := range list {
+			observe(o)
+		}
+		golden(t, name, b.String())
+	}
+}
+
 func TestWriteLast(t *testing.T) {
 	r := failure()
 	r.States = []report.State{{State: devicestate.SignIn, Duration: report.Seconds(1500 * time.Millisecond), Glass: configs.GlassText{Text: "Sign In", Provenance: configs.Inferred}}}
 	var b bytes.Buffer
-	report.WriteLast(&b, r)
+	report.WriteLast(&b, r, false)
 	if want := "SignIn           1.500 s  ~Sign In\n"; b.String() != want {
 		t.Errorf("%q, want %q", b.String(), want)
 	}
 	b.Reset()
-	report.WriteLast(&b, success())
-	report.WriteLast(&b, report.Result{})
+	report.WriteLast(&b, r, true)
+	r.Stage = devicestate.StageSignIn
+	report.WriteLast(&b, r, true)
+	if want := "'SignIn' activity completed in '1.5000000' secs.\nAn exception 'ERROR - No response received for Web-Ticket service.' occurred during Workflow SignIn execution.\n"; b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
+	}
+	b.Reset()
+	report.WriteLast(&b, success(), false)
+	report.WriteLast(&b, report.Result{}, true)
 	if b.Len() != 0 {
 		t.Errorf("a finished boot gives %q", b.String())
 	}

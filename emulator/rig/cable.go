@@ -3,6 +3,7 @@ package rig
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
 )
@@ -26,6 +27,8 @@ func (o Options) cable(tapped ethernet.Options) (ethernet.Cable, error) {
 	return ethernet.NewSegment(tapped), nil
 }
 
+const dnsPort = 53
+
 // clientPort is the port that DHCP answers come to (RFC 2131 §4.1).
 const clientPort = 68
 
@@ -39,4 +42,24 @@ func (o Options) checkDiscovery(station ethernet.Station) error {
 		return &ComputerError{fmt.Errorf("discovery by DHCPINFORM needs UDP port %d of this computer (%w); name the registrar with --target-fqdn instead", clientPort, err)}
 	}
 	return udp.Close()
+}
+
+// checkRoutes finds out before anything is sent whether the computer has a route to the addresses that the user named.
+func (o Options) checkRoutes(station ethernet.Station) error {
+	if _, ok := station.(ethernet.Computer); !ok {
+		return nil
+	}
+	for _, to := range []netip.AddrPort{netip.AddrPortFrom(o.Target.Address, o.Target.Port), netip.AddrPortFrom(o.Network.DNS, dnsPort)} {
+		if !to.Addr().IsValid() {
+			continue
+		}
+		conn, err := station.DialUDP(to) // sends nothing
+		if err != nil {
+			return &ComputerError{fmt.Errorf("this computer cannot reach %v: %w", to.Addr(), err)}
+		}
+		if err := conn.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

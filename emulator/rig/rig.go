@@ -113,7 +113,7 @@ func (r *Run) assemble() error {
 	if err != nil {
 		return err
 	}
-	if err := o.checkDiscovery(station); err != nil {
+	if err := errors.Join(o.checkDiscovery(station), o.checkRoutes(station)); err != nil {
 		return err
 	}
 	r.Handset, err = handset.New(handset.Config{

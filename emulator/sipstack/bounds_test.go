@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/phone-edition/lpe/protocol/sipmessage"
 )
@@ -215,4 +217,31 @@ func split(s string, size int) []string {
 		pieces, s = append(pieces, s[:n]), s[n:]
 	}
 	return pieces
+}
+
+// Whoever uses the connection can bound how long a message takes.
+func TestUnfinished(t *testing.T) {
+	virtual(t, func(l *line) {
+		began := time.Now()
+		check := func(when string, want time.Time) {
+			t.Helper()
+			synctest.Wait()
+			if got := l.Unfinished(); !got.Equal(want) {
+				t.Errorf("%s: %v, want %v", when, got, want)
+			}
+		}
+		check("before", time.Time{})
+		l.says(keepAlive)
+		check("after a keep-alive", time.Time{})
+		l.says(notify(1)[:10])
+		check("in the head", began)
+		<-time.After(time.Minute)
+		l.says(notify(1)[10 : len(notify(1))-1])
+		check("in the body", began)
+		l.says(notify(1)[len(notify(1))-1:] + notify(2)[:5])
+		check("in the next", began.Add(time.Minute))
+		l.says(notify(2)[5:])
+		check("after both", time.Time{})
+		l.gets(notify(1), notify(2))
+	})
 }

@@ -21,11 +21,13 @@
 package sipstack
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -36,6 +38,7 @@ import (
 const (
 	queueLength = 16               // messages that wait for their reader; then the connection is not read
 	writeTime   = 10 * time.Second // bounds a write to a peer that does not read
+	drainTime   = 5 * time.Second  // bounds reading what a peer said that is gone
 )
 
 // Options say what the connection is.
@@ -53,10 +56,12 @@ type Conn struct {
 	gone     chan struct{} // sipgo's reader has ended
 	attached chan struct{} // before it sipgo's reader waits
 
-	in inflow // sipgo's reader alone uses it
+	in    inflow       // sipgo's reader alone uses it
+	since atomic.Int64 // Unix nanoseconds of the first byte of the message in it, 0: there is none
 
-	mu  sync.Mutex
-	err error // set before closing is closed
+	mu     sync.Mutex
+	err    error // set before closing is closed
+	unsent error // the first write that failed because the peer is gone
 }
 
 // ErrEnded is wrapped by [Conn.Err] when the peer closed the connection or it was lost; the error of the read, io.EOF or
@@ -92,9 +97,10 @@ func Attach(conn net.Conn, o Options) (*Conn, error) {
 }
 
 // Send writes m byte for byte as [sipmessage.Message.Append] makes it, and returns when it is written. What Append
-// refuses (ErrMalformed, ErrTooLarge) is not written, and the connection goes on. After any other error it is closed, as
-// a part of m may have been written; a peer that does not read for ten seconds is such an error. On a connection that
-// has ended the error is that of Err.
+// refuses (ErrMalformed, ErrTooLarge) is not written, and the connection goes on. After any other error nothing is
+// written any more, as a part of m may have been; a peer that does not read for ten seconds is such an error, at which
+// the connection ends. Any other means that the peer is gone: what it said before is delivered yet, then the connection
+// ends with that error. On a connection that has ended the error is that of Err.
 func (c *Conn) Send(m *sipmessage.Message) error {
 	b, err := m.Append(nil)
 	if err != nil {
@@ -116,7 +122,10 @@ func (c *Conn) KeepAlive() error {
 }
 
 func (c *Conn) write(b []byte) (int, error) {
-	if err := c.Err(); err != nil {
+	c.mu.Lock()
+	err := cmp.Or(c.err, c.unsent)
+	c.mu.Unlock()
+	if err != nil {
 		return 0, err
 	}
 	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
@@ -129,9 +138,19 @@ func (c *Conn) broken(err error) error {
 	if ended := c.Err(); ended != nil {
 		return ended
 	}
-	err = fmt.Errorf("writing to the SIP connection: %w", err)
-	c.end(err)
-	return errors.Join(err, c.conn.Close())
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		err = fmt.Errorf("writing to the SIP connection: %w", err)
+		c.end(err)
+		return errors.Join(err, c.conn.Close())
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unsent == nil {
+		c.unsent = fmt.Errorf("writing to the SIP connection: %w", err)
+		return errors.Join(c.unsent, c.conn.SetReadDeadline(time.Now().Add(drainTime)))
+	}
+	return c.unsent
 }
 
 // Messages gives what arrives, in order. When messages are not taken, the connection is not read after a few, so the peer
@@ -140,6 +159,22 @@ func (c *Conn) Messages() <-chan *sipmessage.Message { return c.messages }
 
 // Done is closed when the connection ends; there may be messages to take yet.
 func (c *Conn) Done() <-chan struct{} { return c.closing }
+
+// Unfinished is when a message began to arrive that is not whole yet; the zero time means that none is on its way.
+func (c *Conn) Unfinished() time.Time {
+	since := c.since.Load()
+	if since == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, since)
+}
+
+// arriving notes whether a part of a message is there.
+func (c *Conn) arriving() {
+	if len(c.in.text) > 0 {
+		c.since.CompareAndSwap(0, time.Now().UnixNano())
+	}
+}
 
 // Err says why the connection ended, and keeps to the first reason: net.ErrClosed after Close, ErrEnded,
 // sipmessage.ErrMalformed or ErrTooLarge for what arrived, or the error of a write. It is nil before.
@@ -163,6 +198,9 @@ func (c *Conn) end(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err == nil {
+		if c.unsent != nil {
+			err = c.unsent
+		}
 		c.err = err
 		close(c.closing)
 	}
@@ -177,6 +215,8 @@ func (c *Conn) received(msg sip.Message) {
 	default:
 	}
 	text, err := c.in.cut(len(msg.Body()))
+	c.since.Store(0)
+	c.arriving()
 	var m *sipmessage.Message
 	if err == nil {
 		m, err = sipmessage.Parse(text)

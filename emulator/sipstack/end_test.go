@@ -227,6 +227,40 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 	})
 }
 
+// unsendable is a connection to a peer that is gone: what it said can be read yet.
+type unsendable struct{ net.Conn }
+
+func (unsendable) Write([]byte) (int, error) { return 0, syscall.ECONNRESET }
+
+// What a peer said before it was gone is delivered though nothing can be sent to it any more: pidgin-sipe says that it
+// signs off, and closes without waiting for an answer. The end comes even if reading does not end.
+func TestMessagesOfAPeerThatIsGone(t *testing.T) {
+	for name, closes := range map[string]bool{"its end is read": true, "its end is not read": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				near, far := net.Pipe()
+				l := attachTo(t, unsendable{near}, far, sipstack.Options{})
+				defer l.end()
+				go func() {
+					l.says(notifies(100)...)
+					if closes {
+						l.peer.Close()
+					}
+				}()
+				synctest.Wait() // some have arrived, others wait
+				for range 2 {
+					if err := l.send(notify(1)); !errors.Is(err, syscall.ECONNRESET) {
+						l.Errorf("sent: %v", err)
+					}
+				}
+				l.gets(notifies(100)...)
+				l.endedWith(syscall.ECONNRESET)
+				l.bothRefuse(syscall.ECONNRESET)
+			})
+		})
+	}
+}
+
 // A connection lives as long as its peers like, without a word.
 func TestSilenceIsNoEnd(t *testing.T) {
 	virtual(t, func(l *line) {

@@ -49,6 +49,9 @@ func (t *tapped) Read(b []byte) (int, error) {
 	c := t.c
 	<-c.attached
 	for {
+		if err := c.Err(); err != nil { // closing TLS may take a while with a peer that does not read, but goes on writing
+			return 0, err
+		}
 		if n := c.in.give(b); n > 0 {
 			return n, nil
 		}
@@ -61,6 +64,7 @@ func (t *tapped) Read(b []byte) (int, error) {
 			c.end(err)
 			return 0, err
 		}
+		c.arriving()
 	}
 }
 

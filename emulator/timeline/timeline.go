@@ -25,6 +25,21 @@ const (
 	Note       Kind = "note"       // anything else worth knowing
 )
 
+// Names of fields. Those of a transition tell of the state that is entered, and what became of the one that is left;
+// those of the note that begins a stage tell what it works with.
+const (
+	FieldGlass      = "glass"
+	FieldProvenance = "provenance" // of the glass text
+	FieldOutcome    = "outcome"    // of the state that is left: ok, skipped or failed
+
+	FieldNumber    = "number" // as dialled
+	FieldUser      = "user"   // SIP address, or user name as entered
+	FieldEndpoint  = "endpoint"
+	FieldURL       = "url"
+	FieldRegistrar = "registrar"
+	FieldPort      = "port"
+)
+
 // Field is one named detail of an observation, in order.
 type Field struct {
 	Name  string `json:"name"`

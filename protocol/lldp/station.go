@@ -46,6 +46,12 @@ func (e Endpoint) PDU() PDU {
 	}
 }
 
+// Shutdown returns the data unit that withdraws what [Endpoint.PDU] said: both ids and a time to live of 0, nothing else
+// (mibConstrShutdownLLDPDU of IEEE 802.1AB).
+func (e Endpoint) Shutdown() PDU {
+	return PDU{ChassisID: e.chassis(), PortID: ID{PortMAC, e.MAC}}
+}
+
 func (e Endpoint) chassis() ID {
 	if e.ChassisSubtype != ChassisNetwork {
 		return ID{ChassisMAC, e.MAC}

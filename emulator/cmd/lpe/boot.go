@@ -68,7 +68,7 @@ func boot(ctx context.Context, sys system, f bootFlags, o rig.Options) error {
 		return startError(err)
 	}
 	result := run.Boot(ctx)
-	report.WriteLast(sys.err, result)
+	report.WriteLast(sys.err, result, f.verbose)
 	written := f.write(sys, result)
 	if f.stay && result.Result == report.Success && written == nil {
 		run.Timeline.Observe(report.Diary(report.NewDiary(sys.err)))
@@ -121,7 +121,7 @@ func (f bootFlags) printMAC(sys system, o rig.Options) error {
 func (f bootFlags) bootAll(ctx context.Context, sys system, o rig.Options) error {
 	var worst error
 	err := rig.BootAll(ctx, o, func(result report.Result) error {
-		report.WriteLast(sys.err, result)
+		report.WriteLast(sys.err, result, f.verbose)
 		if err := f.exit(ctx, result); err != nil {
 			worst = err
 		}
@@ -136,6 +136,9 @@ func (f bootFlags) bootAll(ctx context.Context, sys system, o rig.Options) error
 func (f bootFlags) write(sys system, result report.Result) error {
 	if f.output == "json" {
 		return report.WriteJSON(sys.out, result)
+	}
+	if f.labels == "spaced" {
+		return report.WriteSpacedList(sys.out, result)
 	}
 	return report.WriteList(sys.out, result)
 }

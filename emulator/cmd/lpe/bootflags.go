@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
-	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -23,7 +22,10 @@ import (
 	"github.com/phone-edition/lpe/emulator/wholefile"
 )
 
-const defaultLab = "litware"
+const (
+	defaultLab = "litware"
+	sipTLSPort = 5061
+)
 
 // bootFlags are the flags of `lpe boot` as given.
 type bootFlags struct {
@@ -35,7 +37,7 @@ type bootFlags struct {
 	profile, mac, flash                   string
 	timeout                               time.Duration
 	stay, verbose, listFaults             bool
-	output                                string
+	output, labels                        string
 	faults                                []string
 	capture                               string
 	captureSecrets                        bool
@@ -55,15 +57,16 @@ func (f *bootFlags) declare(c *cobra.Command) {
 	flags.StringVar(&f.passwordFile, "password-file", "", "file that holds the user's password; refused if others can read it (or LPE_PASSWORD)")
 	flags.StringVar(&f.sipAddress, "user-sip-address", "", "SIP address that the credentials must belong to")
 	flags.StringVar(&f.targetFQDN, "target-fqdn", "", "registrar; skips discovery")
-	flags.StringVar(&f.targetURI, "target-uri", "", "certificate provisioning URL, with --target-fqdn")
-	flags.Uint16Var(&f.registrarPort, "registrar-port", 5061, "port of the registrar, with --target-fqdn")
+	flags.StringVar(&f.targetURI, "target-uri", "", "certificate provisioning URL (default: the one that DHCP tells, or the registrar that --target-fqdn names)")
+	flags.Uint16Var(&f.registrarPort, "registrar-port", sipTLSPort, "port of the registrar, with --target-fqdn")
 	flags.StringVar(&f.profile, "profile", rig.DefaultProfile, "model and firmware, see 'lpe profile list'")
 	flags.StringVar(&f.mac, "mac", "", "MAC address (default: the model's OUI and three bytes derived from profile and user)")
 	flags.StringVar(&f.flash, "flash", "", "directory of the handset's flash, and of the lab's certificates; with it the next boot is warm")
 	flags.DurationVar(&f.timeout, "timeout", 45*time.Second, "end the boot after this time")
 	flags.BoolVar(&f.stay, "stay", false, "stay signed in until interrupted, and keep a diary on standard error; Ctrl-C signs off and is success")
-	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print each message and decision on standard error")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print each message and decision on standard error, in the manner of the cmdlet's -Verbose")
 	flags.StringVarP(&f.output, "output", "o", "list", "list or json")
+	flags.StringVar(&f.labels, "labels", "joined", "labels of the list: joined (TargetFqdn, Error) or spaced (Target Fqdn, Error Message)")
 	flags.StringSliceVar(&f.faults, "fault", nil, "faults of the lab, STAGE=KIND[:PARAM][,…], see --list-faults")
 	flags.BoolVar(&f.listFaults, "list-faults", false, "print the faults and end")
 	flags.StringVar(&f.capture, "capture", "", "write every frame to this pcapng file")
@@ -87,13 +90,19 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 	if f.output != "list" && f.output != "json" {
 		return o, usage("-o takes list or json, not %q", f.output)
 	}
+	if f.labels != "joined" && f.labels != "spaced" {
+		return o, usage("--labels takes joined or spaced, not %q", f.labels)
+	}
+	if c.Flags().Changed("labels") && f.output != "list" {
+		return o, usage("--labels is for the list; %s has names of its own", f.output)
+	}
 	if f.captureSecrets && f.capture == "" {
 		return o, usage("--capture-secrets needs --capture")
 	}
 	if f.timeout <= 0 {
 		return o, usage("--timeout must be more than 0")
 	}
-	if o.Target, err = f.target(c.Flags().Changed("registrar-port")); err != nil {
+	if o.Target, err = f.target(); err != nil {
 		return o, err
 	}
 	if f.lab != "" {
@@ -133,8 +142,10 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 		}
 		o.Credentials = rig.FirstUser(o.Lab, o.Profile)
 	}
-	if f.sipAddress != "" && !sipText.MatchString(f.sipAddress) {
-		return o, usage("--user-sip-address: %q is no SIP address, such as sip:kenmyer@litwareinc.com", f.sipAddress)
+	if f.sipAddress != "" {
+		if err := checkSIP(f.sipAddress); err != nil {
+			return o, usage("--user-sip-address: %w", err)
+		}
 	}
 	o.Credentials.ExpectedSIP = f.sipAddress
 	o.Interface, o.Host, o.RetryRefused = f.iface, f.host, f.retryPIN
@@ -161,45 +172,38 @@ func flashError(err error) error {
 const maxUser = 512
 
 var (
-	numberText = regexp.MustCompile(`^\+?[0-9]{1,32}$`)
-	userText   = regexp.MustCompile(`^[^\pC\\@:]+([\\@][^\pC\\@:]+)?$`) // a colon ends the user in Basic
-	sipText    = regexp.MustCompile(`(?i)^sip:[^\s@:;<>"]{1,128}@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	fqdnText   = regexp.MustCompile(`(?i)^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	userText = regexp.MustCompile(`^[^\pC\\@:]+([\\@][^\pC\\@:]+)?$`) // a colon ends the user in Basic
+	fqdnText = regexp.MustCompile(`(?i)^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
 )
 
 // target checks what replaces discovery.
-func (f bootFlags) target(withPort bool) (handset.Target, error) {
-	t := handset.Target{FQDN: strings.TrimSuffix(f.targetFQDN, "."), URI: f.targetURI, Port: f.registrarPort}
+func (f bootFlags) target() (handset.Target, error) {
+	t := handset.Target{FQDN: strings.TrimSuffix(f.targetFQDN, ".")}
 	switch {
-	case f.targetFQDN == "" && f.targetURI != "":
-		return t, usage("--target-uri needs --target-fqdn")
-	case f.targetFQDN == "" && withPort:
-		return t, usage("--registrar-port needs --target-fqdn")
+	case f.targetFQDN == "" && f.registrarPort != sipTLSPort:
+		return t, usage("--registrar-port needs --target-fqdn: a registrar that is discovered is asked at port %d", sipTLSPort)
 	case f.targetFQDN == "" && f.targetAddress != "":
 		return t, usage("--target-address needs --target-fqdn")
 	case f.targetFQDN == "" && f.allAddresses:
 		return t, usage("--all-addresses needs --target-fqdn")
 	case f.targetAddress != "" && f.allAddresses:
 		return t, usage("give --target-address or --all-addresses, not both")
-	case f.targetFQDN == "":
-		return handset.Target{}, nil
-	case !fqdnText.MatchString(t.FQDN) || len(t.FQDN) > 253:
+	case f.targetFQDN != "" && (!fqdnText.MatchString(t.FQDN) || len(t.FQDN) > 253):
 		return t, usage("--target-fqdn: %q is no fully qualified domain name, such as pool.contoso.com", f.targetFQDN)
-	case t.Port == 0:
+	case f.registrarPort == 0:
 		return t, usage("--registrar-port: 1 to 65535 expected")
 	}
-	if t.URI != "" {
-		u, err := url.Parse(t.URI)
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
-			return t, usage("--target-uri: %q is no http or https URL", t.URI)
-		}
+	if f.targetFQDN != "" {
+		t.Port = f.registrarPort
+	}
+	var err error
+	if t.URI, err = certificateURL(f.targetURI); err != nil {
+		return t, usage("--target-uri: %w", err)
 	}
 	if f.targetAddress != "" {
-		address, err := parseIPv4(f.targetAddress)
-		if err != nil {
+		if t.Address, err = parseIPv4(f.targetAddress); err != nil {
 			return t, usage("--target-address: %w", err)
 		}
-		t.Address = address
 	}
 	return t, nil
 }
@@ -222,11 +226,12 @@ func (f bootFlags) credentials(command *cobra.Command, sys system, profile *conf
 		return c, usage("%s signs in with user name and password, not with a PIN: give --user", profile.Name)
 	case f.user != "" && !profile.Password:
 		return c, usage("%s signs in with number and PIN alone, it cannot be tethered: give --phone-or-ext", profile.Name)
-	case f.number != "" && !numberText.MatchString(f.number):
-		return c, usage("--phone-or-ext: %q is no phone number or extension", f.number)
 	case f.user != "" && (len(f.user) > maxUser || !userText.MatchString(f.user)):
 		return c, usage(`--user: %q is no user name such as LITWARE\kenmyer or kenmyer@litwareinc.com`, f.user)
 	case f.number != "":
+		if err := checkNumber(f.number); err != nil {
+			return c, usage("--phone-or-ext: %w", err)
+		}
 		c.Number = f.number
 		c.PIN, err = readPIN(command.Context(), sys, f.pin, f.pinFile)
 	case f.user != "":

@@ -109,14 +109,6 @@ func checkPassword(text string) (secret.Value, error) {
 	return secret.New(text), nil
 }
 
-func checkPIN(text string) (secret.Value, error) {
-	text = strings.TrimSpace(text)
-	if text == "" || len(text) > 24 || strings.Trim(text, "0123456789") != "" {
-		return secret.Value{}, usage("a PIN is 1 to 24 digits")
-	}
-	return secret.New(text), nil
-}
-
 func readSecretFile(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -38,16 +38,13 @@ func TestInterrupt(t *testing.T) {
 		signOff  bool
 		result   string
 	}{
-		{"waiting for a lease", "LinkDetect", []string{"boot", "--lab"}, exitInterrupted, false, "boot.interrupted"},
-		{"registered, subscribing", "Register", []string{"boot", "--lab", "-v"}, exitInterrupted, true, "boot.interrupted"},
-		{"staying", "Ready", []string{"boot", "--lab", "--stay", "-v"}, exitSuccess, true, ""},
+		{"waiting for a lease", "LinkDetect ", []string{"boot", "--lab"}, exitInterrupted, false, "boot.interrupted"},
+		{"registered, subscribing", "SUBSCRIBE", []string{"boot", "--lab", "-v"}, exitInterrupted, true, "boot.interrupted"},
+		{"staying", "Ready\n", []string{"boot", "--lab", "--stay", "-v"}, exitSuccess, true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, interrupt := context.WithCancel(t.Context())
-			progress := &trigger{text: c.on + " ", interrupt: interrupt}
-			if c.name == "registered, subscribing" {
-				progress.text = "SUBSCRIBE"
-			}
+			progress := &trigger{text: c.on, interrupt: interrupt}
 			var out bytes.Buffer
 			code := run(ctx, append(c.args, "-o", "json"), system{
 				in: strings.NewReader(""), out: &out, err: progress, env: func(string) string { return "" }, askSecret: askSecret,

@@ -80,15 +80,23 @@ func run(ctx context.Context, args []string, sys system) int {
 	root.SetOut(sys.out)
 	root.SetErr(sys.err)
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(bootCommand(sys), dhcpCommand(sys), poolCommand(sys), statesCommand(sys), profileCommand(sys), portsCommand(sys), labCommand(sys))
+	boot := bootCommand(sys)
+	root.AddCommand(boot, dhcpCommand(sys), poolCommand(sys), statesCommand(sys), profileCommand(sys), portsCommand(sys), labCommand(sys))
 	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {
 		if c.Example == "" {
 			c.Example = "  lpe help boot" // cobra's own command
 		}
 	}
-	root.SetArgs(joinLab(args))
-	err := root.ExecuteContext(ctx)
+	root.SetFlagErrorFunc(flagError)
+	args, notes, err := cmdletLine(joinLab(args), boot.Flags())
+	for _, note := range notes {
+		fmt.Fprintf(sys.err, "lpe: %s\n", note)
+	}
+	if err == nil {
+		root.SetArgs(args)
+		err = root.ExecuteContext(ctx)
+	}
 	if err == nil {
 		return exitSuccess
 	}

@@ -84,9 +84,10 @@ func TestEndpoints(t *testing.T) {
 		{"PUT /v1/faults", `{"fault":"register=nonsense"}`, 404, manage.CodeUnknownFault},
 		{"PUT /v1/faults", `{"fault":"nonsense"}`, 422, manage.CodeInvalid},
 		{"PUT /v1/faults", `{"fault":"web=slow:3"}`, 422, manage.CodeInvalid},
-		{"PUT /v1/faults", `{"fault":"link=no-carrier"}`, 200, `link=no-carrier`},
+		{"PUT /v1/faults", `{"fault":"link=no-carrier"}`, 409, manage.CodeFaultNotHere},
+		{"PUT /v1/faults", `{"fault":"dns=silent"}`, 200, `dns=silent`},
 		{"PUT /v1/faults", `{"fault":"dns=silent","user":"1219"}`, 409, manage.CodeFaultNotHere},
-		{"DELETE /v1/faults/register=503", "", 200, `{"list":[{"fault":"link=no-carrier"`},
+		{"DELETE /v1/faults/register=503", "", 200, `{"list":[{"fault":"dns=silent"`},
 		{"DELETE /v1/faults/register=503", "", 404, manage.CodeUnknownFault},
 		{"DELETE /v1/faults", "", 200, `{"list":[]}`},
 
@@ -171,7 +172,7 @@ func TestWithAPhone(t *testing.T) {
 		auth string
 	}{
 		{timeline.Received, "web ticket for sip:kenmyer@litwareinc.com", "pin"}, {timeline.Received, "REGISTER 4", "tls-dsk"},
-		{timeline.Note, "1 certificates are revoked", ""}, {timeline.Sent, "BENOTIFY", ""}, {timeline.Note, "de-registered, unregistered", ""},
+		{timeline.Note, "certificates revoked: 1", ""}, {timeline.Sent, "BENOTIFY", ""}, {timeline.Note, "de-registered, unregistered", ""},
 		{timeline.Sent, "NOTIFY", ""}, {timeline.Received, "200 OK to NOTIFY", "tls-dsk"},
 	} {
 		i := slices.IndexFunc(entries, func(e manage.Entry) bool {

@@ -1,8 +1,10 @@
 package manage
 
 import (
+	"fmt"
 	"time"
 
+	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
@@ -81,6 +83,20 @@ type Certificate struct {
 type Entry struct {
 	timeline.Observation
 	User string `json:"user,omitempty"` // SIP address of whom it is about, if that is known
+}
+
+// String is the entry as one line: time, kind, protocol, peer and text, and in brackets whom it is about and how he was
+// authenticated.
+func (e Entry) String() string {
+	line := fmt.Sprintf("%s %-8s %-5s %-21s %s", e.At.UTC().Format("2006-01-02T15:04:05.000Z"), e.Kind, e.Protocol, e.Peer, e.Text)
+	about := e.User
+	if auth := history.Value(e.Observation, history.Auth); auth != "" {
+		about += ", " + auth
+	}
+	if about != "" {
+		line += " [" + about + "]"
+	}
+	return line
 }
 
 // Fault is a fault that is active.

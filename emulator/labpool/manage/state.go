@@ -94,7 +94,7 @@ func (s *Server) revoke(r *http.Request) (any, error) {
 	if _, err := s.pool.Authority.Revoke(u.SIPAddress, device); err != nil {
 		return nil, err
 	}
-	s.note(u.SIPAddress, u.SIPAddress+": "+strconv.Itoa(len(out.List))+" certificates are revoked")
+	s.note(u.SIPAddress, u.SIPAddress+": certificates revoked: "+strconv.Itoa(len(out.List)))
 	return out, nil
 }
 

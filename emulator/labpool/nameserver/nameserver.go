@@ -13,6 +13,7 @@ import (
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/guests"
 	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
@@ -70,7 +71,7 @@ func Start(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, conn: conn, done: make(chan struct{}),
-		streams: &streams{listener: listener, open: map[net.Conn]bool{}},
+		streams: &streams{listener: listener, guests: guests.New(maxStreams), open: map[net.Conn]bool{}},
 	}
 	s.unknown.Timeline, s.unknown.Protocol, s.unknown.Clock = cfg.Timeline, "dns", cfg.Clock
 	s.zone.Store(&z)

@@ -2,11 +2,13 @@ package nameserver
 
 import (
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"sync"
 	"time"
 
+	"github.com/phone-edition/lpe/emulator/labpool/guests"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
@@ -14,12 +16,14 @@ import (
 const (
 	streamSize = 65535            // of a message
 	streamIdle = 10 * time.Second // after which a connection is closed (6.2.3: a few seconds)
-	maxStreams = 64
+	maxStreams = 64               // when one too many comes, the one that asked nothing for the longest has to go
 )
 
 // streams are the connections of DNS over TCP.
 type streams struct {
 	listener net.Listener
+
+	guests *guests.List
 
 	mu    sync.Mutex
 	open  map[net.Conn]bool
@@ -36,9 +40,11 @@ func (s *Server) runStreams() {
 			return
 		}
 		if !s.streams.add(conn) {
-			s.note(timeline.Dropped, conn.RemoteAddr().String(), "connection closed: there are too many")
 			conn.Close()
 			continue
+		}
+		if gone := s.streams.guests.Come(conn); gone != nil {
+			s.note(timeline.Dropped, gone.RemoteAddr().String(), fmt.Sprintf("connection closed: there are more than %d", maxStreams))
 		}
 		go func() {
 			defer s.streams.remove(conn)
@@ -68,6 +74,7 @@ func (s *Server) serveStream(conn net.Conn) {
 			s.note(timeline.Dropped, peer, "query over TCP that is cut: "+err.Error())
 			return
 		}
+		s.streams.guests.Heard(conn)
 		reply, ok := s.answerWithin(query, peer, streamSize)
 		if !ok {
 			continue
@@ -82,7 +89,7 @@ func (s *Server) serveStream(conn net.Conn) {
 func (t *streams) add(conn net.Conn) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.ended || len(t.open) >= maxStreams {
+	if t.ended {
 		return false
 	}
 	t.open[conn] = true
@@ -92,6 +99,7 @@ func (t *streams) add(conn net.Conn) bool {
 
 func (t *streams) remove(conn net.Conn) {
 	conn.Close()
+	t.guests.Leave(conn)
 	t.mu.Lock()
 	delete(t.open, conn)
 	t.mu.Unlock()

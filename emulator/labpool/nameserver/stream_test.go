@@ -124,22 +124,43 @@ func TestStreamsThatEnd(t *testing.T) {
 	}
 }
 
-func TestStreamsAreBounded(t *testing.T) {
+// TestSilentStreamsMakeRoom: one too many takes the place of the one that has been silent for the longest.
+func TestSilentStreamsMakeRoom(t *testing.T) {
 	onStream(t, func(t *testing.T, handset ethernet.Station, to netip.AddrPort) {
-		query := framed(ask(dnsmessage.TypeA, "web.contoso.com."))
-		for n := range maxStreams + 1 {
+		var all []net.Conn
+		come := func() {
 			conn, err := handset.DialTCP(t.Context(), to)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer conn.Close()
-			if _, err := conn.Write(query); err != nil {
-				t.Fatal(err)
-			}
-			first := make([]byte, 2)
-			if _, err := io.ReadFull(conn, first); (err == nil) != (n < maxStreams) {
-				t.Errorf("connection %d: %x, %v", n+1, first, err)
+			t.Cleanup(func() { conn.Close() })
+			all = append(all, conn)
+			synctest.Wait()
+		}
+		for range maxStreams {
+			come()
+		}
+		if err := asks(all[0]); err != nil {
+			t.Fatal(err)
+		}
+		come()
+		for n, conn := range all {
+			if err := asks(conn); (err == nil) != (n != 1) {
+				t.Errorf("connection %d of %d: %v", n+1, len(all), err)
 			}
 		}
 	})
+}
+
+// asks sends a query and takes its answer.
+func asks(conn net.Conn) error {
+	if _, err := conn.Write(framed(ask(dnsmessage.TypeA, "web.contoso.com."))); err != nil {
+		return err
+	}
+	size := make([]byte, 2)
+	if _, err := io.ReadFull(conn, size); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(conn, make([]byte, binary.BigEndian.Uint16(size)))
+	return err
 }

@@ -241,7 +241,8 @@ func (c *connection) signed(m *sipmessage.Message, p tlsdsk.Params, id identity)
 		c.refuse(m, nil, refused)
 		return
 	}
-	c.authenticated, c.from.auth = true, authDSK
+	c.from.auth = authDSK
+	c.known(a)
 	c.confirm(a)
 	a.extend(now, max(associationIdle, a.until.Sub(now)))
 	if refused := c.entitled(a, id); refused != nil {

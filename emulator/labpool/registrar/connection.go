@@ -21,6 +21,7 @@ const (
 	authenticationTime = 90 * time.Second  // until somebody has authenticated
 	idleTime           = 600 * time.Second // without any byte: twice the keep-alive interval
 	keepAliveSeconds   = 300               // that the handset is told, the value of [MS-SIPREGE] 4.1
+	messageTime        = 60 * time.Second  // for a message of somebody who has authenticated; twice that at most
 	answerTime         = 10 * time.Second  // for a handset's answer to a NOTIFY
 )
 
@@ -47,6 +48,8 @@ type connection struct {
 
 	authenticated bool   // by anybody, once
 	from          sender // of the message that is being handled
+	owner         string // user@domain of the certificate, lower case
+	looping       atomic.Bool
 
 	pending      *association // in its handshake
 	associations map[string]*association
@@ -83,7 +86,7 @@ func (c *connection) serve() {
 	}
 	c.began = time.Now()
 	c.lastByte.Store(c.began.UnixNano())
-	stack, err := sipstack.Attach(&watched{c.conn, &c.lastByte}, sipstack.Options{Transport: string(c.by)})
+	stack, err := sipstack.Attach(&watched{c.conn, c}, sipstack.Options{Transport: string(c.by)})
 	if err != nil {
 		c.note(timeline.Dropped, "%v", err)
 		return
@@ -100,12 +103,14 @@ func (c *connection) end() {
 		c.sip.Close() // fails if the peer was first
 	}
 	c.raw.Close()
+	c.s.guests.leave(c)
 	c.s.forget(c)
 	close(c.done)
 }
 
 func (c *connection) loop() {
-	timer := time.NewTimer(authenticationTime)
+	c.looping.Store(true)
+	timer := time.NewTimer(messageTime)
 	defer timer.Stop()
 	for {
 		select {
@@ -153,25 +158,29 @@ func (c *connection) ended() {
 	c.note(timeline.Note, "connection ended: %v", err)
 }
 
-// patience is how long the connection may go on as it is.
+// patience is how long the connection may go on as it is, at most until it is to be asked again.
 func (c *connection) patience() (time.Duration, string) {
 	if !c.authenticated {
 		return authenticationTime - time.Since(c.began), fmt.Sprintf("nobody authenticated within %v", authenticationTime)
 	}
+	if since := c.sip.Unfinished(); !since.IsZero() && time.Since(since) >= messageTime {
+		return 0, fmt.Sprintf("a message is not whole after %v", messageTime)
+	}
 	idle := time.Since(time.Unix(0, c.lastByte.Load()))
-	return idleTime - idle, fmt.Sprintf("idle for %v", idleTime)
+	return min(idleTime-idle, messageTime), fmt.Sprintf("idle for %v", idleTime)
 }
 
 // watched is a connection that notes when bytes arrive, the CR LF CR LF of a keep-alive as well.
 type watched struct {
 	net.Conn
-	last *atomic.Int64
+	c *connection
 }
 
 func (w *watched) Read(b []byte) (int, error) {
 	n, err := w.Conn.Read(b)
 	if n > 0 {
-		w.last.Store(time.Now().UnixNano())
+		w.c.lastByte.Store(time.Now().UnixNano())
+		w.c.s.guests.strangers.Heard(w.c.raw)
 	}
 	return n, err
 }

@@ -45,8 +45,9 @@ type endpoint struct {
 
 // granted is what the registrar grants, from its configuration.
 type granted struct {
-	standard, least, most time.Duration
-	endpoints             int // of one user
+	standard, least, most time.Duration // to registrations
+	subscription          time.Duration // to those who do not ask for less
+	endpoints             int           // of one user
 }
 
 // maxEnded bounds the ended registrations of one user that are remembered.
@@ -79,12 +80,16 @@ func (e *endpoints) init(cfg Config) {
 func (e *endpoints) grants() granted {
 	r := e.settings.Registrar()
 	seconds := func(n, standard int) time.Duration { return time.Duration(cmp.Or(n, standard)) * time.Second }
-	return granted{
-		standard:  seconds(r.DefaultEndpointExpiration, 600),
-		least:     seconds(r.MinEndpointExpiration, 300),
-		most:      seconds(r.MaxEndpointExpiration, 900),
-		endpoints: cmp.Or(r.MaxEndpointsPerUser, 8),
+	standard := seconds(r.DefaultEndpointExpiration, 600)
+	g := granted{
+		standard: standard, least: seconds(r.MinEndpointExpiration, 300), most: seconds(r.MaxEndpointExpiration, 900),
+		subscription: standard, endpoints: cmp.Or(r.MaxEndpointsPerUser, 8),
 	}
+	if r.Expires != 0 {
+		g.standard = seconds(r.Expires, 0)
+		g.least, g.most = g.standard, g.standard
+	}
+	return g
 }
 
 // grant is the time granted to an endpoint that asks for the given one; 0 means that it did not ask.

@@ -28,6 +28,24 @@ func TestExpires(t *testing.T) {
 	})
 }
 
+// TestExpiresOfTheLab overrides the range for registrations; subscriptions are not its matter.
+func TestExpiresOfTheLab(t *testing.T) {
+	virtual(t, func(l *lab) {
+		s := signedOn(l)
+		for _, extra := range [][]sipmessage.Header{nil, {expires("300")}, {expires("7200")}} {
+			if got := s.refresh(extra...).Get("Expires"); got != "38" {
+				t.Errorf("%v: Expires %q, want 38", extra, got)
+			}
+		}
+		if got := s.open(s.subscribe("vnd-microsoft-roaming-contacts", "application/vnd-microsoft-roaming-contacts+xml", "")).Get("Expires"); got != "600" {
+			t.Errorf("subscription: Expires %q, want 600", got)
+		}
+		if got := s.refresh(expires("0")).Get("Expires"); got != "0" {
+			t.Errorf("signing off: Expires %q", got)
+		}
+	}, func(l *lab) { l.cfg.Lab.Registrar.Expires = 38 })
+}
+
 // TestExpiry: a registration that was not refreshed is over, and its refresh is an addition ([MS-SIPREGE] 3.1.1.5.1).
 func TestExpiry(t *testing.T) {
 	virtual(t, func(l *lab) {

@@ -1,6 +1,7 @@
 package registrar
 
 import (
+	"fmt"
 	"net"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/sipmessage"
+	"github.com/phone-edition/lpe/protocol/tlsdsk"
 )
 
 // The faults of a front end.
@@ -20,7 +22,10 @@ const (
 	faultCertificate  = "register=certificate-refused"
 	faultRedirect     = "register=redirect" // once an endpoint
 	faultRedirectLoop = "register=redirect-loop"
-	faultNoEvents     = "register=no-events" // a 200 without Allow-Events
+	faultNoEvents     = "register=no-events"   // a 200 without Allow-Events
+	faultNoChallenge  = "register=401"         // a 401 that offers nothing
+	faultNoDSK        = "register=no-tls-dsk"  // a 401 that offers NTLM and Kerberos alone
+	faultTLSVersion   = "register=tls-version" // TLS 1.2 and later alone
 
 	faultProvision405      = "provision=405"      // whatever is no REGISTER
 	faultProvision403      = "provision=403"      // the SUBSCRIBE for in-band provisioning, as the next two
@@ -63,6 +68,16 @@ func (c *connection) struckOnArrival(m *sipmessage.Message) bool {
 	case c.s.struck(faultGarbage):
 		c.note(timeline.Dropped, "%s: fault %s", describe(m), faultGarbage)
 		c.write(notSIP)
+	case c.s.struck(faultNoChallenge):
+		c.note(timeline.Received, "%s: fault %s", describe(m), faultNoChallenge)
+		c.reply(m, nil, 401, "Unauthorized", header("Server", c.s.server()))
+	case c.s.struck(faultNoDSK):
+		c.note(timeline.Received, "%s: fault %s", describe(m), faultNoDSK)
+		var offers []sipmessage.Header
+		for _, scheme := range []string{"NTLM", "Kerberos"} {
+			offers = append(offers, header("WWW-Authenticate", fmt.Sprintf(`%s realm="%s", targetname="%s", version=4`, scheme, tlsdsk.Realm, c.s.cfg.Host)))
+		}
+		c.reply(m, nil, 401, "Unauthorized", append(offers, header("Server", c.s.server()))...)
 	default:
 		return false
 	}

@@ -68,6 +68,7 @@ type Server struct {
 	connections map[*connection]struct{}
 	redirected  map[string]bool // endpoints that the fault register=redirect is over for
 
+	guests    doorkeeper
 	endpoints endpoints
 }
 
@@ -83,6 +84,7 @@ func Start(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, listeners: map[transport]net.Listener{}, connections: map[*connection]struct{}{}, redirected: map[string]bool{}, nextID: firstConnectionID,
 	}
+	s.guests.init()
 	s.endpoints.init(cfg)
 	s.unknown.Timeline, s.unknown.Protocol = cfg.Timeline, "sip"
 	var err error
@@ -152,6 +154,7 @@ func (s *Server) accept(listener net.Listener, by transport) {
 			reset(conn)
 			continue
 		}
+		c.come()
 		go func() {
 			defer s.serving.Done()
 			c.serve()
@@ -186,17 +189,55 @@ func (s *Server) forget(c *connection) {
 // DropAssociations forgets every security association, as after a restart of the front end; registrations and
 // connections stay. It waits until no connection uses one any more.
 func (s *Server) DropAssociations(ctx context.Context) error {
-	s.mu.Lock()
-	open := make([]*connection, 0, len(s.connections))
-	for c := range s.connections {
-		open = append(open, c)
-	}
-	s.mu.Unlock()
-	for _, c := range open {
-		err := c.do(ctx, c.forgetAssociations)
-		if err != nil && !errors.Is(err, net.ErrClosed) {
-			return fmt.Errorf("dropping associations: %w", err)
-		}
+	if err := s.each(ctx, (*connection).forgetAssociations); err != nil {
+		return fmt.Errorf("dropping associations: %w", err)
 	}
 	return nil
+}
+
+// Held is what a front end keeps of the handsets that are there.
+type Held struct {
+	Connections  int
+	Associations int // security associations, those in their handshake included
+	Dialogs      int // subscriptions
+}
+
+// Held counts what the front end keeps now.
+func (s *Server) Held(ctx context.Context) (Held, error) {
+	s.mu.Lock()
+	held := Held{Connections: len(s.connections)}
+	s.mu.Unlock()
+	var mu sync.Mutex
+	err := s.each(ctx, func(c *connection) {
+		mu.Lock()
+		defer mu.Unlock()
+		held.Associations += len(c.associations)
+		if c.pending != nil {
+			held.Associations++
+		}
+		held.Dialogs += len(c.dialogs)
+	})
+	return held, err
+}
+
+// each runs f in the goroutine of each connection, of all at a time, and waits for their ends. It leaves those out that
+// are not through their TLS handshake: there is nothing in them.
+func (s *Server) each(ctx context.Context, f func(*connection)) error {
+	s.mu.Lock()
+	errs := make(chan error, len(s.connections))
+	asked := 0
+	for c := range s.connections {
+		if c.looping.Load() {
+			asked++
+			go func() { errs <- c.do(ctx, func() { f(c) }) }()
+		}
+	}
+	s.mu.Unlock()
+	var failed error
+	for range asked {
+		if err := <-errs; err != nil && !errors.Is(err, net.ErrClosed) {
+			failed = err
+		}
+	}
+	return failed
 }

@@ -45,7 +45,7 @@ func (c *connection) subscribe(m *sipmessage.Message, a *association, id identit
 		c.refuse(m, a, checkSubscription.refuse("Event %.60q", event))
 		return
 	}
-	expires := c.s.endpoints.grants().standard
+	expires := c.s.endpoints.grants().subscription
 	if text := m.Get("Expires"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 31)
 		if err != nil {

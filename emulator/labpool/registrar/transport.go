@@ -117,6 +117,9 @@ func (c *connection) secure() error {
 	}
 	config := c.s.outer.Clone()
 	config.Certificates = []tls.Certificate{certificate}
+	if c.s.struck(faultTLSVersion) {
+		config.MinVersion, config.MaxVersion = tls.VersionTLS12, tls.VersionTLS13
+	}
 	secured := tls.Server(hello.OnTLS(c.raw), config)
 	c.conn = secured
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)

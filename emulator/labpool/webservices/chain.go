@@ -82,7 +82,11 @@ func (s *Server) rootChain(x *exchange) (response, *refusal) {
 	if err != nil {
 		return response{}, unreadable(err)
 	}
-	body, err := certprov.AppendRootChains(nil, request.Operation.Local, s.cfg.Authority.Chains())
+	chains := s.cfg.Authority.Chains()
+	if _, on := s.cfg.Faults.On(faultNoRoot); on {
+		chains = nil
+	}
+	body, err := certprov.AppendRootChains(nil, request.Operation.Local, chains)
 	if err != nil {
 		return response{}, internal(err)
 	}

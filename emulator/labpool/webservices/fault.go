@@ -20,6 +20,9 @@ const (
 	kind500     = "http-500"
 	kind404     = "http-404"
 	kindGarbage = "garbage"
+
+	kindTLSVersion = "tls-version" // of web alone: TLS 1.2 and later
+	faultNoRoot    = "chain=empty"
 )
 
 // slowness is how late an answer is under a fault "slow" without a duration.

@@ -22,6 +22,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/authority"
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/guests"
 	"github.com/phone-edition/lpe/emulator/labpool/settings"
 	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
@@ -36,6 +37,8 @@ const (
 	writeTimeout  = 2 * time.Minute // from the end of the request's header, a slow answer included
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 16 << 10 // bytes of all header lines of a request
+
+	maxConnections = 2048 // of both ports; when one too many comes, the one that asked nothing for the longest has to go
 )
 
 // Config is what the services need.
@@ -68,6 +71,7 @@ type Server struct {
 	updates http.Handler
 	tickets tickets
 	http    *http.Server
+	guests  *guests.List
 	serving sync.WaitGroup // accept loops and connections
 	unknown unknown.Log
 
@@ -94,7 +98,7 @@ func Start(cfg Config) (*Server, error) {
 	if len(cfg.TicketKey) != TicketKeySize {
 		return nil, fmt.Errorf("web services of lab %s: ticket key of %d bytes, %d expected", cfg.Lab.Name, len(cfg.TicketKey), TicketKeySize)
 	}
-	s := &Server{cfg: cfg, server: cfg.Host, plain: cfg.Host, safe: cfg.Host, tickets: tickets{cfg.TicketKey}, issued: map[string]time.Time{}}
+	s := &Server{cfg: cfg, server: cfg.Host, plain: cfg.Host, safe: cfg.Host, tickets: tickets{cfg.TicketKey}, guests: guests.New(maxConnections), issued: map[string]time.Time{}}
 	if len(cfg.Lab.FrontEnds) > 0 {
 		s.server = cfg.Lab.FrontEnds[0].FQDN
 	}
@@ -151,7 +155,7 @@ func (s *Server) BaseURL() string {
 	return "https://" + s.safe
 }
 
-// count follows connections, so that Close can wait for them.
+// count follows connections, so that Close can wait for them and none takes another's place.
 func (s *Server) count(conn net.Conn, state http.ConnState) {
 	if a, ok := conn.(*arrival); ok {
 		a.changed(state)
@@ -159,10 +163,22 @@ func (s *Server) count(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		s.serving.Add(1)
+		if gone := s.guests.Come(conn); gone != nil {
+			s.cfg.Timeline.Add(timeline.Observation{
+				Kind: timeline.Dropped, Protocol: "http", Peer: gone.RemoteAddr().String(),
+				Text: fmt.Sprintf("connection closed: there are more than %d", maxConnections),
+			})
+		}
+	case http.StateActive, http.StateIdle:
+		s.guests.Heard(conn)
 	case http.StateClosed:
+		s.guests.Leave(conn)
 		s.serving.Done()
 	}
 }
+
+// Connections is how many connections there are, of both ports.
+func (s *Server) Connections() int { return s.guests.Len() }
 
 // Close ends both ports, every connection and every request, and returns when they have ended.
 func (s *Server) Close() error {

@@ -35,7 +35,7 @@ func serverTLS(cfg Config) (*tls.Config, error) {
 	if !ok || highest < lowest {
 		return nil, fmt.Errorf("highest TLS version %q, %s to 1.3 expected", cfg.Lab.TLSMax, cfg.Lab.TLSMin)
 	}
-	return &tls.Config{
+	config := &tls.Config{
 		MinVersion:   lowest,
 		MaxVersion:   highest,
 		CipherSuites: suites,
@@ -45,5 +45,14 @@ func serverTLS(cfg Config) (*tls.Config, error) {
 			certificate, err := cfg.Certificate()
 			return &certificate, err
 		},
-	}, nil
+	}
+	modern := config.Clone()
+	modern.MinVersion, modern.MaxVersion = tls.VersionTLS12, tls.VersionTLS13
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		if _, on := cfg.Faults.On("web=" + kindTLSVersion); on {
+			return modern, nil
+		}
+		return nil, nil // config itself
+	}
+	return config, nil
 }

@@ -1,0 +1,8 @@
+package registrar
+
+// Bounds for tests.
+const (
+	MaxStrangers = maxStrangers
+	MaxOfUser    = maxOfUser
+	MessageTime  = messageTime
+)
