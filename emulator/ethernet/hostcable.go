@@ -95,7 +95,10 @@ func (h *Host) ownAddress() netip.Prefix {
 	own := h.options.Listen
 	if !own.IsValid() || own.IsUnspecified() {
 		conn, err := net.Dial("udp4", "192.0.2.1:9") // RFC 5737, documentation
-		if err != nil {
+		switch {
+		case err != nil && own.IsValid(): // no route: whoever listens everywhere is reached from this computer alone
+			return netip.MustParsePrefix("127.0.0.1/8")
+		case err != nil:
 			return netip.Prefix{}
 		}
 		defer conn.Close()

@@ -98,6 +98,18 @@ func TestServedBesideDHCP(t *testing.T) {
 			t.Fatalf("no %q in\n%s", want, out)
 		}
 	}
+
+	// What the lab has no ears for is told: 802.1X, and a port that nobody listens on.
+	rawSocket(t, client).send("0180c2000003" + "0004f2010203" + "888e" + "01010000")
+	pool.says("frame of EtherType 888e to 01:80:c2:00:00:03: 01010000")
+	client.ip("address", "add", "10.20.0.99/24", "dev", "eth0")
+	client.do(func() {
+		if conn, err := net.DialTimeout("tcp4", "10.20.0.10:8080", readyWithin); err == nil {
+			conn.Close()
+			t.Error("somebody listens on port 8080")
+		}
+	})
+	pool.says("TCP connection to port 8080 of 10.20.0.10")
 }
 
 // TestServedNetworkRefused: where somebody else leases addresses the lab does not.

@@ -13,6 +13,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/labpool/dhcpserver"
+	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 )
 
 // otherServerTime is how long another DHCP server is listened for before the lab gives leases on a real wire.
@@ -29,7 +30,9 @@ func (s *Served) serveCable(ctx context.Context, cfg *labpool.Config) error {
 	}
 	cable := o.Cable
 	if cable == nil {
-		bridge, err := ethernet.NewBridge(o.Interface, ethernet.Options{})
+		frames := unknown.NewFrames(&unknown.Log{Timeline: cfg.Timeline, Protocol: "ethernet"}, o.Interface, o.wirePorts()...)
+		s.atEnd(frames.Close)
+		bridge, err := ethernet.NewBridge(o.Interface, ethernet.Options{Tap: frames.Tap})
 		if err != nil {
 			return &ComputerError{err}
 		}
@@ -42,6 +45,21 @@ func (s *Served) serveCable(ctx context.Context, cfg *labpool.Config) error {
 		return o.aloneOn(ctx, cable)
 	}
 	return nil
+}
+
+// wirePorts are the ports that the lab listens on; what comes to others on a wire is told.
+func (o ServeOptions) wirePorts() []unknown.Port {
+	ports := []unknown.Port{
+		{Protocol: unknown.TCP, Number: 80}, {Protocol: unknown.TCP, Number: 443}, {Protocol: unknown.TCP, Number: 5061},
+		{Protocol: unknown.UDP, Number: 67}, {Protocol: unknown.UDP, Number: 68},
+	}
+	if o.Ports.SIPTCP != nil {
+		ports = append(ports, unknown.Port{Protocol: unknown.TCP, Number: 5060})
+	}
+	if o.Network {
+		ports = append(ports, unknown.Port{Protocol: unknown.UDP, Number: 53}, unknown.Port{Protocol: unknown.TCP, Number: 53}, unknown.Port{Protocol: unknown.UDP, Number: 123})
+	}
+	return ports
 }
 
 // aloneOn makes sure that no DHCP server is on the wire, where the lab's gives leases: on the native VLAN and the voice

@@ -137,7 +137,7 @@ func (a *arrival) changed(state http.ConnState) {
 	case state == http.StateActive:
 		a.coming = true
 	case state == http.StateClosed && a.coming:
-		a.drop("web.http: no HTTP request that can be read: " + requestShape(a.head))
+		a.drop("no HTTP request that can be read: " + requestShape(a.head))
 	}
 }
 

@@ -138,9 +138,9 @@ func TestForeignAndUnreadable(t *testing.T) {
 		{"HTTP", "GET /CertProv/?pin=0712 HTTP/1.1\r\nHost: a\r\n\r\n", portHTTPS, `plain HTTP, "GET" to "/CertProv/", on a port of TLS`, "HTTP/1.1 400 "},
 		{"SIP", "REGISTER sip:a SIP/2.0\r\n\r\n", portHTTPS, `plain SIP, "REGISTER" to "sip:a"`, ""},
 		{"TLS on port 80", "\x16\x03\x01\x00\x05hello", portHTTP, "TLS hello, on a port without TLS", "HTTP/1.1 400 "},
-		{"no request line", "hello?0712 there\r\n\r\n", portHTTP, `web.http: no HTTP request that can be read: "hello", headers ""`, "HTTP/1.1 400 "},
-		{"no Host", "GET / HTTP/1.1\r\nX-Pin: 0712\r\n\r\n", portHTTP, `web.http: no HTTP request that can be read: "GET / HTTP/1.1", headers "X-Pin"`, "HTTP/1.1 400 "},
-		{"too large", "GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 64<<10), portHTTP, `web.http: no HTTP request that can be read: "GET / HTTP/1.1"`, "HTTP/1.1 431 "},
+		{"no request line", "hello?0712 there\r\n\r\n", portHTTP, `no HTTP request that can be read: "hello", headers ""`, "HTTP/1.1 400 "},
+		{"no Host", "GET / HTTP/1.1\r\nX-Pin: 0712\r\n\r\n", portHTTP, `no HTTP request that can be read: "GET / HTTP/1.1", headers "X-Pin"`, "HTTP/1.1 400 "},
+		{"too large", "GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 64<<10), portHTTP, `no HTTP request that can be read: "GET / HTTP/1.1"`, "HTTP/1.1 431 "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := open(t)
