@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -236,8 +237,17 @@ func (st *hostStation) RawUDP(port uint16) (RawUDP, error) {
 	return &hostUDP{conn.(*hostPacketConn)}, nil
 }
 
+// Send implements [RawUDP]. Without a default route a computer can only broadcast to a subnet of its own.
 func (u *hostUDP) Send(d Datagram) error {
 	_, err := u.conn.WriteToUDPAddrPort(d.Payload, unmap(d.Dst))
+	if !errors.Is(err, syscall.ENETUNREACH) || d.Dst.Addr() != netip.AddrFrom4(broadcastIPv4) {
+		return err
+	}
+	a, invalid := newAddressing(u.conn.st.Address(), netip.Addr{})
+	if invalid != nil {
+		return err
+	}
+	_, err = u.conn.WriteToUDPAddrPort(d.Payload, netip.AddrPortFrom(netip.AddrFrom4(a.broadcast), d.Dst.Port()))
 	return err
 }
 

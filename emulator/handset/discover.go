@@ -146,7 +146,7 @@ func (h *Handset) inform(ctx context.Context) found {
 	var best found
 	for _, timeout := range h.profile.InformTimeouts {
 		if err := x.send(m, netip.Addr{}, nil); err != nil {
-			h.note("INFORM not sent: %v", err)
+			h.warn(fail(devicestate.StageDiscovery, "inform-unanswered", "", "INFORM cannot be sent", err))
 			return best
 		}
 		got, answered := h.collectACKs(ctx, x, timeout)
