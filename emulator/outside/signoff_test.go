@@ -22,6 +22,7 @@ func newSite(t *testing.T, faults ...string) (client, server *namespace, pool *l
 
 // TestSignsOff: whatever ends the command, an endpoint that was registered is signed off.
 func TestSignsOff(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, fault, until string // what it prints before Ctrl-C, "": it ends by itself
 		args               []string
