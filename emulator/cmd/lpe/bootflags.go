@@ -18,6 +18,7 @@ import (
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/handset"
+	"github.com/phone-edition/lpe/emulator/probe"
 	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/emulator/wholefile"
 )
@@ -80,6 +81,10 @@ func (f *bootFlags) declare(c *cobra.Command) {
 	flags.StringVar(&f.targetAddress, "target-address", "", "address of the registrar that --target-fqdn names: try this front end")
 	flags.BoolVar(&f.allAddresses, "all-addresses", false, "boot once against each address of --target-fqdn, one result each")
 	flags.BoolVar(&f.retryPIN, "retry-pin", false, "send a PIN or password again that the pool has refused before; it may lock the user out")
+	completeWith(c, "profile", configs.Profiles)
+	completeWith(c, "lab", configs.Labs)
+	completeWith(c, "fault", faultNames)
+	completeWith(c, "labels", func() []string { return []string{"joined", "spaced"} })
 }
 
 // options checks the flags and makes a run of them.
@@ -148,7 +153,7 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 		}
 	}
 	o.Credentials.ExpectedSIP = f.sipAddress
-	o.Interface, o.Host, o.RetryRefused = f.iface, f.host, f.retryPIN
+	o.Interface, o.Host, o.RetryRefused, o.Further = f.iface, f.host, f.retryPIN, probe.Look
 	o.Faults, o.Timeout, o.Capture, o.CaptureSecrets = f.faults, f.timeout, f.capture, f.captureSecrets
 	if c.Flags().Changed("fault") && len(o.Faults) == 0 {
 		return o, usage("--fault: STAGE=KIND expected, see --list-faults")
