@@ -178,4 +178,3 @@ func informed(ack *dhcpv4.DHCPv4, server netip.Addr) Informed {
 	}
 	return answer
 }
-

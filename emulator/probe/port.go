@@ -241,13 +241,8 @@ func (l *look) certificate(e endpoint, chain []*x509.Certificate) report.Probe {
 	if now := time.Now(); now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
 		parts = append(parts, "not valid by this computer's clock either")
 	}
-	p := l.probe("certificate", e.String(), len(problems) == 0, "")
 	if l.Roots() == 0 {
-		parts = append(parts, "the handset holds no root to check the chain with")
-		if p.Outcome == report.OK {
-			p.Outcome = report.Unknown
-		}
+		parts = append(parts, "the chain is not checked: the handset holds no root")
 	}
-	p.Seen = strings.Join(parts, "; ")
-	return p
+	return l.probe("certificate", e.String(), len(problems) == 0, strings.Join(parts, "; "))
 }

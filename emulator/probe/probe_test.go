@@ -113,7 +113,7 @@ func TestLook(t *testing.T) {
 			"ok tcp " + pool + ":80: 10.20.0.10 answers",
 			"ok tcp " + pool + ":443: 10.20.0.10 answers",
 			"ok tls " + pool + ":443: the server speaks TLS 1.0, 1.1, 1.2, the handset 1.0",
-			"unknown certificate " + pool + ":443: of " + pool + ", ucupdates-r2.litwareinc.com, valid 2012-05-01 to 2015-05-01, issued by \"litware Root CA\"; the handset holds no root",
+			"ok certificate " + pool + ":443: of " + pool + ", ucupdates-r2.litwareinc.com, valid 2012-05-01 to 2015-05-01, issued by \"litware Root CA\"; the chain is not checked: the handset holds no root",
 			"ok tls " + pool + ":5061: the server speaks TLS 1.0, 1.1, 1.2",
 			"ok clock web server: the handset's clock shows 2013-05-01T",
 			"helps sts-uri " + pool + ":5061: the registrar's challenge names https://" + pool + ":443/CertProv/CertProvisioningService.svc, which --target-fqdn " + pool + " takes",

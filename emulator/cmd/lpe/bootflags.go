@@ -44,6 +44,7 @@ type bootFlags struct {
 	captureSecrets                        bool
 	iface, ca, dns, domain, targetAddress string
 	host, allAddresses, retryPIN          bool
+	compareWarm                           bool
 }
 
 // declare defines the flags.
@@ -63,6 +64,7 @@ func (f *bootFlags) declare(c *cobra.Command) {
 	flags.StringVar(&f.profile, "profile", rig.DefaultProfile, "model and firmware, see 'lpe profile list'")
 	flags.StringVar(&f.mac, "mac", "", "MAC address (default: the model's OUI and three bytes derived from profile and user)")
 	flags.StringVar(&f.flash, "flash", "", "directory of the handset's flash, and of the lab's certificates; with it the next boot is warm")
+	flags.BoolVar(&f.compareWarm, "compare-warm", false, "boot with full flash and with wiped flash, and tell where they part; --flash is the full one and stays as it is")
 	flags.DurationVar(&f.timeout, "timeout", 45*time.Second, "end the boot after this time")
 	flags.BoolVar(&f.stay, "stay", false, "stay signed in until interrupted, and keep a diary on standard error; Ctrl-C signs off and is success")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print each message and decision on standard error, in the manner of the cmdlet's -Verbose")
@@ -89,7 +91,7 @@ func (f *bootFlags) declare(c *cobra.Command) {
 
 // options checks the flags and makes a run of them.
 func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err error) {
-	if err := f.checkCable(); err != nil {
+	if err := errors.Join(f.checkCable(), f.checkCompare()); err != nil {
 		return o, err
 	}
 	if f.output != "list" && f.output != "json" {
