@@ -78,6 +78,22 @@ func TestCompareWarm(t *testing.T) {
 	}
 }
 
+// TestDecommissionedPoolPassesTheUsualTests: what an administrator asks says that all is well. The options of DHCP are
+// right in form, and the cmdlet, which names the pool, signs in.
+func TestDecommissionedPoolPassesTheUsualTests(t *testing.T) {
+	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+		s.Faults, s.Target = []string{"discovery=decommissioned-pool"}, handset.Target{FQDN: litwareFQDN}
+		s.wantSuccess(s.boot())
+	})
+	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+		s.Faults = []string{"discovery=decommissioned-pool"}
+		survey, err := rig.Survey(context.Background(), s.Options)
+		if err != nil || !survey.OK() {
+			t.Errorf("%+v, %v", survey, err)
+		}
+	})
+}
+
 // TestCompareWarmLeavesFlashAlone: a full flash that is given is used as it is, twice over.
 func TestCompareWarmLeavesFlashAlone(t *testing.T) {
 	flash, state := &handset.MemoryFlash{}, t.TempDir()+"/lab.json"
