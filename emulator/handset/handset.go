@@ -84,6 +84,8 @@ type Config struct {
 	// RetryRefused sends credentials again that flash remembers as refused.
 	RetryRefused bool
 	Timeline     *timeline.Timeline // nil: nobody watches
+	// Decode puts the fields of each message on the timeline, secrets masked.
+	Decode bool
 
 	// KeyLog receives the TLS secrets of the outer connections in NSS key log format. nil: nobody can decrypt.
 	KeyLog io.Writer
@@ -386,12 +388,20 @@ func (h *Handset) observe(o timeline.Observation) {
 	h.cfg.Timeline.Add(o)
 }
 
-func (h *Handset) sent(protocol, peer, text string) {
-	h.observe(timeline.Observation{Kind: timeline.Sent, Protocol: protocol, Peer: peer, Text: text})
+// sent puts a message on the timeline, with its fields by decode, which may be nil, if somebody wants them.
+func (h *Handset) sent(protocol, peer, text string, decode func() []timeline.Field) {
+	h.observe(timeline.Observation{Kind: timeline.Sent, Protocol: protocol, Peer: peer, Text: text, Fields: h.decoded(decode)})
 }
 
-func (h *Handset) received(protocol, peer, text string) {
-	h.observe(timeline.Observation{Kind: timeline.Received, Protocol: protocol, Peer: peer, Text: text})
+func (h *Handset) received(protocol, peer, text string, decode func() []timeline.Field) {
+	h.observe(timeline.Observation{Kind: timeline.Received, Protocol: protocol, Peer: peer, Text: text, Fields: h.decoded(decode)})
+}
+
+func (h *Handset) decoded(decode func() []timeline.Field) []timeline.Field {
+	if !h.cfg.Decode || decode == nil {
+		return nil
+	}
+	return decode()
 }
 
 func (h *Handset) dropped(protocol, peer, text string) {
