@@ -24,6 +24,9 @@ func bootCommand(sys system) *cobra.Command {
 			if f.listFaults {
 				return listFaults(sys)
 			}
+			if err := f.users.check(c); err != nil {
+				return err
+			}
 			outputs, err := f.outputs.parse()
 			if err != nil {
 				return err
@@ -31,6 +34,9 @@ func bootCommand(sys system) *cobra.Command {
 			options, err := f.options(c, sys)
 			if err != nil {
 				return err
+			}
+			if f.users.file != "" {
+				return bootUsers(c.Context(), sys, f, options, outputs)
 			}
 			return boot(c.Context(), sys, f, options, outputs)
 		})
