@@ -40,6 +40,9 @@ var permits = []permit{
 	{"configs", "github.com/goccy/go-yaml/...", "profiles, labs and faults are YAML, checked with line and excerpt"},
 	{"emulator/timeline", "devicestate", "an observation names the state it was made in"},
 
+	{"emulator/credentials", "emulator/secret", "PINs that are read"},
+	{"emulator/credentials", "emulator/wholefile", "files that only their owner may read"},
+
 	{"emulator/ethernet", "gvisor.dev/gvisor/...", "the only user-space TCP/IP"},
 	{"emulator/ethernet", "golang.org/x/sys/unix", "the packet socket and the link news of a bridged interface"},
 	{"emulator/ethernet", "golang.org/x/net/bpf", "the filter of that socket"},
@@ -77,6 +80,8 @@ var permits = []permit{
 	{"emulator/trace", "emulator/ethernet", "the frames that the cable's tap hands out"},
 	{"emulator/trace", "github.com/gopacket/gopacket/...", "pcapng with decryption secrets"},
 	{"emulator/report", "emulator/timeline", "progress is read from observations"},
+	{"emulator/report", "emulator/trace", "events as JSON lines, one of its output forms"},
+	{"emulator/report", "emulator/wholefile", "its files are written whole or not at all"},
 	{"emulator/report", "protocol/dhcpoption", "what DHCP servers answered is told byte and meaning"},
 	{"emulator/report", "github.com/insomniacslk/dhcp/dhcpv4", "the types that protocol/dhcpoption parses"},
 	{"emulator/report", "devicestate", "results name states and codes"},

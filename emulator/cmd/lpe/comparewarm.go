@@ -28,7 +28,10 @@ func (f bootFlags) checkCompare() error {
 }
 
 // compareWarm boots with full flash and with wiped flash and writes where they part.
-func compareWarm(ctx context.Context, sys system, f bootFlags, o rig.Options) error {
+func compareWarm(ctx context.Context, sys system, f bootFlags, o rig.Options, form report.Form) error {
+	if form != report.List && form != report.JSON || len(f.outputs.forms) > 1 || f.outputs.maskNames {
+		return usage("--compare-warm takes -o list or json, one of them, unmasked")
+	}
 	c, err := rig.CompareWarm(ctx, o, func(what string) (func(timeline.Observation), func(report.Result)) {
 		fmt.Fprintf(sys.err, "%s:\n", what)
 		return report.Progress(sys.err, f.verbose), func(r report.Result) { report.WriteLast(sys.err, r, f.verbose) }
@@ -40,7 +43,7 @@ func compareWarm(ctx context.Context, sys system, f bootFlags, o rig.Options) er
 		return &exitError{code: exitInterrupted, err: errors.New("interrupted")}
 	}
 	write := report.WriteComparison
-	if f.output == "json" {
+	if form == report.JSON {
 		write = report.WriteComparisonJSON
 	}
 	if err := write(sys.out, c); err != nil {

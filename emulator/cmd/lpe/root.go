@@ -17,6 +17,8 @@ type system struct {
 	out, err  io.Writer
 	env       func(string) string
 	askSecret func(ctx context.Context, prompt string) (string, error) // without echo; an error if there is no terminal
+
+	errTerminal bool // err is a terminal
 }
 
 // Exit codes; each command's help ends with them.
@@ -55,6 +57,7 @@ type exitError struct {
 	code   int
 	err    error
 	silent bool
+	plugin bool // the code is that of a monitoring plugin
 }
 
 func (e *exitError) Error() string { return e.err.Error() }
@@ -109,6 +112,7 @@ func run(ctx context.Context, args []string, sys system) int {
 			exit.code = exitComputer // the output cannot be written
 		}
 	}
+	exit = asPlugin(args, sys.out, exit)
 	if !exit.silent {
 		fmt.Fprintf(sys.err, "lpe: %v\n", exit.err)
 		if exit.code == exitUsage {
