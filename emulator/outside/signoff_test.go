@@ -28,7 +28,7 @@ func TestSignsOff(t *testing.T) {
 		args               []string
 		code               int
 	}{
-		{name: "Ctrl-C when signed in", until: "\nReady ", args: []string{"--stay"}, code: 0},
+		{name: "Ctrl-C when signed in", until: "Welcome", args: []string{"--stay"}, code: 0},
 		{name: "Ctrl-C while it subscribes", fault: "provision=timeout", until: "SUBSCRIBE", code: 130},
 		{name: "failure after the registration", fault: "provision=timeout", args: []string{"--timeout", "8s"}, code: 1},
 	} {

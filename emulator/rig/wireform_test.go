@@ -137,27 +137,51 @@ func TestDHCPForms(t *testing.T) {
 
 func (x *tapped) hostName() string { return "CX600-" + strings.ToUpper(hex.EncodeToString(x.mac[3:])) }
 
-// holdLLDP: a class III endpoint whose policy is unknown, its model and firmware in the inventory (discovery.md §1.1).
-func (x *tapped) holdLLDP() {
-	x.t.Helper()
+// lldpdu is the announcement of a class III endpoint, its model and firmware in the inventory (discovery.md §1.1); the
+// chassis is its network address, 0.0.0.0 before there is one. policy is the value of the MED network policy.
+func (x *tapped) lldpdu(address, policy string) string {
 	mac := hex.EncodeToString(x.mac)
-	want := "0180c200000e" + mac + "88cc" +
-		"0206" + "0501" + "00000000" + // chassis: network address, IPv4 0.0.0.0
+	return "0180c200000e" + mac + "88cc" +
+		"0206" + "0501" + address +
 		"0407" + "03" + mac + // port: MAC
 		"0602" + "0078" + // 120 s
 		"0a0c" + hex.EncodeToString([]byte(x.hostName())) + // system name
 		"0e04" + "00240024" + // telephone and bridge
 		"fe09" + "00120f" + "01" + "03" + "6c00" + "0010" + // IEEE 802.3 MAC/PHY
 		"fe07" + "0012bb" + "01" + "003f" + "03" + // MED capabilities, class III
-		"fe08" + "0012bb" + "02" + "01" + "800000" + // voice policy unknown
+		"fe08" + "0012bb" + "02" + policy +
 		"fe11" + "0012bb" + "06" + hex.EncodeToString([]byte("4.0.7577.4463")) +
 		"fe0b" + "0012bb" + "09" + hex.EncodeToString([]byte("POLYCOM")) +
 		"fe09" + "0012bb" + "0a" + hex.EncodeToString([]byte("CX600")) +
 		"0000"
+}
+
+// leaving is the shutdown LLDPDU, padded to the shortest frame (IEEE 802.1AB 9.1.2.2).
+func (x *tapped) leaving(address string) string {
+	mac := hex.EncodeToString(x.mac)
+	frame := "0180c200000e" + mac + "88cc" + "0206" + "0501" + address + "0407" + "03" + mac + "0602" + "0000" + "0000"
+	return frame + strings.Repeat("0", 120-len(frame))
+}
+
+// holdLLDP: the policy is unknown first, then the one of litware's switch, untagged with DSCP 46. With its address the
+// handset has another chassis: the old one leaves before it.
+func (x *tapped) holdLLDP() {
+	x.t.Helper()
+	const none, own, unknown, told = "00000000", "0a140014", "01" + "800000", "01" + "00002e"
+	phases := []string{x.lldpdu(none, unknown), x.lldpdu(none, told), x.leaving(none), x.lldpdu(own, told), x.leaving(own)}
+	count, phase := make([]int, len(phases)), 0
 	for _, f := range x.tap.framesOf(isLLDP) {
-		if got := hex.EncodeToString(f); got != want {
-			x.t.Errorf("LLDPDU\n got %s\nwant %s", got, want)
+		got := hex.EncodeToString(f)
+		at := slices.Index(phases, got)
+		if at < phase {
+			x.t.Errorf("LLDPDU\n got %s\nwant %s or later", got, phases[phase])
+			continue
 		}
+		phase = at
+		count[at]++
+	}
+	if slices.Contains(count, 0) || count[2] != 1 || count[4] != 1 {
+		x.t.Errorf("%v LLDPDUs of the phases", count)
 	}
 	if first := x.tap.frames[0]; !isLLDP(first) {
 		x.t.Errorf("the first frame of all is no LLDPDU: %x", first)
@@ -243,7 +267,7 @@ func (x *tapped) holdDHCP(want ...string) {
 // holdTags: from the first tagged frame on every frame is tagged.
 func (x *tapped) holdTags() {
 	x.t.Helper()
-	frames := x.tap.framesOf(func(frame) bool { return true })
+	frames := x.tap.framesOf(func(f frame) bool { return !isLLDP(f) }) // LLDP never has a tag (IEEE 802.1AB 6.5)
 	first := slices.IndexFunc(frames, func(f frame) bool { return f.tag() != "untagged" })
 	if (first < 0) != (x.Lab.Network.VoiceVLAN == 0) {
 		x.t.Errorf("of %d frames the first one with a tag is number %d", len(frames), first)
