@@ -90,31 +90,41 @@ func (h *Host) port(station string, port uint16) uint16 {
 	return h.options.Port(station, port)
 }
 
-// ownAddress is the address that datagrams of the computer leave by, with the mask of its interface; nothing is sent.
+// ownAddress is the address that datagrams of the computer leave by, with the mask of its interface; nothing is sent. A
+// computer without a default route has the first of its addresses that others can reach.
 func (h *Host) ownAddress() netip.Prefix {
 	own := h.options.Listen
 	if !own.IsValid() || own.IsUnspecified() {
-		conn, err := net.Dial("udp4", "192.0.2.1:9") // RFC 5737, documentation
-		switch {
-		case err != nil && own.IsValid(): // no route: whoever listens everywhere is reached from this computer alone
-			return netip.MustParsePrefix("127.0.0.1/8")
-		case err != nil:
-			return netip.Prefix{}
+		own = netip.Addr{}
+		if conn, err := net.Dial("udp4", "192.0.2.1:9"); err == nil { // RFC 5737, documentation
+			own = conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+			conn.Close()
 		}
-		defer conn.Close()
-		own = conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
 	}
 	list, err := net.InterfaceAddrs()
 	if err != nil {
-		return netip.PrefixFrom(own, own.BitLen())
+		return hostPrefix(own)
 	}
 	for _, a := range list {
-		if n, ok := a.(*net.IPNet); ok {
-			if addr, ok := netip.AddrFromSlice(n.IP); ok && addr.Unmap() == own {
-				ones, _ := n.Mask.Size()
-				return netip.PrefixFrom(own, ones)
-			}
+		n, ok := a.(*net.IPNet)
+		if !ok {
+			continue
+		}
+		addr, ok := netip.AddrFromSlice(n.IP)
+		if addr = addr.Unmap(); ok && (addr == own || !own.IsValid() && addr.Is4() && addr.IsGlobalUnicast()) {
+			ones, _ := n.Mask.Size()
+			return netip.PrefixFrom(addr, ones)
 		}
 	}
-	return netip.PrefixFrom(own, own.BitLen())
+	if !own.IsValid() && h.options.Listen.IsValid() {
+		return netip.MustParsePrefix("127.0.0.1/8") // whoever listens everywhere is reached from this computer alone
+	}
+	return hostPrefix(own)
+}
+
+func hostPrefix(addr netip.Addr) netip.Prefix {
+	if !addr.IsValid() {
+		return netip.Prefix{}
+	}
+	return netip.PrefixFrom(addr, addr.BitLen())
 }

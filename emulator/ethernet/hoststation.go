@@ -300,8 +300,17 @@ func (st *hostStation) RawUDP(port uint16) (RawUDP, error) {
 // LocalAddr is the address of the socket.
 func (u *hostUDP) LocalAddr() net.Addr { return u.conn.LocalAddr() }
 
+// Send implements [RawUDP]. Without a default route a computer can only broadcast to a subnet of its own.
 func (u *hostUDP) Send(d Datagram) error {
 	_, err := u.conn.WriteToUDPAddrPort(d.Payload, unmap(d.Dst))
+	if !errors.Is(err, syscall.ENETUNREACH) || d.Dst.Addr() != netip.AddrFrom4(broadcastIPv4) {
+		return err
+	}
+	a, invalid := newAddressing(u.conn.st.Address(), netip.Addr{})
+	if invalid != nil {
+		return err
+	}
+	_, err = u.conn.WriteToUDPAddrPort(d.Payload, netip.AddrPortFrom(netip.AddrFrom4(a.broadcast), d.Dst.Port()))
 	return err
 }
 

@@ -2,6 +2,7 @@ package handset
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -130,23 +131,37 @@ func (h *Handset) dialTime(ctx context.Context) func(_, remote string) (net.Conn
 	}
 }
 
+const originAt = 24 // of Origin in a packet (RFC 4330, 4)
+
 // timeConn passes on the answers to its own request and drops the rest, which others may have sent. It ends with a
 // context.
 type timeConn struct {
 	net.Conn
 	h      *Handset
 	server string
-	sent   codec.Timestamp // the request's Transmit, which comes back as Origin
+	asked  codec.Timestamp // the request's Transmit as package ntp drew it
+	sent   codec.Timestamp // the request's Transmit on the wire, which comes back as Origin
 	unbind func() bool
 }
 
+// Write sends a request with a Transmit of the handset's own drawing.
 func (c *timeConn) Write(b []byte) (int, error) {
 	request, err := codec.Parse(b)
 	if err != nil {
 		return 0, err
 	}
-	c.sent = request.Transmit
-	return c.Conn.Write(b)
+	var drawn [8]byte
+	c.h.draw(drawn[:])
+	c.sent = max(codec.Timestamp(binary.BigEndian.Uint64(drawn[:])), 1) // 0 means "not set"
+	c.asked, request.Transmit = request.Transmit, c.sent
+	packet, err := request.Append(nil)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := c.Conn.Write(packet); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 func (c *timeConn) Read(b []byte) (int, error) {
@@ -164,6 +179,7 @@ func (c *timeConn) Read(b []byte) (int, error) {
 		case answer.Origin != c.sent:
 			c.h.dropped("ntp", c.server, fmt.Sprintf("an answer to another question: origin %016x, %016x expected", uint64(answer.Origin), uint64(c.sent)))
 		default:
+			binary.BigEndian.PutUint64(b[originAt:], uint64(c.asked))
 			return n, nil
 		}
 	}

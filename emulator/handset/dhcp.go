@@ -2,7 +2,6 @@ package handset
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -34,7 +33,7 @@ func (h *Handset) openDHCP() (*dhcpExchange, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dhcpExchange{h: h, udp: udp, xid: newXID(), began: time.Now()}, nil
+	return &dhcpExchange{h: h, udp: udp, xid: h.newXID(), began: time.Now()}, nil
 }
 
 var errNAK = errors.New("DHCPNAK")
@@ -304,7 +303,7 @@ func (x *dhcpExchange) request(offer *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
 	return m
 }
 
-func newXID() (xid dhcpv4.TransactionID) {
-	rand.Read(xid[:]) // never fails, crypto/rand
+func (h *Handset) newXID() (xid dhcpv4.TransactionID) {
+	h.draw(xid[:])
 	return xid
 }

@@ -49,12 +49,13 @@ func (h *Handset) poolDiscover(ctx context.Context) (devicestate.Event, *Failure
 	if h.cfg.Target.FQDN != "" {
 		return h.targetGiven(ctx)
 	}
+	x := h.openInform() // draws before the DNS queries do, whose order is by chance
 	dnsCtx, stopDNS := context.WithCancel(ctx)
 	defer stopDNS()
 	var names map[string][]candidate
 	var wg sync.WaitGroup
 	wg.Go(func() { names = h.discoverByDNS(dnsCtx) })
-	dhcp := h.inform(ctx)
+	dhcp := x.inform(ctx)
 	if dhcp.pool != "" && strings.HasPrefix(h.discoveryOrder()[0], "dhcp") { // otherwise DNS goes before
 		stopDNS()
 	}
@@ -135,22 +136,31 @@ func (h *Handset) targetGiven(ctx context.Context) (devicestate.Event, *Failure)
 	return devicestate.RegistrarFound, nil
 }
 
-// inform broadcasts DHCPINFORM with class MS-UC-Client. The first ACK with a usable option 120 wins and brings the
-// URL along; otherwise the first usable option 43 is kept. Option 120 of one answer and option 43 of another are never
-// put together (discovery.md §1.4 and §9).
-func (h *Handset) inform(ctx context.Context) found {
+// openInform begins the exchange of an INFORM, nil if the computer does not let it.
+func (h *Handset) openInform() *dhcpExchange {
 	x, err := h.openDHCP()
 	if err != nil {
 		h.note("INFORM not sent: %v", err)
+		return nil
+	}
+	return x
+}
+
+// inform broadcasts DHCPINFORM with class MS-UC-Client. The first ACK with a usable option 120 wins and brings the
+// URL along; otherwise the first usable option 43 is kept. Option 120 of one answer and option 43 of another are never
+// put together (discovery.md §1.4 and §9).
+func (x *dhcpExchange) inform(ctx context.Context) found {
+	if x == nil {
 		return found{}
 	}
+	h := x.h
 	defer x.linger()
 	m := x.asking(dhcpv4.MessageTypeInform, h.profile.InformClass, h.profile.InformPRL)
 	m.ClientIPAddr = h.ram.lease.address.Addr().AsSlice()
 	var best found
 	for _, timeout := range h.profile.InformTimeouts {
 		if err := x.send(m, netip.Addr{}, nil); err != nil {
-			h.note("INFORM not sent: %v", err)
+			h.warn(fail(devicestate.StageDiscovery, "inform-unanswered", "", "INFORM cannot be sent", err))
 			return best
 		}
 		got, answered := h.collectACKs(ctx, x, timeout)

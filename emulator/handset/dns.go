@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"time"
@@ -33,12 +32,12 @@ type dnsQuery struct {
 	packed []byte
 }
 
-func newDNSQuery(server netip.Addr, name string, kind dnsmessage.Type) (*dnsQuery, error) {
+func newDNSQuery(id uint16, server netip.Addr, name string, kind dnsmessage.Type) (*dnsQuery, error) {
 	qname, err := dnsmessage.NewName(strings.TrimSuffix(name, ".") + ".")
 	if err != nil {
 		return nil, fmt.Errorf("%s is not a DNS name: %w", name, err)
 	}
-	q := &dnsQuery{id: uint16(rand.Uint32()), name: qname, kind: kind, server: server}
+	q := &dnsQuery{id: id, name: qname, kind: kind, server: server}
 	message := dnsmessage.Message{
 		Header:    dnsmessage.Header{ID: q.id, RecursionDesired: true},
 		Questions: []dnsmessage.Question{{Name: qname, Type: kind, Class: dnsmessage.ClassINET}},
@@ -60,7 +59,9 @@ func codeName(code dnsmessage.RCode) string { return strings.TrimPrefix(code.Str
 // askDNS asks one server. It returns the records, or the alias that the answer ends with. A truncated answer is asked
 // for again over TCP (RFC 7766 §5; that the handset's resolver does so is inferred).
 func (h *Handset) askDNS(ctx context.Context, server netip.Addr, name string, kind dnsmessage.Type) ([]dnsmessage.Resource, string, error) {
-	q, err := newDNSQuery(server, name, kind)
+	var id [2]byte
+	h.draw(id[:])
+	q, err := newDNSQuery(binary.BigEndian.Uint16(id[:]), server, name, kind)
 	if err != nil {
 		return nil, "", err
 	}

@@ -45,7 +45,7 @@ func FuzzReadLease(f *testing.F) {
 
 // FuzzDNSAnswer: records that are taken have the kind that was asked for, and none is taken twice.
 func FuzzDNSAnswer(f *testing.F) {
-	q, err := newDNSQuery(netip.MustParseAddr(serverA), "sip.contoso.com", dnsmessage.TypeA)
+	q, err := newDNSQuery(0x1234, netip.MustParseAddr(serverA), "sip.contoso.com", dnsmessage.TypeA)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -85,6 +85,9 @@ type Config struct {
 	RetryRefused bool
 	Timeline     *timeline.Timeline // nil: nobody watches
 
+	// Random gives the numbers of DHCP, DNS and SNTP by which an answer is told: with the same ones, the same answers are
+	// asked for in the same bytes. nil: crypto/rand. It may be called from several goroutines.
+	Random io.Reader
 	// KeyLog receives the TLS secrets of the outer connections in NSS key log format. nil: nobody can decrypt.
 	KeyLog io.Writer
 	// NewKey makes the key of the client certificate, nil means rsa.GenerateKey.
@@ -181,6 +184,9 @@ func New(cfg Config) (*Handset, error) {
 	}
 	if cfg.NewKey == nil {
 		cfg.NewKey = func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) }
+	}
+	if cfg.Random == nil {
+		cfg.Random = rand.Reader
 	}
 	h := &Handset{cfg: cfg, profile: cfg.Profile, station: cfg.Station, store: cfg.Flash}
 	if watcher, ok := cfg.Station.(ethernet.ConflictWatcher); ok {
@@ -399,6 +405,13 @@ func (h *Handset) dropped(protocol, peer, text string) {
 }
 
 func (h *Handset) stageName() devicestate.Stage { return h.machine.State.Stage() }
+
+// draw fills b by lot.
+func (h *Handset) draw(b []byte) {
+	if _, err := io.ReadFull(h.cfg.Random, b); err != nil {
+		rand.Read(b) // never fails, crypto/rand
+	}
+}
 
 // Outcome tells what the handset knows. It must not be called while Run runs.
 func (h *Handset) Outcome() Outcome { return h.outcome() }

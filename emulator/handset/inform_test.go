@@ -92,7 +92,7 @@ func TestInformAnswers(t *testing.T) {
 				b.dhcp(serverA, func(q question) [][]byte {
 					return [][]byte{reply{xid: q.xid, options: "350105 3604" + hexOf(serverA) + test.options, file: test.file}.bytes()}
 				})
-				got := b.h.inform(b.Context())
+				got := b.h.openInform().inform(b.Context())
 				if got.pool != test.pool || got.url != test.url {
 					b.Errorf("registrar %q, URL %q, want %q and %q\n%s", got.pool, got.url, test.pool, test.url, b.log())
 				}
@@ -132,7 +132,7 @@ func TestTwoInformServers(t *testing.T) {
 					time.Sleep(time.Second)
 					return tells(serverB, test.b)(q)
 				})
-				got := b.h.inform(b.Context())
+				got := b.h.openInform().inform(b.Context())
 				time.Sleep(lingerFor)
 				synctest.Wait()
 				if got.pool != test.pool || got.url != test.url {
@@ -178,7 +178,7 @@ func TestOddInformAnswers(t *testing.T) {
 					right := tells(serverA, both)(q)[0]
 					return [][]byte{right, right} // twice, as dhcrelay delivers it (peers/README.md §1)
 				})
-				got := b.h.inform(b.Context())
+				got := b.h.openInform().inform(b.Context())
 				synctest.Wait()
 				if got.pool != "lyncpool.contoso.com" || got.url != certURL {
 					b.Errorf("registrar %q, URL %q\n%s", got.pool, got.url, b.log())
@@ -203,7 +203,7 @@ func TestInformWithoutServerIdentifier(t *testing.T) {
 			time.Sleep(time.Second)
 			return [][]byte{reply{xid: q.xid, options: "350105" + option(120, "00"+pool2)}.bytes()}
 		})
-		if got := b.h.inform(b.Context()); got.pool != "lyncpool.contoso.com" {
+		if got := b.h.openInform().inform(b.Context()); got.pool != "lyncpool.contoso.com" {
 			b.Errorf("%+v", got)
 		}
 		time.Sleep(lingerFor)
@@ -225,7 +225,7 @@ func TestFloodOfAnswers(t *testing.T) {
 			}
 			return many
 		})
-		if got := b.h.inform(b.Context()); got.pool != "lyncpool.contoso.com" {
+		if got := b.h.openInform().inform(b.Context()); got.pool != "lyncpool.contoso.com" {
 			b.Errorf("%+v", got)
 		}
 		time.Sleep(lingerFor)

@@ -147,7 +147,7 @@ func (h *Handset) acquire(ctx context.Context, timeouts []time.Duration) (*lease
 	defer x.linger()
 	var last *Failure
 	for _, timeout := range timeouts {
-		x.xid, x.taken = newXID(), netip.Addr{}
+		x.xid, x.taken = h.newXID(), netip.Addr{}
 		began := time.Now()
 		got, failure := x.attempt(ctx, timeout)
 		if got != nil {

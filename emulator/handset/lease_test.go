@@ -345,7 +345,7 @@ func TestDuplicateACK(t *testing.T) {
 			b.Fatalf("%v, %v", event, failure)
 		}
 		b.want(timeline.Dropped, "dhcp", "too late: ACK of DHCP server 10.0.0.1 once more")
-		if got := b.h.inform(b.Context()); got.pool != "" || got.url != "" {
+		if got := b.h.openInform().inform(b.Context()); got.pool != "" || got.url != "" {
 			b.Errorf("an ACK to REQUEST was taken for one to INFORM: %+v", got)
 		}
 		b.want(timeline.Dropped, "dhcp", "an answer to another question")

@@ -34,7 +34,7 @@ func (h *Handset) Survey(ctx context.Context) error {
 	if h.machine.State != devicestate.UpdateLookup {
 		return nil // there is no lease; the datagrams tell why
 	}
-	h.inform(ctx)
+	h.openInform().inform(ctx)
 	if h.late != nil {
 		select {
 		case <-h.late.done:

@@ -93,7 +93,7 @@ func (h *Handset) findPorts(ctx context.Context) (ticketPorts, *Failure) {
 }
 
 // askTicket asks with the password, or with the PIN in the form that flash remembers, else in the profile's forms, the
-// next only after ErrorId 28020 (design of this project: at most two, the second is final).
+// next only after ErrorId 28020 that may be about the form (design of this project: at most two, the second is final).
 func (h *Handset) askTicket(ctx context.Context, ports ticketPorts) (refused bool, failure *Failure) {
 	forms := h.profile.PINForms
 	switch {
@@ -112,6 +112,9 @@ func (h *Handset) askTicket(ctx context.Context, ports ticketPorts) (refused boo
 		}
 		if form != "" {
 			h.note("the PIN in form %s is refused", form)
+		}
+		if failure.Code != "ticket.refused" && failure.Code != "ticket.unknown-number" {
+			break // the pool has found the user, so that it read the form
 		}
 	}
 	return refused, failure

@@ -197,10 +197,20 @@ func TestHistoryOfABoot(t *testing.T) {
 		entries, err := r.pool.HistoryOf("1219", 0)
 		r.must(err)
 		want := []struct{ protocol, text, auth string }{
-			{"lldp", "LLDP-MED", ""}, {"dhcp", "DISCOVER", ""}, {"dhcp", "REQUEST", ""}, {"dns", "A ucupdates-r2", ""}, {"ntp", "", ""}, {"dhcp", "INFORM", ""},
-			{"http", "certprovisioningservice.svc", ""}, {"https", "web ticket for " + kenmyer, "pin"},
-			{"https", "certificate for " + kenmyer, "web-ticket"}, {"sip", "REGISTER 1", ""}, {"sip", "REGISTER 4", "tls-dsk"},
-			{"sip", "SUBSCRIBE", "tls-dsk"}, {"https", "device updates", "certificate"}, {"sip", "signed off", "tls-dsk"},
+			{"lldp", "LLDP-MED", ""},
+			{"dhcp", "DISCOVER", ""},
+			{"dhcp", "REQUEST", ""},
+			{"dns", "A ucupdates-r2", ""},
+			{"ntp", "", ""},
+			{"dhcp", "INFORM", ""},
+			{"http", "certprovisioningservice.svc", ""},
+			{"https", "web ticket for " + kenmyer, "pin"},
+			{"https", "certificate for " + kenmyer, "web-ticket"},
+			{"sip", "REGISTER 1", ""},
+			{"sip", "REGISTER 4", "tls-dsk"},
+			{"sip", "SUBSCRIBE", "tls-dsk"},
+			{"https", "device updates", "certificate"},
+			{"sip", "signed off", "tls-dsk"},
 		}
 		for _, e := range entries {
 			if e.User != kenmyer {

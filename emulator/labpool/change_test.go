@@ -20,6 +20,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/emulator/secret"
+	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
 // TestFaultsLive sets and clears every fault of faults.yaml while one pool runs. The list is in the order of the boot:
@@ -212,6 +213,37 @@ func TestEnableDHCPServer(t *testing.T) {
 			}
 			if result := r.boot(); result.Code != want {
 				t.Errorf("EnableDHCPServer %v: code %q, want %q: %s\n%s", on, result.Code, want, result.Diagnosis, r.log())
+			}
+		}
+	})
+}
+
+// TestBothAnswerInform: with EnableDHCPServer on a registrar answers beside the enterprise DHCP server.
+func TestBothAnswerInform(t *testing.T) {
+	lab, err := configs.LoadLab("contoso")
+	if err != nil {
+		t.Fatal(err)
+	}
+	virtual(t, labpool.Config{Lab: lab}, func(r *room) {
+		for _, on := range []bool{true, false} {
+			r.must(r.pool.ChangeRegistrar(func(c *configs.Registrar) { c.EnableDHCPServer = on }))
+			before := uint64(0)
+			if all := r.pool.History.All(0); len(all) > 0 {
+				before = all[len(all)-1].Seq
+			}
+			if result := r.boot(); result.Result != report.Success {
+				t.Errorf("%s: %s", result.Code, result.Diagnosis)
+			}
+			acks := 0
+			informed := false
+			for _, e := range r.pool.History.All(before) {
+				informed = informed || strings.HasPrefix(e.Text, "INFORM")
+				if informed && e.Kind == timeline.Sent && strings.HasPrefix(e.Text, "ACK") {
+					acks++
+				}
+			}
+			if want := map[bool]int{true: 3, false: 1}[on]; acks != want { // two front ends and the DHCP server
+				t.Errorf("EnableDHCPServer %v: %d answers to INFORM, want %d", on, acks, want)
 			}
 		}
 	})

@@ -57,6 +57,7 @@ func newRelayed(t *testing.T, relays int) (client, server *namespace) {
 // relay, which sends it to the handset's MAC address and to 0.0.0.0, the address that it gave; the others answer the
 // handset's address.
 func TestRelayed(t *testing.T) {
+	t.Parallel()
 	for server := range dhcpServers {
 		t.Run(server, func(t *testing.T) {
 			t.Parallel()

@@ -157,6 +157,7 @@ func hexOfText(text string) string {
 // TestVerdicts makes each mistake of discovery.md §4 at each server that can make it, and has a handset boot there until
 // it knows registrar and URL or has failed, and `lpe dhcp discover` name the mistake and what mends it.
 func TestVerdicts(t *testing.T) {
+	t.Parallel()
 	for _, m := range mistakes {
 		for server := range dhcpServers {
 			edits, made := m.edits[server]

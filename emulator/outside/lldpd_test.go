@@ -80,6 +80,7 @@ func (l *lldpd) received() int {
 // TestLLDPMED: lldpd lists the handset as a class III endpoint with its inventory, and the handset follows the policy of
 // lldpd, down to the bytes of tag and type of service.
 func TestLLDPMED(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		policy string   // as lldpcli takes it

@@ -10,10 +10,10 @@ import (
 // serverIP is where every server of a wire answers, as in serverAddress.
 const serverIP = "10.77.0.1"
 
-// records are a zone's names, all of which lead to serverIP, and its services.
+// records are a zone's names and its services.
 type records struct {
 	domain   string
-	hosts    []string
+	hosts    []string          // each with its address after a blank, if that is not serverIP
 	services map[string]string // SRV name without the domain: target and port
 }
 
@@ -26,7 +26,8 @@ func startNames(n *namespace, r records) *daemon {
 	var conf strings.Builder
 	fmt.Fprintf(&conf, "no-resolv\nno-hosts\nno-poll\nbind-interfaces\nlisten-address=%s\nlog-queries\nlog-facility=-\nlocal=/%s/\n", serverIP, r.domain)
 	for _, host := range r.hosts {
-		fmt.Fprintf(&conf, "host-record=%s,%s\n", host, serverIP)
+		name, address := at(host)
+		fmt.Fprintf(&conf, "host-record=%s,%s\n", name, address)
 	}
 	for name, target := range r.services {
 		fmt.Fprintf(&conf, "srv-host=%s.%s,%s\n", name, r.domain, strings.Replace(target, " ", ",", 1))
@@ -55,7 +56,8 @@ func startUnbound(n *namespace, r records) *daemon {
   local-zone: "%s." static
 `, serverIP, n.t.TempDir(), r.domain)
 	for _, host := range r.hosts {
-		fmt.Fprintf(&conf, "  local-data: \"%s. 3600 IN A %s\"\n", host, serverIP)
+		name, address := at(host)
+		fmt.Fprintf(&conf, "  local-data: \"%s. 3600 IN A %s\"\n", name, address)
 	}
 	for name, target := range r.services {
 		host, port, _ := strings.Cut(target, " ")
@@ -64,4 +66,13 @@ func startUnbound(n *namespace, r records) *daemon {
 	d := n.start("unbound", "-d", "-c", writeFile(n.t, "unbound.conf", conf.String()))
 	d.says("start of service")
 	return d
+}
+
+// at splits an entry of records.hosts.
+func at(host string) (name, address string) {
+	name, address, other := strings.Cut(host, " ")
+	if !other {
+		address = serverIP
+	}
+	return name, address
 }

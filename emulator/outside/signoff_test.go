@@ -9,18 +9,20 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool"
 )
 
-// newSite has litware on a wire with servers from elsewhere.
+// newSite has litware on a wire with servers from elsewhere, and a switch that tells a policy, so that no boot waits.
 func newSite(t *testing.T, faults ...string) (client, server *namespace, pool *labpool.Pool) {
 	t.Helper()
 	client, server = newWire(t)
 	startISC(server, litware.dhcp(t, "isc", nil))
 	startNames(server, litware.names())
 	startChrony(server)
+	startLLDPD(server, "eth0", "configure ports eth0 med policy application voice dscp 46")
 	return client, server, startLitware(server, faults...)
 }
 
 // TestSignsOff: whatever ends the command, an endpoint that was registered is signed off.
 func TestSignsOff(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, fault, until string // what it prints before Ctrl-C, "": it ends by itself
 		args               []string

@@ -15,6 +15,7 @@ import (
 // TestTimeAndNames lets the handset find its clock and its registrar: chrony tells the time, and unbound or dnsmasq where
 // chrony and the registrar are. DHCP names neither of them.
 func TestTimeAndNames(t *testing.T) {
+	t.Parallel()
 	for names, start := range nameServers {
 		for _, source := range []string{"option42", "srv", "fallback"} {
 			t.Run(names+"/"+source, func(t *testing.T) {

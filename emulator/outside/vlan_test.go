@@ -15,6 +15,7 @@ import (
 // TestVLANByDHCP: without LLDP the server of the native VLAN tells the voice VLAN. The handset gives the lease back and
 // begins again there, tagged.
 func TestVLANByDHCP(t *testing.T) {
+	t.Parallel()
 	for server := range dhcpServers {
 		t.Run(server, func(t *testing.T) {
 			t.Parallel()
@@ -51,6 +52,7 @@ func TestVLANByDHCP(t *testing.T) {
 
 // TestNoVLANByDHCP: a lease without sub-option 10 is kept.
 func TestNoVLANByDHCP(t *testing.T) {
+	t.Parallel()
 	for server := range dhcpServers {
 		t.Run(server, func(t *testing.T) {
 			t.Parallel()

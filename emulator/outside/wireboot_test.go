@@ -12,6 +12,7 @@ import (
 // TestBootOnTheWire boots a handset from the cable to Ready among servers from elsewhere; of the lab are web services and
 // registrar alone, on the sockets of another host. tshark finds no fault with the handset's frames.
 func TestBootOnTheWire(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, dhcp, dns string
 		lldp            bool // the switch tells the voice VLAN

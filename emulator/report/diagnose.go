@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -77,6 +78,7 @@ func Diagnose(code devicestate.Code, seen string) (errorText, diagnosisText stri
 	if !ok {
 		return string(code), seen
 	}
+	errorText = d.errorFor(seen)
 	if seen == "" {
 		seen = d.Seen
 	}
@@ -97,7 +99,24 @@ func Diagnose(code devicestate.Code, seen string) (errorText, diagnosisText stri
 		}
 	}
 	text := strings.TrimSuffix(strings.TrimSpace(b.String()), ";")
-	return d.Error, strings.TrimSuffix(text, ".") + ". Remedy: " + d.Remedy
+	return errorText, strings.TrimSuffix(text, ".") + ". Remedy: " + d.Remedy
+}
+
+var (
+	peerAddress = regexp.MustCompile(`^\S+ \((\d{1,3}(?:\.\d{1,3}){3}:\d{1,5})\): `)
+	sipStatus   = regexp.MustCompile(`(?:^|: )(\d{3}, [^:]+)`)
+)
+
+// errorFor is the text of the Error line: with the address that does not answer, as the cmdlet has it (handset.md §7.3
+// R), and with the SIP status where the entry stands for several.
+func (d Diagnosis) errorFor(seen string) string {
+	if m := peerAddress.FindStringSubmatch(seen); m != nil && strings.HasPrefix(d.Error, "10060, ") {
+		return d.Error + " " + m[1]
+	}
+	if m := sipStatus.FindStringSubmatch(seen); m != nil && d.Code == "register.sip-error" {
+		return m[1]
+	}
+	return d.Error
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

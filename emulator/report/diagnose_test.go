@@ -109,14 +109,18 @@ func TestErrorSpeaksTheCmdletsWords(t *testing.T) {
 		enroll      = "Could not download a CS Certificate for the given user. Check if provided uri and credentials are correct."
 		unreachable = "10060, A connection attempt failed because the connected party did not properly respond after a period of time, or established connection failed because connected host has failed to respond"
 	)
+	const notFound = "404, Not Found"
 	for _, d := range diagnoses(t) {
+		if theirs := slices.Contains([]string{ticket, enroll, unreachable, notFound}, d.Error); theirs != (d.Words == "cmdlet") {
+			t.Errorf("%s: %q is marked %s", d.Code, d.Error, d.Words)
+		}
 		stage, _, _ := strings.Cut(string(d.Code), ".")
 		want := map[string]string{"ticket": ticket, "enroll": enroll}[stage]
 		switch d.Code {
 		case "chain.timeout", "register.timeout":
 			want = unreachable
 		case "register.404":
-			want = "404, Not Found"
+			want = notFound
 		case "discovery.no-registrar":
 			want = "No registrar could be found by DHCP or DNS."
 		}
@@ -152,6 +156,18 @@ func TestDiagnose(t *testing.T) {
 			wantError:  "404, Not Found",
 			beginsWith: "ErrorCode=1003,Source=atl-cs-001.litwareinc.com,Reason=User does not exist (atl-cs-001.litwareinc.com (10.0.0.10:5061): 404, Not Found).",
 			diagnosis:  []string{"register.404: user", "Get-CsUser"},
+		},
+		{
+			name: "who does not answer is named", code: "register.timeout",
+			seen:       "atl-cs-001.litwareinc.com (10.188.116.96:5061): no answer while connecting",
+			wantError:  "10060, A connection attempt failed because the connected party did not properly respond after a period of time, or established connection failed because connected host has failed to respond 10.188.116.96:5061",
+			beginsWith: "atl-cs-001.litwareinc.com (10.188.116.96:5061): no answer while connecting. register.timeout: network.",
+		},
+		{
+			name: "a SIP status without an entry", code: "register.sip-error",
+			seen:       "atl-cs-001.litwareinc.com (10.0.0.10:5061): 488, Not Acceptable Here: ErrorCode=2,Source=a,Reason=b",
+			wantError:  "488, Not Acceptable Here",
+			beginsWith: "ErrorCode=2,Source=a,Reason=b (atl-cs-001",
 		},
 		{
 			name: "a code that is not known", code: "later.code", seen: "something",

@@ -49,6 +49,7 @@ type Result struct {
 	Handset         Handset           `json:"handset"`
 	Certificate     *Certificate      `json:"certificate"` // null: none
 	States          []State           `json:"states"`
+	Probes          []Probe           `json:"probes"` // what was looked at after a failure
 }
 
 // Warning is something wrong that did not stop the boot.

@@ -79,6 +79,9 @@ func (r Result) finished() Result {
 	if r.States == nil {
 		r.States = []State{}
 	}
+	if r.Probes == nil {
+		r.Probes = []Probe{}
+	}
 	if note, ok := sourceNotes[r.TargetURISource]; ok && !strings.Contains(r.Diagnosis, note) {
 		r.Diagnosis = strings.TrimPrefix(strings.TrimRight(r.Diagnosis, ".")+". "+note, ". ")
 	}

@@ -56,6 +56,9 @@ type Options struct {
 	Cable ethernet.Cable
 	dhcp  func(handset.DHCPDatagram) // sees the handset's DHCP
 
+	// Further looks further after a boot that failed, nil: nobody does.
+	Further func(context.Context, *Run, report.Result) []report.Probe
+
 	// HandsetKey and PoolKey make RSA keys, nil means a new key each time.
 	HandsetKey, PoolKey func(bits int) (*rsa.PrivateKey, error)
 }
@@ -148,8 +151,20 @@ func (r *Run) startLab() error {
 
 const handsetName = "handset"
 
-// Boot powers the handset on and drives it until Ready, a reported failure or the timeout.
+// Boot powers the handset on and drives it until Ready, a reported failure or the timeout. After a failure it looks
+// further.
 func (r *Run) Boot(ctx context.Context) report.Result {
+	result := r.boot(ctx)
+	if result.Result == report.Success || r.options.Further == nil || ctx.Err() != nil || r.Lacking() != nil {
+		return result
+	}
+	return result.WithProbes(r.options.Further(ctx, r, result))
+}
+
+// Discovers reports whether the handset was to find registrar or certificate URL by itself.
+func (r *Run) Discovers() bool { return r.options.Target.FQDN == "" }
+
+func (r *Run) boot(ctx context.Context) report.Result {
 	if r.options.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.options.Timeout)

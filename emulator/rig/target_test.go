@@ -2,9 +2,16 @@ package rig_test
 
 import (
 	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/rig"
@@ -71,6 +78,71 @@ func TestTarget(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestTargetURLAlone: the certificate URL is the one given, the registrar is discovered.
+func TestTargetURLAlone(t *testing.T) {
+	flash, state := &handset.MemoryFlash{}, filepath.Join(t.TempDir(), "lab.json")
+	for range 2 { // the URL goes before the one in flash, too
+		virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+			s.Flash, s.LabState = flash, state
+			s.Target, s.Faults = handset.Target{URI: litwareURL}, []string{"discovery=option43-port-binary"}
+			result := s.boot()
+			s.wantSuccess(result)
+			if result.TargetURI != litwareURL || result.TargetURISource != "target" || result.TargetFQDN != litwareFQDN {
+				t.Errorf("URL %s by %s, registrar %s", result.TargetURI, result.TargetURISource, result.TargetFQDN)
+			}
+			if len(s.times(timeline.Sent, devicestate.PoolDiscover, "dhcp", "INFORM")) != 1 {
+				t.Errorf("the registrar is not discovered\n%s", s.log())
+			}
+		})
+	}
+	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+		s.Target, s.Faults = handset.Target{URI: litwareURL}, []string{"discovery=no-registrar"}
+		if result := s.boot(); result.Code != "discovery.no-registrar" {
+			t.Errorf("%q\n%s", result.Code, s.log())
+		}
+	})
+}
+
+// roadless is a computer without a route to anywhere.
+type roadless struct{ ethernet.Cable }
+
+type stranded struct{ ethernet.Computer }
+
+func (c roadless) Join(config ethernet.StationConfig) (ethernet.Station, error) {
+	station, err := c.Cable.Join(config)
+	if err != nil {
+		return nil, err
+	}
+	return stranded{station.(ethernet.Computer)}, nil
+}
+
+func (stranded) DialUDP(netip.AddrPort) (net.Conn, error) { return nil, syscall.ENETUNREACH }
+
+// TestUnreachableTarget: that there is no route to the address given is found before anything is sent.
+func TestUnreachableTarget(t *testing.T) {
+	for name, change := range map[string]func(*setting){
+		"target": func(s *setting) {
+			s.Target = handset.Target{FQDN: litwareFQDN, Address: netip.MustParseAddr("192.0.2.1")}
+		},
+		"DNS": func(s *setting) {
+			s.Target, s.Network.DNS = handset.Target{FQDN: litwareFQDN}, netip.MustParseAddr("192.0.2.53")
+		},
+	} {
+		s := newSetting(t, "litware", rig.DefaultProfile)
+		s.Options.Lab, s.Cable = nil, roadless{ethernet.NewHost(ethernet.HostOptions{})}
+		change(s)
+		run, err := rig.Start(s.Options)
+		if err == nil {
+			run.Close()
+			t.Fatalf("%s: started", name)
+		}
+		var lacks *rig.ComputerError
+		if !errors.As(err, &lacks) || !strings.Contains(err.Error(), "this computer cannot reach 192.0.2.") || len(s.observed) > 0 {
+			t.Errorf("%s: %v\n%s", name, err, s.log())
+		}
 	}
 }
 

@@ -5,8 +5,11 @@
 package timeline
 
 import (
+	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/phone-edition/lpe/devicestate"
 )
@@ -56,7 +59,7 @@ type Observation struct {
 	Protocol string            `json:"protocol,omitempty"`
 	Peer     string            `json:"peer,omitempty"`
 	Code     string            `json:"code,omitempty"` // failure or warning code, `stage.kind`
-	Text     string            `json:"text"`           // one line
+	Text     string            `json:"text"`           // one line, see [Timeline.Add]
 	Fields   []Field           `json:"fields,omitempty"`
 }
 
@@ -75,7 +78,8 @@ func New(party string) *Timeline {
 	return &Timeline{party: party, observers: map[int]func(Observation){}}
 }
 
-// Add numbers and dates o and gives it to every observer, in one order for all of them.
+// Add numbers and dates o and gives it to every observer, in one order for all of them. Texts and values of fields may
+// hold what a peer said: in place of a control character, which could make a terminal do things, there is U+FFFD.
 func (t *Timeline) Add(o Observation) {
 	if t == nil {
 		return
@@ -84,6 +88,13 @@ func (t *Timeline) Add(o Observation) {
 	defer t.mu.Unlock()
 	t.seq++
 	o.Seq, o.Party = t.seq, t.party
+	o.Text = shown(o.Text)
+	for i, f := range o.Fields {
+		if clean := shown(f.Value); clean != f.Value {
+			o.Fields = slices.Clone(o.Fields) // which is the caller's
+			o.Fields[i].Value = clean
+		}
+	}
 	if o.At.IsZero() {
 		o.At = time.Now()
 	}
@@ -110,4 +121,14 @@ func (t *Timeline) Observe(observe func(Observation)) (stop func()) {
 		defer t.mu.Unlock()
 		delete(t.observers, id)
 	}
+}
+
+// shown is text that can be printed as it is.
+func shown(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }

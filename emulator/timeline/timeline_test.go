@@ -43,3 +43,18 @@ func TestNilTimelineDrops(t *testing.T) {
 	tl.Add(timeline.Observation{})
 	tl.Observe(nil)()
 }
+
+// What a peer said cannot steer the terminal on which it is shown.
+func TestControlCharactersAreNotShown(t *testing.T) {
+	tl := timeline.New("pool")
+	var got timeline.Observation
+	tl.Observe(func(o timeline.Observation) { got = o })
+	fields := []timeline.Field{{Name: "a", Value: "Zoë"}, {Name: "b", Value: "x\x1b[2Jy\r\n"}}
+	tl.Add(timeline.Observation{Text: "\x1b]0;title\x07 of \u009b31m \xff and Zoë", Fields: fields})
+	if want := "\ufffd]0;title\ufffd of \ufffd31m \ufffd and Zoë"; got.Text != want {
+		t.Errorf("text %q, want %q", got.Text, want)
+	}
+	if got.Fields[0].Value != "Zoë" || got.Fields[1].Value != "x\ufffd[2Jy\ufffd\ufffd" || fields[1].Value != "x\x1b[2Jy\r\n" {
+		t.Errorf("fields %q, the caller's %q", got.Fields, fields)
+	}
+}

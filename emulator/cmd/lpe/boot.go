@@ -56,6 +56,9 @@ func listFaults(sys system) error {
 }
 
 func boot(ctx context.Context, sys system, f bootFlags, o rig.Options) error {
+	if f.compareWarm {
+		return compareWarm(ctx, sys, f, o)
+	}
 	o.Observers = append(o.Observers, report.Progress(sys.err, f.verbose))
 	if err := f.printMAC(sys, o); err != nil {
 		return err

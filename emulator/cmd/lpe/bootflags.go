@@ -18,6 +18,7 @@ import (
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/handset"
+	"github.com/phone-edition/lpe/emulator/probe"
 	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/emulator/wholefile"
 )
@@ -43,6 +44,7 @@ type bootFlags struct {
 	captureSecrets                        bool
 	iface, ca, dns, domain, targetAddress string
 	host, allAddresses, retryPIN          bool
+	compareWarm                           bool
 }
 
 // declare defines the flags.
@@ -62,6 +64,7 @@ func (f *bootFlags) declare(c *cobra.Command) {
 	flags.StringVar(&f.profile, "profile", rig.DefaultProfile, "model and firmware, see 'lpe profile list'")
 	flags.StringVar(&f.mac, "mac", "", "MAC address (default: the model's OUI and three bytes derived from profile and user)")
 	flags.StringVar(&f.flash, "flash", "", "directory of the handset's flash, and of the lab's certificates; with it the next boot is warm")
+	flags.BoolVar(&f.compareWarm, "compare-warm", false, "boot with full flash and with wiped flash, and tell where they part; --flash is the full one and stays as it is")
 	flags.DurationVar(&f.timeout, "timeout", 45*time.Second, "end the boot after this time")
 	flags.BoolVar(&f.stay, "stay", false, "stay signed in until interrupted, and keep a diary on standard error; Ctrl-C signs off and is success")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print each message and decision on standard error, in the manner of the cmdlet's -Verbose")
@@ -80,11 +83,15 @@ func (f *bootFlags) declare(c *cobra.Command) {
 	flags.StringVar(&f.targetAddress, "target-address", "", "address of the registrar that --target-fqdn names: try this front end")
 	flags.BoolVar(&f.allAddresses, "all-addresses", false, "boot once against each address of --target-fqdn, one result each")
 	flags.BoolVar(&f.retryPIN, "retry-pin", false, "send a PIN or password again that the pool has refused before; it may lock the user out")
+	completeWith(c, "profile", configs.Profiles)
+	completeWith(c, "lab", configs.Labs)
+	completeWith(c, "fault", faultNames)
+	completeWith(c, "labels", func() []string { return []string{"joined", "spaced"} })
 }
 
 // options checks the flags and makes a run of them.
 func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err error) {
-	if err := f.checkCable(); err != nil {
+	if err := errors.Join(f.checkCable(), f.checkCompare()); err != nil {
 		return o, err
 	}
 	if f.output != "list" && f.output != "json" {
@@ -148,7 +155,7 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 		}
 	}
 	o.Credentials.ExpectedSIP = f.sipAddress
-	o.Interface, o.Host, o.RetryRefused = f.iface, f.host, f.retryPIN
+	o.Interface, o.Host, o.RetryRefused, o.Further = f.iface, f.host, f.retryPIN, probe.Look
 	o.Faults, o.Timeout, o.Capture, o.CaptureSecrets = f.faults, f.timeout, f.capture, f.captureSecrets
 	if c.Flags().Changed("fault") && len(o.Faults) == 0 {
 		return o, usage("--fault: STAGE=KIND expected, see --list-faults")

@@ -279,7 +279,7 @@ func isParameter(word string) bool {
 
 // take gives a switch.
 func (r *reader) take(p parameter, value *string) error {
-	if value != nil && *value == "" && len(r.rest) > 0 { // -Switch: $false
+	if value != nil && *value == "" && len(r.rest) > 0 && !isParameter(r.rest[0]) { // -Switch: $false
 		word := r.next()
 		value = &word
 	}
@@ -290,7 +290,7 @@ func (r *reader) take(p parameter, value *string) error {
 		case "false", "0":
 			text = "false"
 		default:
-			return usage("-%s is a switch: -%s, -%s:$true or -%s:$false", p.name, p.name, p.name, p.name)
+			return usage("-%s is a switch: -%s, or -%s:$false in single quotes, since other shells than PowerShell have no $false", p.name, p.name, p.name)
 		}
 	}
 	if text == "false" && p.flag == "" {

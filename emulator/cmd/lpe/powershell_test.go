@@ -91,6 +91,7 @@ func TestCmdletLine(t *testing.T) {
 		{"boot -PIN --lab", "", "-PIN needs a value"},
 		{"boot -PIN $pin", "", "-PIN: a PowerShell variable has no value here"},
 		{"boot -Verbose:maybe", "", "-Verbose is a switch"},
+		{"boot -Verbose: --lab", "", "in single quotes, since other shells than PowerShell have no $false"}, // $false is replaced by nothing
 		{"boot -WhatIf", "", "-WhatIf is not taken"},
 		{"boot -PIN 1 -PIN 2", "", "-PIN (--pin) is given twice"},
 		{"boot --pin 1 -Pin 2", "", "-PIN (--pin) is given twice"},

@@ -148,6 +148,7 @@ func steady(text []byte) string {
 		`(?m) +\d+\.\d{3} s  `:                 " (time)  ",
 		`(?m) +\d+\.\d{3} s$`:                  " (time)",
 		`(?m)\t\d+\.\d{3}s$`:                   "\t(time)",
+		`completed in '\d+\.\d{7}' secs`:       "completed in (time)",
 	} {
 		out = regexp.MustCompile(pattern).ReplaceAllString(out, mark)
 	}

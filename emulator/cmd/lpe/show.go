@@ -42,6 +42,7 @@ func profileCommand(sys system) *cobra.Command {
 			return err
 		})
 	show.Args = oneName
+	completeWith(show, "", configs.Profiles)
 	show.Flags().BoolVar(&provenance, "provenance", false, "add where each fact comes from")
 	return group("profile", "What each model and firmware does", "  lpe profile list", list, show)
 }
@@ -60,6 +61,7 @@ func labCommand(sys system) *cobra.Command {
 			return err
 		})
 	show.Args = oneName
+	completeWith(show, "", configs.Labs)
 	return group("lab", "The labs that this program brings", "  lpe lab show contoso", list, show)
 }
 

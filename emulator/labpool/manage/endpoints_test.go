@@ -171,9 +171,13 @@ func TestWithAPhone(t *testing.T) {
 		text string
 		auth string
 	}{
-		{timeline.Received, "web ticket for sip:kenmyer@litwareinc.com", "pin"}, {timeline.Received, "REGISTER 4", "tls-dsk"},
-		{timeline.Note, "certificates revoked: 1", ""}, {timeline.Sent, "BENOTIFY", ""}, {timeline.Note, "de-registered, unregistered", ""},
-		{timeline.Sent, "NOTIFY", ""}, {timeline.Received, "200 OK to NOTIFY", "tls-dsk"},
+		{timeline.Received, "web ticket for sip:kenmyer@litwareinc.com", "pin"},
+		{timeline.Received, "REGISTER 4", "tls-dsk"},
+		{timeline.Note, "certificates revoked: 1", ""},
+		{timeline.Sent, "BENOTIFY", ""},
+		{timeline.Note, "de-registered, unregistered", ""},
+		{timeline.Sent, "NOTIFY", ""},
+		{timeline.Received, "200 OK to NOTIFY", "tls-dsk"},
 	} {
 		i := slices.IndexFunc(entries, func(e manage.Entry) bool {
 			return e.Kind == want.kind && strings.Contains(e.Text, want.text) && history.Value(e.Observation, history.Auth) == want.auth

@@ -39,6 +39,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			writeProblem(w, p)
 			return
 		}
+		if conn, ok := r.Context().Value(connKey{}).(net.Conn); ok {
+			s.guests.Leave(conn) // who knows the token is no guest
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		next.ServeHTTP(w, r)
 	})

@@ -136,30 +136,34 @@ func TestSlowPeers(t *testing.T) {
 	})
 }
 
-// TestConnectionLimit: the 65th connection waits for another one to end.
+// TestConnectionLimit: for the 65th connection that says nothing the first one has to go, and nobody who is known.
 func TestConnectionLimit(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, v *virtual) {
-		var open []net.Conn
-		for {
+		known, ok := v.dial(t)
+		if !ok {
+			t.Fatal("not accepted")
+		}
+		defer known.Close()
+		go io.WriteString(known, v.head("GET /v1/users/1219/await?state=registered&timeout=5m", "Connection: close"))
+		synctest.Wait()
+		began := time.Now()
+		first, ok := v.dial(t)
+		if !ok {
+			t.Fatal("not accepted")
+		}
+		for range 64 {
 			conn, ok := v.dial(t)
 			if !ok {
-				break
+				t.Fatal("not accepted")
 			}
-			open = append(open, conn)
+			defer conn.Close()
+			synctest.Wait()
 		}
-		if len(open) != 64 {
-			t.Errorf("%d connections were accepted", len(open))
+		if said, took := ends(t, first); said != "" || time.Since(began) > 0 {
+			t.Errorf("%q after %v", said, took)
 		}
-		open[0].Close()
-		synctest.Wait()
-		conn, ok := v.dial(t)
-		if !ok {
-			t.Error("no place after one has ended")
-		}
-		for _, c := range append(open[1:], conn) {
-			if c != nil {
-				c.Close()
-			}
+		if said, took := ends(t, known); !strings.Contains(said, manage.CodeNotReached) || took < 4*time.Minute {
+			t.Errorf("%q after %v", said, took)
 		}
 	})
 }

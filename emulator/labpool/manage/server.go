@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/emulator/labpool"
+	"github.com/phone-edition/lpe/emulator/labpool/guests"
 	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/secret"
 	"github.com/phone-edition/lpe/emulator/timeline"
@@ -22,7 +23,7 @@ import (
 const (
 	maxBody        = 64 << 10 // bytes
 	maxHeader      = 8 << 10  // bytes of all header lines
-	maxConnections = 64       // at a time; more wait to be accepted
+	maxConnections = 64       // at a time that have not proved to know the token
 	requestTime    = 10 * time.Second
 	answerTime     = 30 * time.Second // from the end of the request's header
 	handsetTime    = 5 * time.Minute  // more, where handsets have to answer
@@ -47,6 +48,7 @@ type Server struct {
 	at      *net.TCPAddr
 	hosts   []string
 	http    *http.Server
+	guests  *guests.List
 	cancel  context.CancelFunc
 	serving sync.WaitGroup // accept loop and connections
 }
@@ -64,7 +66,7 @@ func Start(cfg Config) (*Server, error) {
 		return nil, errors.Join(errors.New("management API: no token"), cfg.Listener.Close())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{pool: cfg.Pool, token: cfg.Token, at: at, hosts: hostsOf(at), cancel: cancel}
+	s := &Server{pool: cfg.Pool, token: cfg.Token, at: at, hosts: hostsOf(at), guests: guests.New(maxConnections), cancel: cancel}
 	s.http = &http.Server{
 		Handler:           s.guard(s.routes()),
 		ReadHeaderTimeout: requestTime,
@@ -74,23 +76,30 @@ func Start(cfg Config) (*Server, error) {
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          log.New(diary{s}, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 		ConnState:         s.count,
 	}
-	listener := limit(cfg.Listener, maxConnections)
 	s.serving.Go(func() {
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(cfg.Listener); !errors.Is(err, http.ErrServerClosed) {
 			s.note("", "the port is closed: "+err.Error())
 		}
 	})
 	return s, nil
 }
 
-// count follows connections, so that Close can wait for them.
-func (s *Server) count(_ net.Conn, state http.ConnState) {
+// connKey is the context key of the connection that a request came on.
+type connKey struct{}
+
+// count follows connections, so that Close can wait for them, and lets one go where there are too many.
+func (s *Server) count(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		s.serving.Add(1)
+		s.guests.Come(conn)
+	case http.StateActive:
+		s.guests.Heard(conn)
 	case http.StateClosed:
+		s.guests.Leave(conn)
 		s.serving.Done()
 	}
 }

@@ -1,8 +1,10 @@
 package registrar_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -67,6 +69,40 @@ func TestConnectionFaults(t *testing.T) {
 			}
 		}, withFaults("register=certificate-refused"))
 	})
+}
+
+// TestNoChallengeFaults: a 401 that offers nothing, and one that offers everything but TLS-DSK.
+func TestNoChallengeFaults(t *testing.T) {
+	for fault, want := range map[string][]string{
+		"register=401": nil,
+		"register=no-tls-dsk": {
+			`NTLM realm="SIP Communications Service", targetname="` + host + `", version=4`,
+			`Kerberos realm="SIP Communications Service", targetname="` + host + `", version=4`,
+		},
+	} {
+		virtual(t, func(l *lab) {
+			got := l.connect(user1, sipeEPID)
+			answer := got.send(got.register())
+			if answer.err != nil || answer.answer.Status != 401 || !slices.Equal(answer.answer.Values("WWW-Authenticate"), want) {
+				t.Errorf("%s: %s, %q", fault, answer, answer.answer.Values("WWW-Authenticate"))
+			}
+		}, withFaults(fault))
+	}
+}
+
+// TestTLSVersionFault: TLS 1.0 is not spoken any more, TLS 1.2 is.
+func TestTLSVersionFault(t *testing.T) {
+	virtual(t, func(l *lab) {
+		l.connect(user1, sipeEPID) // by TLS 1.2
+		address := netip.MustParsePrefix("192.0.2.90/24")
+		conn, err := l.station("old handset", address).DialTCP(l.soon(), netip.AddrPortFrom(serverAddress.Addr(), 5061))
+		l.must(err)
+		defer conn.Close()
+		old := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10})
+		if err := old.HandshakeContext(l.soon()); err == nil || !strings.Contains(err.Error(), "protocol version not supported") {
+			t.Errorf("%v", err)
+		}
+	}, withFaults("register=tls-version"))
 }
 
 // TestRefusedConnections: the port is closed until Listen, or that many connections are reset.

@@ -90,22 +90,42 @@ func virtual(t *testing.T, f func(*lab), changes ...func(*lab)) {
 
 func newLab(t *testing.T, changes ...func(*lab)) *lab {
 	t.Helper()
-	l := &lab{T: t, cable: ethernet.NewPipe(ethernet.Options{})}
+	return newLabOf(t, newTrust(t), changes...)
+}
+
+// trust is an authority with the certificate of the front end.
+type trust struct {
+	authority   *authority.Authority
+	certificate tls.Certificate
+}
+
+func newTrust(t *testing.T) trust {
+	t.Helper()
 	drawn := otherKey
 	pki := configs.PKI{Signature: "sha256", KeyBits: 2048}
-	var err error
-	l.authority, err = authority.New(authority.Config{PKI: pki, Name: "test", Keys: func(int) (*rsa.PrivateKey, error) {
+	a, err := authority.New(authority.Config{PKI: pki, Name: "test", Keys: func(int) (*rsa.PrivateKey, error) {
 		drawn++
 		return keyring[drawn], nil
 	}})
-	l.must(err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := a.Server([]string{host, poolName}, authority.ServerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trust{a, certificate}
+}
+
+func newLabOf(t *testing.T, own trust, changes ...func(*lab)) *lab {
+	t.Helper()
+	l := &lab{T: t, cable: ethernet.NewPipe(ethernet.Options{}), authority: own.authority}
+	var err error
 	l.directory, err = directory.New(directory.Config{Accounts: []directory.Account{
 		{User: directory.User{SIPAddress: user1, LineURI: lineURI, Enabled: true}},
 		{User: directory.User{SIPAddress: user2, Enabled: true}},
 		{User: directory.User{SIPAddress: disabled}},
 	}})
-	l.must(err)
-	certificate, err := l.authority.Server([]string{host, poolName}, authority.ServerOptions{})
 	l.must(err)
 	pool := timeline.New("lab test")
 	pool.Observe(func(o timeline.Observation) {
@@ -115,7 +135,7 @@ func newLab(t *testing.T, changes ...func(*lab)) *lab {
 	})
 	l.cfg = registrar.Config{
 		Host: host, STSURI: stsURI, Web: webURL, Directory: l.directory, Authority: l.authority, Timeline: pool,
-		Certificate: func() (tls.Certificate, error) { return certificate, nil },
+		Certificate: func() (tls.Certificate, error) { return own.certificate, nil },
 		Lab: &configs.Lab{
 			Name: "test", SIPDomain: "lab.test", Pool: poolName, Web: poolName, TLSMin: "1.0", TLSMax: "1.2",
 			FrontEnds: []configs.Host{{FQDN: host}},

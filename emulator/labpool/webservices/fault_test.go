@@ -3,10 +3,13 @@ package webservices
 import (
 	"context"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -201,6 +204,34 @@ func TestFaultChainOff(t *testing.T) {
 	}
 	if a := r.send(post(chainURL(), certprov.ActionRootChains, body)); a.said() != "HTTP 500, fault ActionNotSupported" {
 		t.Errorf("%s", a.said())
+	}
+}
+
+func TestFaultChainEmpty(t *testing.T) {
+	r := open(t, withFaults("chain=empty"))
+	body, err := certprov.RootChainRequest{Operation: certprov.DefaultRootChainOperation.Input}.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := r.mustSend(post(chainURL(), certprov.ActionRootChains, body))
+	if _, err := certprov.ParseRootChains(a.body); !errors.Is(err, certprov.ErrNoChain) {
+		t.Errorf("%v in %s", err, a.body)
+	}
+}
+
+// web=tls-version: TLS 1.0 is not spoken any more, TLS 1.2 is.
+func TestFaultTLSVersion(t *testing.T) {
+	r := open(t, withFaults("web=tls-version"))
+	for version, want := range map[uint16]string{tls.VersionTLS10: "protocol version not supported", tls.VersionTLS12: ""} {
+		conn, err := r.phone.DialTCP(t.Context(), netip.AddrPortFrom(poolAddress.Addr(), 443))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: version, MaxVersion: version}).HandshakeContext(t.Context())
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%x: %v, want %q", version, err, want)
+		}
+		conn.Close()
 	}
 }
 
