@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,29 +15,20 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/timeserver"
 )
 
-// buildCommand builds the command.
-func buildCommand(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "lpe")
-	finish(t, exec.Command("go", "build", "-o", path, "../cmd/lpe"))
-	return path
-}
-
 // TestServedNetwork boots a handset on one end of a wire against a lab on the other: its own leases, the voice VLAN by
 // LLDP-MED or none, DNS and time, with real frames.
 func TestServedNetwork(t *testing.T) {
-	lpe := buildCommand(t)
 	for lab, c := range map[string]struct{ number, pin, vlan string }{
 		"litware": {"1219", "0712", "untagged"},
 		"contoso": {"4034", "73915", "VLAN 200"},
 	} {
 		t.Run(lab, func(t *testing.T) {
 			client, server := newWire(t)
-			pool := server.start(lpe, "pool", "serve", "--lab", lab, "--interface", "eth0", "--serve-network")
+			pool := server.start(lpePath(), "pool", "serve", "--lab", lab, "--interface", "eth0", "--serve-network")
 			pool.says("Other computers can reach this pool")
-			out := client.run(lpe, "boot", "--interface", "eth0", "--phone-or-ext", c.number, "--pin", c.pin, "-v")
-			if !strings.Contains(out, "Result     : Success") || !strings.Contains(out, c.vlan) {
-				t.Errorf("%s", out)
+			got := client.lpe("boot", "--interface", "eth0", "--phone-or-ext", c.number, "--pin", c.pin, "-v")
+			if got.code != 0 || !strings.Contains(got.err, c.vlan) {
+				t.Errorf("exit %d\n%s%s", got.code, got.err, got.out)
 			}
 			pool.stop()
 			if code := pool.command.ProcessState.ExitCode(); code != 0 {
@@ -87,15 +77,14 @@ dhcp-leasefile=%s
 // TestServedBesideDHCP: the network's own server leases the address, the registrar answers INFORM, and the handset finds
 // both.
 func TestServedBesideDHCP(t *testing.T) {
-	lpe := buildCommand(t)
 	client, server := newWire(t)
 	startNeighbour(server)
-	pool := server.start(lpe, "pool", "serve", "--interface", "eth0")
+	pool := server.start(lpePath(), "pool", "serve", "--interface", "eth0")
 	pool.says("Other computers can reach this pool")
-	out := client.run(lpe, "boot", "--interface", "eth0", "--phone-or-ext", "1219", "--pin", "0712", "-v")
+	got := client.lpe("boot", "--interface", "eth0", "--phone-or-ext", "1219", "--pin", "0712", "-v")
 	for _, want := range []string{"Result     : Success", "TargetFqdn : atl-cs-001.litwareinc.com"} {
-		if !strings.Contains(out, want) {
-			t.Fatalf("no %q in\n%s", want, out)
+		if !strings.Contains(got.out, want) {
+			t.Fatalf("no %q in\n%s%s", want, got.err, got.out)
 		}
 	}
 
@@ -114,12 +103,10 @@ func TestServedBesideDHCP(t *testing.T) {
 
 // TestServedNetworkRefused: where somebody else leases addresses the lab does not.
 func TestServedNetworkRefused(t *testing.T) {
-	lpe := buildCommand(t)
 	client, server := newWire(t)
 	startNeighbour(client)
-	out, err := server.command(lpe, "pool", "serve", "--interface", "eth0", "--serve-network").CombinedOutput()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 3 || !strings.Contains(string(out), "DHCP server 10.20.0.1 is on interface eth0") {
-		t.Errorf("%v\n%s", err, out)
+	got := server.lpe("pool", "serve", "--interface", "eth0", "--serve-network")
+	if got.code != 3 || !strings.Contains(got.err, "DHCP server 10.20.0.1 is on interface eth0") {
+		t.Errorf("exit %d\n%s%s", got.code, got.err, got.out)
 	}
 }

@@ -50,8 +50,11 @@ func (s *Served) serveCable(ctx context.Context, cfg *labpool.Config) error {
 // wirePorts are the ports that the lab listens on; what comes to others on a wire is told.
 func (o ServeOptions) wirePorts() []unknown.Port {
 	ports := []unknown.Port{
-		{Protocol: unknown.TCP, Number: 80}, {Protocol: unknown.TCP, Number: 443}, {Protocol: unknown.TCP, Number: 5061},
-		{Protocol: unknown.UDP, Number: 67}, {Protocol: unknown.UDP, Number: 68},
+		{Protocol: unknown.TCP, Number: 80},
+		{Protocol: unknown.TCP, Number: 443},
+		{Protocol: unknown.TCP, Number: 5061},
+		{Protocol: unknown.UDP, Number: 67},
+		{Protocol: unknown.UDP, Number: 68},
 	}
 	if o.Ports.SIPTCP != nil {
 		ports = append(ports, unknown.Port{Protocol: unknown.TCP, Number: 5060})
