@@ -63,13 +63,13 @@ func prepared() func(int) (*rsa.PrivateKey, error) {
 // served is a pool with its management API, and a client that knows it.
 type served struct {
 	*manage.Client
-	t      *testing.T
+	t      testing.TB
 	pool   *labpool.Pool
 	server *manage.Server
 	ready  manage.Ready
 }
 
-func serve(t *testing.T) *served {
+func serve(t testing.TB) *served {
 	t.Helper()
 	pool, err := labpool.Start(labpool.Config{NewKey: prepared()})
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *served) send(r *http.Request) answer {
 }
 
 // want compares status and problem code; a good answer has the code "".
-func (a answer) want(t *testing.T, what string, status int, code string) {
+func (a answer) want(t testing.TB, what string, status int, code string) {
 	t.Helper()
 	var problem manage.Problem
 	if err := json.Unmarshal(a.body, &problem); err != nil {

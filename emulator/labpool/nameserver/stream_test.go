@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,4 +164,62 @@ func asks(conn net.Conn) error {
 	}
 	_, err := io.ReadFull(conn, make([]byte, binary.BigEndian.Uint16(size)))
 	return err
+}
+
+// FuzzStream is anything that comes over TCP: what comes back is whole answers to whole queries, in their order, and the
+// server goes on answering.
+func FuzzStream(f *testing.F) {
+	f.Add(framed(ask(dnsmessage.TypeA, "web.contoso.com.")))
+	f.Add(append(framed(ask(dnsmessage.TypeSRV, "_sipinternaltls._tcp.contoso.com.")), framed(ask(dnsmessage.TypeA, "big.contoso.com."))...))
+	f.Add([]byte{0, 0, 0xff, 0xff, 1})
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		onStream(t, func(t *testing.T, handset ethernet.Station, to netip.AddrPort) {
+			conn, err := handset.DialTCP(t.Context(), to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			go conn.Write(sent) // fails if the server closes before
+			answers, err := io.ReadAll(conn)
+			if err != nil && !errors.Is(err, syscall.ECONNRESET) {
+				t.Fatal(err)
+			}
+			for rest := sent; len(answers) > 0; {
+				answer, left, ok := unframed(answers)
+				if !ok {
+					t.Fatalf("half an answer: %x", answers)
+				}
+				var m dnsmessage.Message
+				if err := m.Unpack(answer); err != nil || !m.Response {
+					t.Fatalf("answer %x: %v", answer, err)
+				}
+				for asked := []byte(nil); ; { // one without an answer may be before it
+					if asked, rest, ok = unframed(rest); !ok {
+						t.Fatalf("answer %x to nothing in %x", answer, sent)
+					}
+					if len(asked) >= headerSize && binary.BigEndian.Uint16(asked) == m.ID {
+						break
+					}
+				}
+				answers = left
+			}
+			again, err := handset.DialTCP(t.Context(), to)
+			if err == nil {
+				defer again.Close()
+				err = asks(again)
+			}
+			if err != nil {
+				t.Errorf("afterwards: %v", err)
+			}
+		})
+	})
+}
+
+// unframed cuts the first message off.
+func unframed(b []byte) (message, rest []byte, ok bool) {
+	if len(b) < 2 || len(b) < 2+int(binary.BigEndian.Uint16(b)) {
+		return nil, nil, false
+	}
+	end := 2 + int(binary.BigEndian.Uint16(b))
+	return b[2:end], b[end:], true
 }
