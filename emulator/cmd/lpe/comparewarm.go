@@ -29,6 +29,9 @@ func (f bootFlags) checkCompare() error {
 
 // compareWarm boots with full flash and with wiped flash and writes where they part.
 func compareWarm(ctx context.Context, sys system, f bootFlags, o rig.Options) error {
+	if err := f.printMAC(sys, o); err != nil {
+		return err
+	}
 	c, err := rig.CompareWarm(ctx, o, func(what string) (func(timeline.Observation), func(report.Result)) {
 		fmt.Fprintf(sys.err, "%s:\n", what)
 		return report.Progress(sys.err, f.verbose), func(r report.Result) { report.WriteLast(sys.err, r, f.verbose) }
