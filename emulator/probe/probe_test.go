@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/handset"
+	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/probe"
 	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/rig"
@@ -211,20 +214,67 @@ func TestNothingSecretIsSent(t *testing.T) {
 			t.Fatal(err)
 		}
 		result := run.Boot(context.Background())
+		mu.Lock()
+		sent := slices.Clone(after) // what follows is the end of the run
+		mu.Unlock()
 		if err := run.Close(); err != nil {
 			t.Error(err)
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		if len(result.Probes) == 0 || len(after) == 0 {
+		if len(result.Probes) == 0 || len(sent) == 0 {
 			t.Errorf("nobody looked: %+v", result)
 		}
-		for _, o := range after {
+		for _, o := range sent {
 			if o.Protocol != "dns" && !strings.HasPrefix(o.Text, "REGISTER 1") {
 				t.Errorf("sent %s %s", o.Protocol, o.Text)
 			}
 		}
 	})
+}
+
+// TestLookFromTheComputer looks with the computer's own sockets, at a pool on ports that were picked.
+func TestLookFromTheComputer(t *testing.T) {
+	loopback := netip.MustParseAddr("127.0.0.1")
+	lab, err := configs.LoadLab("litware")
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile, err := configs.LoadProfile(rig.DefaultProfile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cable := ethernet.NewHost(ethernet.HostOptions{Listen: loopback, Port: func(string, uint16) uint16 { return 0 }})
+	defer cable.Close()
+	credentials := rig.FirstUser(lab, profile)
+	served, err := labpool.Start(labpool.Config{
+		Lab: lab, Cable: cable, Services: &labpool.Services{}, Faults: []string{"enroll=http-404", "register=tls-version"},
+		DialledNumber: credentials.Number, NewKey: keySource(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer served.Close()
+	profile.TimeFallback = loopback.String()
+	port := served.Registrars[0].Port()
+	result, _ := looked(t, rig.Options{
+		Host: true, Profile: profile, Credentials: credentials, Timeout: 45 * time.Second, HandsetKey: keySource(), Further: probe.Look,
+		Target:      handset.Target{FQDN: pool, Port: port, Address: loopback, URI: served.CertProvURL()},
+		Network:     handset.Network{DNS: loopback},
+		Authorities: slices.Concat(served.Authority.Chains()...),
+	})
+	got := text(result.Probes)
+	for _, want := range []string{
+		"ok resolve " + pool + ": 127.0.0.1",
+		fmt.Sprintf("ok tcp %s:%d: 127.0.0.1 answers", pool, port),
+		fmt.Sprintf("failed tls %s:%d: the server speaks TLS 1.2, 1.3", pool, port),
+		fmt.Sprintf("ok certificate %s:%d: of %s", pool, port, pool),
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s: no %q in\n%s", result.Code, want, got)
+		}
+	}
+	if strings.Contains(got, " inform ") || strings.Contains(got, " srv ") {
+		t.Errorf("a handset with a target looks for another:\n%s", got)
+	}
 }
 
 // TestInterruptedBootsAreLeftAlone: nothing more is sent when the user has ended the boot.

@@ -32,6 +32,9 @@ func compareWarm(ctx context.Context, sys system, f bootFlags, o rig.Options, fo
 	if form != report.List && form != report.JSON || len(f.outputs.forms) > 1 || f.outputs.maskNames {
 		return usage("--compare-warm takes -o list or json, one of them, unmasked")
 	}
+	if err := f.printMAC(sys, o); err != nil {
+		return err
+	}
 	c, err := rig.CompareWarm(ctx, o, func(what string) (func(timeline.Observation), func(report.Result)) {
 		fmt.Fprintf(sys.err, "%s:\n", what)
 		return report.Progress(sys.err, f.verbose), func(r report.Result) { report.WriteLast(sys.err, r, f.verbose) }
