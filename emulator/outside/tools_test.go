@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/phone-edition/lpe/emulator/trace"
 )
 
 // packages are the Debian packages of programs with another name.
@@ -115,4 +117,12 @@ func certificate(t *testing.T) tls.Certificate {
 		t.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// secretsWriter is a key log.
+type secretsWriter struct{ w *trace.Writer }
+
+func (s secretsWriter) Write(b []byte) (int, error) {
+	s.w.WriteSecrets(b)
+	return len(b), nil
 }
