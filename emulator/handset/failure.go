@@ -78,15 +78,18 @@ func connectionFailure(stage devicestate.Stage, peer, doing string, err error) *
 	return fail(stage, kind, peer, seen, err)
 }
 
+// protocolVersion is the alert that refuses a version of TLS (RFC 5246 §7.2).
+const protocolVersion = 70
+
 // tlsFailure classifies an error of a TLS handshake.
 func tlsFailure(stage devicestate.Stage, peer string, err error) *Failure {
 	var untrusted *certificateError
 	if errors.As(err, &untrusted) {
 		return fail(stage, untrusted.kind, peer, "the server's certificate is not accepted", untrusted)
 	}
-	var alert tls.AlertError
-	if errors.As(err, &alert) {
-		if alert == 70 { // protocol_version, RFC 5246 §7.2
+	var alert *net.OpError // crypto/tls keeps the type of an alert to itself
+	if errors.As(err, &alert) && alert.Op == "remote error" {
+		if alert.Err.Error() == tls.AlertError(protocolVersion).Error() {
 			return fail(stage, "tls-version", peer, "the server does not speak the handset's TLS version", err)
 		}
 		return fail(stage, "tls-failed", peer, "the server ended the TLS handshake", err)
