@@ -24,7 +24,8 @@ import (
 
 // packages are the Debian packages of programs with another name.
 var packages = map[string]string{
-	"dhcpd": "isc-dhcp-server", "dhcrelay": "isc-dhcp-relay", "dnsmasq": "dnsmasq-base", "ip": "iproute2", "kea-dhcp4": "kea-dhcp4-server",
+	"chronyd": "chrony", "dhcpd": "isc-dhcp-server", "dhcrelay": "isc-dhcp-relay", "dnsmasq": "dnsmasq-base", "ip": "iproute2",
+	"kea-dhcp4": "kea-dhcp4-server", "lldpcli": "lldpd", "setcap": "libcap2-bin", "setpriv": "util-linux", "unshare": "util-linux",
 }
 
 // program finds a program or fails the test: one that was left out would prove nothing.
