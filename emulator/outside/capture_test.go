@@ -82,14 +82,6 @@ func TestCaptureIsCleanInTshark(t *testing.T) {
 	}
 }
 
-// secretsWriter is a key log.
-type secretsWriter struct{ w *trace.Writer }
-
-func (s secretsWriter) Write(b []byte) (int, error) {
-	s.w.WriteSecrets(b)
-	return len(b), nil
-}
-
 func join(t *testing.T, c ethernet.Cable, name string, n byte, port ethernet.Port) ethernet.Station {
 	t.Helper()
 	s, err := c.Join(ethernet.StationConfig{Name: name, MAC: net.HardwareAddr{2, 0, 0, 0, 0, n}, Port: port})

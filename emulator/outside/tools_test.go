@@ -18,12 +18,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/phone-edition/lpe/emulator/trace"
 )
 
 // packages are the Debian packages of programs with another name.
 var packages = map[string]string{
-	"dhcpd": "isc-dhcp-server", "dhcrelay": "isc-dhcp-relay", "dnsmasq": "dnsmasq-base", "ip": "iproute2", "kea-dhcp4": "kea-dhcp4-server",
-	"promtool": "prometheus", "xmllint": "libxml2-utils",
+	"chronyd": "chrony", "dhcpd": "isc-dhcp-server", "dhcrelay": "isc-dhcp-relay", "dnsmasq": "dnsmasq-base", "ip": "iproute2",
+	"kea-dhcp4": "kea-dhcp4-server", "lldpcli": "lldpd", "promtool": "prometheus", "setcap": "libcap2-bin", "setpriv": "util-linux",
+	"unshare": "util-linux", "xmllint": "libxml2-utils",
 }
 
 // program finds a program or fails the test: one that was left out would prove nothing.
@@ -116,4 +119,12 @@ func certificate(t *testing.T) tls.Certificate {
 		t.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// secretsWriter is a key log.
+type secretsWriter struct{ w *trace.Writer }
+
+func (s secretsWriter) Write(b []byte) (int, error) {
+	s.w.WriteSecrets(b)
+	return len(b), nil
 }

@@ -22,6 +22,20 @@ const readme = "../../../README.md"
 // console is a block of README: commands after "$ ", and what they print where README shows it.
 var console = regexp.MustCompile("(?s)```console\n(.*?)```\n")
 
+// TestReadmeBlocks: what README shows to be typed is run by a test, here or, where it takes a pool and a wire, among the
+// tests against real servers.
+func TestReadmeBlocks(t *testing.T) {
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, fence := range regexp.MustCompile("(?m)^ *```.*$").FindAllString(string(text), -1) {
+		if opens := n%2 == 0; opens && fence != "```console" && fence != "```console pool" || !opens && fence != "```" {
+			t.Errorf("block begins or ends with %s", fence)
+		}
+	}
+}
+
 // TestReadme runs every command of README, in order, in one directory, and compares what README shows of the output.
 // Times differ from run to run. `make test` is this test's own caller: of its transcript the packages are compared.
 func TestReadme(t *testing.T) {
