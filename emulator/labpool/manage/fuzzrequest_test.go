@@ -19,10 +19,16 @@ func FuzzRequest(f *testing.F) {
 	client := &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}
 	f.Cleanup(client.CloseIdleConnections)
 	for _, seed := range [][3]string{
-		{"GET", "/v1/pool", ""}, {"PUT", "/v1/users/kenmyer/pin", `{"pin":"73915"}`}, {"PATCH", "/v1/registrar", `{"MaxEndpointsPerUser":4}`},
-		{"PATCH", "/v1/web-services", `{"UsePinAuth":false}`}, {"PUT", "/v1/faults", `{"fault":"register=503:2"}`}, {"DELETE", "/v1/faults/register=503", ""},
-		{"POST", "/v1/users/sip:second@litwareinc.com/deregister", `{"event":"rejected"}`}, {"GET", "/v1/history?user=1219&after=3", ""},
-		{"POST", "/v1/users/1219/notify", `{"event":"presence","body":"<a/>"}`}, {"DELETE", "/v1/certificates/1219/%7b7f1c2a5e%7d", ""},
+		{"GET", "/v1/pool", ""},
+		{"PUT", "/v1/users/kenmyer/pin", `{"pin":"73915"}`},
+		{"PATCH", "/v1/registrar", `{"MaxEndpointsPerUser":4}`},
+		{"PATCH", "/v1/web-services", `{"UsePinAuth":false}`},
+		{"PUT", "/v1/faults", `{"fault":"register=503:2"}`},
+		{"DELETE", "/v1/faults/register=503", ""},
+		{"POST", "/v1/users/sip:second@litwareinc.com/deregister", `{"event":"rejected"}`},
+		{"GET", "/v1/history?user=1219&after=3", ""},
+		{"POST", "/v1/users/1219/notify", `{"event":"presence","body":"<a/>"}`},
+		{"DELETE", "/v1/certificates/1219/%7b7f1c2a5e%7d", ""},
 	} {
 		f.Add(seed[0], seed[1], seed[2], true)
 		f.Add(seed[0], seed[1], seed[2], false)
