@@ -30,7 +30,7 @@ func TestSignsOff(t *testing.T) {
 	}{
 		{name: "Ctrl-C when signed in", until: "Welcome", args: []string{"--stay"}, code: 0},
 		{name: "Ctrl-C while it subscribes", fault: "provision=timeout", until: "SUBSCRIBE", code: 130},
-		{name: "failure after the registration", fault: "provision=timeout", args: []string{"--timeout", "8s"}, code: 1},
+		{name: "failure after the registration", fault: "provision=timeout", args: []string{"--timeout", "20s"}, code: 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/handset"
@@ -96,4 +97,20 @@ func tagsOf(frames map[string][][]byte) map[string]int {
 		out[tag] = len(list)
 	}
 	return out
+}
+
+// TestAddressInUse: another host has the address that the server offers. The handset declines it and gets the next one.
+func TestAddressInUse(t *testing.T) {
+	t.Parallel()
+	client, server := newWire(t)
+	server.ip("address", "add", "10.77.0.100/24", "dev", "eth0") // which is the first to be leased
+	leases := startISC(server, contoso.dhcp(t, "isc", nil))
+	startNames(server, records{domain: "contoso.com", hosts: []string{verdictPool}})
+	p := newBridged(t, client).quick()
+	p.Profile.ARPProbe = 3 * time.Second // an answer ends it
+	wantVoice(t, p.reach(devicestate.RootChain))
+	leases.says("DHCPDECLINE of 10.77.0.100")
+	if !p.saw(timeline.Note, "address 10.77.0.101/24") || !p.saw(timeline.Diagnosis, "address.duplicate", "10.77.0.100 is in use by") {
+		t.Error("the conflict was not seen")
+	}
 }
