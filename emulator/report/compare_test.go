@@ -88,8 +88,12 @@ func TestWithProbes(t *testing.T) {
 	}
 	r.Diagnosis = "It failed."
 	got := r.WithProbes([]report.Probe{
-		{"tcp", "a.example:80", report.Failed, "refused"}, {"tcp", "a.example:443", report.OK, "answers"}, {"tls", "b.example:443", report.OK, "1.0"},
-		{"tls", "c.example:443", report.OK, "1.0"}, {"clock", "web server", report.OK, "the same"}, {"sts-uri", "a.example:5061", report.Helps, "names a URL"},
+		{"tcp", "a.example:80", report.Failed, "refused"},
+		{"tcp", "a.example:443", report.OK, "answers"},
+		{"tls", "b.example:443", report.OK, "1.0"},
+		{"tls", "c.example:443", report.OK, "1.0"},
+		{"clock", "web server", report.OK, "the same"},
+		{"sts-uri", "a.example:5061", report.Helps, "names a URL"},
 		{"inform", "255.255.255.255:67", report.Unknown, "not sent"},
 	})
 	want := "It failed. Looked further: tcp a.example:80: refused; sts-uri a.example:5061: names a URL; inform 255.255.255.255:67: not sent. In order: tcp 443, tls 443, clock."
