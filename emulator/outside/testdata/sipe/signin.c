@@ -8,11 +8,11 @@
  * first line of standard input is the password; at the end of standard input it signs off. Standard output has a line
  * for each event, standard error libpurple's diary:
  *
- *     signed-on
- *     lost TEXT         the connection; it connects again
- *     refused TEXT      and gives up
- *     untrusted HOST    a certificate, which is rejected
- *     signed-off        as it was told to
+ *     SIGNIN signed-on
+ *     SIGNIN lost TEXT         the connection; it connects again
+ *     SIGNIN refused TEXT      and gives up
+ *     SIGNIN untrusted TEXT    a certificate, which is rejected
+ *     SIGNIN signed-off        as it was told to
  *
  * The exit status is 0 after signed-off, 1 after refused, 2 when it cannot start.
  */
@@ -39,7 +39,7 @@ static void say(const char *event, const char *text)
 {
 	char *line = g_strdup(text ? text : "");
 
-	printf("%s%s%s\n", event, *line ? " " : "", g_strdelimit(line, "\r\n", ' '));
+	printf("SIGNIN %s%s%s\n", event, *line ? " " : "", g_strdelimit(line, "\r\n", ' '));
 	fflush(stdout);
 	g_free(line);
 }
