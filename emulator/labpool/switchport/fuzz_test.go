@@ -24,38 +24,50 @@ func FuzzFrames(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, first, second []byte) {
 		synctest.Test(t, func(t *testing.T) {
-			p := newPort()
-			seen := 0
-			cfg := Config{Station: p, PortName: "Gi0/1", SystemName: "access", Policy: &voice200, Timeline: timeline.New("pool")}
-			cfg.Timeline.Observe(func(o timeline.Observation) {
-				if seen++; len(o.Text) > 5000 {
-					t.Errorf("observation of %d bytes", len(o.Text))
+			if endpoints, _ := hear(t, 0, first, second); endpoints > 2 {
+				t.Errorf("%d endpoints of two frames", endpoints)
+			}
+			const all = 10*time.Second + 0xffff*time.Second + 2*interval
+			_, sent := hear(t, all, first, second)
+			soon := 0
+			for _, unit := range sent {
+				if unit.at <= 10*time.Second {
+					soon++
 				}
-			})
-			s, err := Start(cfg)
-			if err != nil {
-				t.Fatal(err)
 			}
-			for _, frame := range [][]byte{first, second} {
-				p.arrive <- frame
-				synctest.Wait()
+			if soon < 1 || soon > 2*fastCount+maxCredit {
+				t.Errorf("%d units in ten seconds", soon)
 			}
-			if len(s.speaker.endpoints) > 2 {
-				t.Errorf("%d endpoints of two frames", len(s.speaker.endpoints))
-			}
-			time.Sleep(10 * time.Second)
-			synctest.Wait()
-			if len(p.sent) < 1 || len(p.sent) > 2*fastCount+maxCredit {
-				t.Errorf("%d units in ten seconds", len(p.sent))
-			}
-			time.Sleep(0xffff*time.Second + 2*interval)
-			synctest.Wait()
-			if last := p.sent[len(p.sent)-1]; last.med || time.Since(p.began)-last.at > interval {
-				t.Errorf("when everything was forgotten, at %v: %+v", time.Since(p.began), last)
-			}
-			if err := s.Close(); err != nil {
-				t.Error(err)
+			if last := sent[len(sent)-1]; last.med || all-last.at > interval {
+				t.Errorf("when everything was forgotten: %+v", last)
 			}
 		})
 	})
+}
+
+// hear runs a switch that gets the frames, for a while, and returns the endpoints that it knew at the end and what it
+// sent.
+func hear(t *testing.T, lasts time.Duration, frames ...[]byte) (endpoints int, sent []sentFrame) {
+	t.Helper()
+	p := newPort()
+	cfg := Config{Station: p, PortName: "Gi0/1", SystemName: "access", Policy: &voice200, Timeline: timeline.New("pool")}
+	cfg.Timeline.Observe(func(o timeline.Observation) {
+		if len(o.Text) > 5000 {
+			t.Errorf("observation of %d bytes", len(o.Text))
+		}
+	})
+	s, err := Start(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, frame := range frames {
+		p.arrive <- frame
+		synctest.Wait()
+	}
+	time.Sleep(lasts)
+	synctest.Wait()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	return len(s.speaker.endpoints), p.sent
 }
