@@ -224,7 +224,8 @@ func TestNothingSecretIsSent(t *testing.T) {
 			t.Errorf("nobody looked: %+v", result)
 		}
 		for _, o := range sent {
-			if o.Protocol != "dns" && !strings.HasPrefix(o.Text, "REGISTER 1") {
+			harmless := o.Protocol == "dns" || o.Protocol == "lldp" || o.Protocol == "tls" // handshakes
+			if !harmless && !strings.HasPrefix(o.Text, "REGISTER 1") {
 				t.Errorf("sent %s %s", o.Protocol, o.Text)
 			}
 		}
