@@ -100,7 +100,10 @@ func (a *announcer) send(pdu lldp.PDU, text string) {
 		return
 	}
 	state, _ := a.h.state.Load().(devicestate.State)
-	o := timeline.Observation{Kind: timeline.Sent, State: state, Protocol: "lldp", Text: text}
+	o := timeline.Observation{
+		Kind: timeline.Sent, State: state, Protocol: "lldp", Text: text,
+		Fields: a.h.decoded(func() []timeline.Field { return decodeLLDP(pdu) }),
+	}
 	unit, err := pdu.Append(nil)
 	if err == nil {
 		err = station.SendFrame(ethernetFrame(lldp.Multicast, station.MAC(), lldp.EtherType, unit))

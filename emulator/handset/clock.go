@@ -11,6 +11,7 @@ import (
 	"github.com/beevik/ntp"
 
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/timeline"
 	codec "github.com/phone-edition/lpe/protocol/ntp"
 )
 
@@ -72,7 +73,7 @@ func (h *Handset) askTime(ctx context.Context, server string) (*ntp.Response, er
 var ntpNotSet = codec.Timestamp(0).Time()
 
 func (h *Handset) setClock(server, source string, response *ntp.Response) {
-	h.received("ntp", server, fmt.Sprintf("stratum %d", response.Stratum))
+	h.received("ntp", server, fmt.Sprintf("stratum %d", response.Stratum), func() []timeline.Field { return decodeNTP(response) })
 	h.clockOffset, h.clockSynced = response.ClockOffset, true
 	h.note("clock set to %s by %s", h.now().UTC().Format(time.RFC3339), source)
 	if h.now().Before(h.profile.ColdDate) {
@@ -122,7 +123,7 @@ func (h *Handset) dialTime(ctx context.Context) func(_, remote string) (net.Conn
 		if err != nil {
 			return nil, err
 		}
-		h.sent("ntp", host, "client request")
+		h.sent("ntp", host, "client request", nil)
 		conn, err := h.station.DialUDP(to)
 		if err != nil {
 			return nil, err

@@ -47,7 +47,7 @@ func (h *Handset) resolver() (ethernet.Computer, bool) {
 // computerHost resolves by the computer's resolver.
 func (h *Handset) computerHost(ctx context.Context, c ethernet.Computer, name string) ([]netip.Addr, error) {
 	what := "A " + name
-	h.sent("dns", computerPeer, what)
+	h.sent("dns", computerPeer, what, nil)
 	list, err := c.LookupHost(ctx, name)
 	if err = h.resolved(what, len(list), err); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (h *Handset) computerHost(ctx context.Context, c ethernet.Computer, name st
 // computerService resolves an SRV name by the computer's resolver.
 func (h *Handset) computerService(ctx context.Context, c ethernet.Computer, name string) ([]service, error) {
 	what := "SRV " + name
-	h.sent("dns", computerPeer, what)
+	h.sent("dns", computerPeer, what, nil)
 	list, err := c.LookupService(ctx, name)
 	if err = h.resolved(what, len(list), err); err != nil {
 		return nil, err
@@ -82,13 +82,13 @@ func (h *Handset) resolved(what string, records int, err error) error {
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		h.received("dns", computerPeer, what+": not found")
+		h.received("dns", computerPeer, what+": not found", nil)
 		return fmt.Errorf("%s: %w", what, errNoName)
 	case err != nil:
 		return fmt.Errorf("%s: no answer from %s: %w", what, computerPeer, err)
 	case records == 0:
 		err = fmt.Errorf("%s: %w", what, errNoData)
 	}
-	h.received("dns", computerPeer, fmt.Sprintf("%s: %d records", what, records))
+	h.received("dns", computerPeer, fmt.Sprintf("%s: %d records", what, records), nil)
 	return err
 }

@@ -24,6 +24,7 @@ type dhcpExchange struct {
 	began time.Time
 	taken netip.Addr       // the server whose answer counts; the zero Addr while there is none
 	heard net.HardwareAddr // who sent the last answer: the server, or the relay in between
+	last  []byte           // that answer
 }
 
 // openDHCP begins an exchange. The one before is over for good.
@@ -35,6 +36,8 @@ func (h *Handset) openDHCP() (*dhcpExchange, error) {
 	}
 	return &dhcpExchange{h: h, udp: udp, xid: h.newXID(), began: time.Now()}, nil
 }
+
+func (x *dhcpExchange) decode() []timeline.Field { return decodeDHCP(x.last) }
 
 var errNAK = errors.New("DHCPNAK")
 
@@ -72,7 +75,7 @@ func (x *dhcpExchange) offer(ctx context.Context, timeout time.Duration) (*dhcpv
 			x.h.dropped("dhcp", peer, "an OFFER that cannot be used: "+err.Error())
 			continue
 		}
-		x.h.received("dhcp", peer, m.MessageType().String())
+		x.h.received("dhcp", peer, m.MessageType().String(), x.decode)
 		x.taken = serverOf(m)
 		return m, nil
 	}
@@ -99,7 +102,7 @@ func (x *dhcpExchange) acknowledgement(ctx context.Context, offer *dhcpv4.DHCPv4
 			x.h.dropped("dhcp", from.String(), x.passedOver(m, from))
 			continue
 		}
-		x.h.received("dhcp", from.String(), kind.String())
+		x.h.received("dhcp", from.String(), kind.String(), x.decode)
 		if kind == dhcpv4.MessageTypeNak {
 			return nil, errNAK
 		}
@@ -146,7 +149,7 @@ func (x *dhcpExchange) receive(ctx context.Context) (m *dhcpv4.DHCPv4, from neti
 		from := datagram.Src.Addr()
 		m, err := x.read(datagram)
 		if err == nil {
-			x.heard = datagram.SrcMAC
+			x.heard, x.last = datagram.SrcMAC, datagram.Payload
 			return m, from, nil
 		}
 		x.h.dropped("dhcp", from.String(), err.Error())
@@ -259,7 +262,7 @@ func (x *dhcpExchange) send(m *dhcpv4.DHCPv4, to netip.Addr, mac net.HardwareAdd
 	if !to.IsValid() {
 		to = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 	}
-	x.h.sent("dhcp", to.String(), m.MessageType().String())
+	x.h.sent("dhcp", to.String(), m.MessageType().String(), func() []timeline.Field { return decodeDHCP(payload) })
 	datagram := ethernet.Datagram{
 		DstMAC: mac, Src: netip.AddrPortFrom(src, dhcpv4.ClientPort), Dst: netip.AddrPortFrom(to, dhcpv4.ServerPort),
 		Payload: payload,

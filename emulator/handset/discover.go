@@ -186,7 +186,7 @@ func (h *Handset) collectACKs(ctx context.Context, x *dhcpExchange, timeout time
 			h.dropped("dhcp", from.String(), fmt.Sprintf("%v: an INFORM is answered by an ACK or not at all", kind))
 			continue
 		}
-		h.received("dhcp", from.String(), ack.MessageType().String())
+		h.received("dhcp", from.String(), ack.MessageType().String(), x.decode)
 		answered = true
 		got := h.readDiscovery(ack, senderOf(ack, from))
 		switch {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/dhcpoption"
 )
 
@@ -67,13 +68,14 @@ func (h *Handset) askDNS(ctx context.Context, server netip.Addr, name string, ki
 	}
 	code, answers, err := h.askOverUDP(ctx, q)
 	if errors.Is(err, errTruncated) {
-		h.received("dns", server.String(), q.String()+": truncated, asked again over TCP")
+		h.received("dns", server.String(), q.String()+": truncated, asked again over TCP", nil)
 		code, answers, err = h.askOverTCP(ctx, q)
 	}
 	if err != nil {
 		return nil, "", err
 	}
-	h.received("dns", server.String(), fmt.Sprintf("%v: %s, %d records", q, codeName(code), len(answers)))
+	h.received("dns", server.String(), fmt.Sprintf("%v: %s, %d records", q, codeName(code), len(answers)),
+		func() []timeline.Field { return decodeDNS(code, answers) })
 	switch code {
 	case dnsmessage.RCodeSuccess:
 	case dnsmessage.RCodeNameError:
@@ -109,7 +111,7 @@ func (h *Handset) askOverUDP(ctx context.Context, q *dnsQuery) (dnsmessage.RCode
 	if err := conn.SetReadDeadline(time.Now().Add(h.profile.DNSTimeout)); err != nil {
 		return 0, nil, err
 	}
-	h.sent("dns", q.server.String(), q.String())
+	h.sent("dns", q.server.String(), q.String(), nil)
 	if _, err := conn.Write(q.packed); err != nil {
 		return 0, nil, err
 	}
@@ -137,7 +139,7 @@ func (h *Handset) askOverTCP(ctx context.Context, q *dnsQuery) (dnsmessage.RCode
 	failed := func(err error) (dnsmessage.RCode, []dnsmessage.Resource, error) {
 		return 0, nil, fmt.Errorf("%v: no answer over TCP from DNS server %v: %w", q, q.server, err)
 	}
-	h.sent("dns", q.server.String(), q.String()+" over TCP")
+	h.sent("dns", q.server.String(), q.String()+" over TCP", nil)
 	conn, err := h.station.DialTCP(ctx, netip.AddrPortFrom(q.server, dnsPort))
 	if err != nil {
 		return failed(err)

@@ -84,6 +84,8 @@ type Config struct {
 	// RetryRefused sends credentials again that flash remembers as refused.
 	RetryRefused bool
 	Timeline     *timeline.Timeline // nil: nobody watches
+	// Decode puts the fields of each message on the timeline, secrets masked.
+	Decode bool
 
 	// Random gives the numbers of DHCP, DNS and SNTP by which an answer is told: with the same ones, the same answers are
 	// asked for in the same bytes. nil: crypto/rand. It may be called from several goroutines.
@@ -392,12 +394,20 @@ func (h *Handset) observe(o timeline.Observation) {
 	h.cfg.Timeline.Add(o)
 }
 
-func (h *Handset) sent(protocol, peer, text string) {
-	h.observe(timeline.Observation{Kind: timeline.Sent, Protocol: protocol, Peer: peer, Text: text})
+// sent puts a message on the timeline, with its fields by decode, which may be nil, if somebody wants them.
+func (h *Handset) sent(protocol, peer, text string, decode func() []timeline.Field) {
+	h.observe(timeline.Observation{Kind: timeline.Sent, Protocol: protocol, Peer: peer, Text: text, Fields: h.decoded(decode)})
 }
 
-func (h *Handset) received(protocol, peer, text string) {
-	h.observe(timeline.Observation{Kind: timeline.Received, Protocol: protocol, Peer: peer, Text: text})
+func (h *Handset) received(protocol, peer, text string, decode func() []timeline.Field) {
+	h.observe(timeline.Observation{Kind: timeline.Received, Protocol: protocol, Peer: peer, Text: text, Fields: h.decoded(decode)})
+}
+
+func (h *Handset) decoded(decode func() []timeline.Field) []timeline.Field {
+	if !h.cfg.Decode || decode == nil {
+		return nil
+	}
+	return decode()
 }
 
 func (h *Handset) dropped(protocol, peer, text string) {

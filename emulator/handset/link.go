@@ -9,6 +9,7 @@ import (
 
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/lldp"
 )
 
@@ -85,9 +86,10 @@ func (h *Handset) hearSwitch(frame []byte) devicestate.Event {
 		h.dropped("lldp", peer, fmt.Sprintf("LLDP-MED class %d is no switch, class %d: its policy is not ours", med.Class, lldp.ClassConnectivity))
 		return ""
 	}
+	decode := func() []timeline.Field { return decodeLLDP(pdu) }
 	policy, ok := pdu.VoicePolicy()
 	if !ok {
-		h.received("lldp", peer, "LLDPDU without voice policy")
+		h.received("lldp", peer, "LLDPDU without voice policy", decode)
 		return ""
 	}
 	h.station.SetDSCP(policy.DSCP)
@@ -97,10 +99,10 @@ func (h *Handset) hearSwitch(frame []byte) devicestate.Event {
 		if policy.Tagged {
 			text = "voice policy with priority tags, VLAN 0: frames stay untagged (inferred)"
 		}
-		h.received("lldp", peer, text)
+		h.received("lldp", peer, text, decode)
 		return devicestate.PolicyUntagged
 	}
-	h.received("lldp", peer, "voice policy tagged")
+	h.received("lldp", peer, "voice policy tagged", decode)
 	h.note("voice VLAN %d, priority %d, DSCP %d", policy.VLAN, policy.Priority, policy.DSCP)
 	h.ram.policy = &voicePolicy{policy.VLAN, policy.Priority}
 	return devicestate.PolicyTagged

@@ -305,7 +305,7 @@ func (h *Handset) ready(ctx context.Context) (devicestate.Event, *Failure) {
 				return devicestate.ConnectionLost, failure
 			}
 		case !now.Before(r.keepAliveDue):
-			h.sent("sip", r.peer, "keep-alive")
+			h.sent("sip", r.peer, "keep-alive", nil)
 			r.keepAliveDue = now.Add(r.keepAlive)
 			if err := r.conn.KeepAlive(); err != nil {
 				return devicestate.ConnectionLost, fail(devicestate.StageReady, "connection-lost", r.peer, "keep-alive", err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/sipstack"
+	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/sipmessage"
 )
 
@@ -66,7 +67,7 @@ func (r *registration) message(method, uri, fromTag, to, callID string, cseq int
 
 // send writes one message.
 func (r *registration) send(m *sipmessage.Message) error {
-	r.h.sent("sip", r.peer, describe(m))
+	r.h.sent("sip", r.peer, describe(m), func() []timeline.Field { return decodeSIP(m) })
 	r.keepAliveDue = time.Now().Add(r.keepAlive)
 	if err := r.conn.Send(m); err != nil {
 		return fmt.Errorf("%w: %w", errLost, err)
@@ -112,7 +113,7 @@ func (r *registration) receive(ctx context.Context) (*sipmessage.Message, error)
 		if !ok {
 			return nil, fmt.Errorf("%w: %w", errLost, r.conn.Err())
 		}
-		r.h.received("sip", r.peer, describe(m))
+		r.h.received("sip", r.peer, describe(m), func() []timeline.Field { return decodeSIP(m) })
 		return m, nil
 	}
 }

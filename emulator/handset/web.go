@@ -15,6 +15,7 @@ import (
 
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/secret"
+	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/httpmessage"
 	"github.com/phone-edition/lpe/protocol/soap"
 )
@@ -168,10 +169,14 @@ func (h *Handset) secure(ctx context.Context, stage devicestate.Stage, conn net.
 	secured := tls.Client(conn, config)
 	ctx, cancel := context.WithTimeout(ctx, h.profile.TLSTimeout)
 	defer cancel()
+	h.sent("tls", peer, fmt.Sprintf("ClientHello, %s to %s", tls.VersionName(config.MinVersion), tls.VersionName(config.MaxVersion)), nil)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, tlsFailure(stage, peer, err)
 	}
+	state := secured.ConnectionState()
+	h.received("tls", peer, fmt.Sprintf("%s, %s", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite)),
+		func() []timeline.Field { return decodeTLS(state) })
 	return secured, nil
 }
 
@@ -185,7 +190,8 @@ func addrPort(host, port string) (netip.AddrPort, error) {
 }
 
 func (h *Handset) roundTrip(ctx context.Context, s *webSession, r webRequest, target *url.URL) (webAnswer, *Failure) {
-	message, err := h.request(s, r, target).Append(nil)
+	request := h.request(s, r, target)
+	message, err := request.Append(nil)
 	if err != nil {
 		return webAnswer{}, fail(r.stage, "garbage", s.peer, "the request cannot be built", err)
 	}
@@ -194,7 +200,7 @@ func (h *Handset) roundTrip(ctx context.Context, s *webSession, r webRequest, ta
 	}
 	stop := context.AfterFunc(ctx, func() { s.conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	h.sent("http", s.peer, r.line(target))
+	h.sent("http", s.peer, r.line(target), func() []timeline.Field { return decodeRequest(request) })
 	if _, err := s.conn.Write(message); err != nil {
 		return webAnswer{}, connectionFailure(r.stage, s.peer, r.doing, err)
 	}
@@ -205,7 +211,8 @@ func (h *Handset) roundTrip(ctx context.Context, s *webSession, r webRequest, ta
 	case err != nil:
 		return webAnswer{}, connectionFailure(r.stage, s.peer, r.doing, err)
 	}
-	h.received("http", s.peer, fmt.Sprintf("%d %s, %d bytes", response.Status, response.Reason, len(response.Body)))
+	h.received("http", s.peer, fmt.Sprintf("%d %s, %d bytes", response.Status, response.Reason, len(response.Body)),
+		func() []timeline.Field { return decodeResponse(response) })
 	for _, header := range response.Header {
 		if strings.EqualFold(header.Name, "Set-Cookie") {
 			cookie, _, _ := strings.Cut(header.Value, ";")

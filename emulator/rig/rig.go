@@ -42,6 +42,7 @@ type Options struct {
 	Capture        string // pcapng file
 	CaptureSecrets bool
 	Observers      []func(timeline.Observation) // of the handset
+	Decode         bool                         // puts the fields of each message on its timeline, secrets masked
 
 	// Interface joins the handset to the segment of this interface of the computer.
 	Interface string
@@ -122,7 +123,7 @@ func (r *Run) assemble() error {
 	r.Handset, err = handset.New(handset.Config{
 		Station: station, Profile: o.Profile, Flash: o.Flash, Credentials: o.Credentials, Target: o.Target,
 		Network: o.Network, Authorities: o.Authorities, RetryRefused: o.RetryRefused, DHCP: o.dhcp,
-		Timeline: r.Timeline, KeyLog: r.keyLog(), NewKey: o.HandsetKey,
+		Timeline: r.Timeline, Decode: o.Decode, KeyLog: r.keyLog(), NewKey: o.HandsetKey,
 	})
 	if err != nil {
 		return err
