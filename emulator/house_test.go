@@ -77,6 +77,8 @@ var permits = []permit{
 	{"emulator/trace", "emulator/ethernet", "the frames that the cable's tap hands out"},
 	{"emulator/trace", "github.com/gopacket/gopacket/...", "pcapng with decryption secrets"},
 	{"emulator/report", "emulator/timeline", "progress is read from observations"},
+	{"emulator/report", "emulator/trace", "events as JSON lines, one of its output forms"},
+	{"emulator/report", "emulator/wholefile", "its files are written whole or not at all"},
 	{"emulator/report", "protocol/dhcpoption", "what DHCP servers answered is told byte and meaning"},
 	{"emulator/report", "github.com/insomniacslk/dhcp/dhcpv4", "the types that protocol/dhcpoption parses"},
 	{"emulator/report", "devicestate", "results name states and codes"},

@@ -148,7 +148,7 @@ func (v Vantage) Inform(ctx context.Context, wait time.Duration) ([]Informed, er
 		if ack.MessageType() != dhcpv4.MessageTypeAck {
 			continue
 		}
-		h.received("dhcp", from.String(), "ACK")
+		h.received("dhcp", from.String(), "ACK", x.decode)
 		if len(out) == 0 {
 			time.AfterFunc(moreAnswers, cancel)
 		}

@@ -84,7 +84,7 @@ type Run struct {
 
 // Start builds everything and powers the handset on.
 func Start(o Options) (*Run, error) {
-	r := &Run{options: o, Timeline: timeline.New("handset")}
+	r := &Run{options: o, Timeline: timeline.New(Party)}
 	for _, observe := range o.Observers {
 		r.Timeline.Observe(observe)
 	}
@@ -151,6 +151,9 @@ func (r *Run) startLab() error {
 }
 
 const handsetName = "handset"
+
+// Party is the handset's name on its timeline.
+const Party = handsetName
 
 // Boot powers the handset on and drives it until Ready, a reported failure or the timeout. After a failure it looks
 // further.

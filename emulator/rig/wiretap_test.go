@@ -166,7 +166,7 @@ func (x *tapped) assemble() {
 	}
 	x.handset, err = handset.New(handset.Config{
 		Station: station, Profile: x.Profile, Flash: x.Flash, Credentials: x.Credentials, KeyLog: x.keys, NewKey: x.HandsetKey,
-		Network: x.Network, Timeline: line,
+		Network: x.Network, Timeline: line, Decode: x.Decode,
 	})
 	must(err)
 }

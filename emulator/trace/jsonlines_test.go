@@ -22,8 +22,10 @@ func TestJSONLines(t *testing.T) {
 		At: at, Kind: timeline.Sent, Protocol: "sip", Peer: "10.0.0.2:5061", Text: "REGISTER <sip:a@b>",
 		Fields: []timeline.Field{{Name: "cseq", Value: "1"}},
 	})
-	const want = `{"seq":1,"at":"2013-06-01T12:00:00Z","party":"handset","kind":"transition","state":"LinkDetect","text":"cable"}
-{"seq":2,"at":"2013-06-01T12:00:00Z","party":"handset","kind":"sent","protocol":"sip","peer":"10.0.0.2:5061","text":"REGISTER <sip:a@b>","fields":[{"name":"cseq","value":"1"}]}
+	j.Result("handset", map[string]string{"code": "x.y"})
+	const want = `{"schema":"lpe.timeline/1","seq":1,"at":"2013-06-01T12:00:00Z","party":"handset","kind":"transition","state":"LinkDetect","text":"cable"}
+{"schema":"lpe.timeline/1","seq":2,"at":"2013-06-01T12:00:00Z","party":"handset","kind":"sent","protocol":"sip","peer":"10.0.0.2:5061","text":"REGISTER <sip:a@b>","fields":[{"name":"cseq","value":"1"}]}
+{"schema":"lpe.timeline/1","party":"handset","kind":"result","result":{"code":"x.y"}}
 `
 	if out.String() != want {
 		t.Errorf("got:\n%swant:\n%s", out.String(), want)

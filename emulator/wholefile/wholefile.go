@@ -4,6 +4,7 @@ package wholefile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -45,21 +46,60 @@ func Write(path string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+newMark+"*") // mode 0600
+	file, err := Create(path)
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(text)
-	err = errors.Join(err, file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), path)
+	if _, err := file.Write(text); err != nil {
+		return errors.Join(err, file.Discard())
+	}
+	return file.Commit()
+}
+
+// File is the new version of a file while it is written. It takes the place of the old one with [File.Commit], if ever.
+type File struct {
+	file *os.File
+	path string
+}
+
+// Create begins a new version of the file, in a directory that exists. That it succeeds means that the file can be
+// written, bar a disk that fills up.
+func Create(path string) (*File, error) {
+	switch info, err := os.Stat(path); {
+	case err == nil && !info.Mode().IsRegular():
+		return nil, &fs.PathError{Op: "replace", Path: path, Err: errors.New("it is no regular file")}
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+newMark+"*") // mode 0600
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		failed.Path = path // that of the new version means nothing to anybody
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
+		return nil, err
 	}
-	flush(filepath.Dir(path))
+	return &File{file, path}, nil
+}
+
+// Write adds to the new version.
+func (f *File) Write(b []byte) (int, error) { return f.file.Write(b) }
+
+// Commit flushes the new version and puts it in the place of the old one. On error nothing is left of the new one.
+func (f *File) Commit() error {
+	err := errors.Join(f.file.Sync(), f.file.Close())
+	if err == nil {
+		err = os.Rename(f.file.Name(), f.path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.file.Name()))
+	}
+	flush(filepath.Dir(f.path))
 	return nil
 }
+
+// Discard gives the new version up; the old one stays.
+func (f *File) Discard() error { return errors.Join(f.file.Close(), os.Remove(f.file.Name())) }
 
 // flush writes the names in a directory to the disk. Windows and some file systems cannot, and do so by themselves.
 func flush(dir string) {

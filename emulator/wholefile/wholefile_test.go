@@ -76,3 +76,53 @@ func TestWritable(t *testing.T) {
 		t.Error("a directory was read")
 	}
 }
+
+// A file that is begun is not there before it is committed, and never if it is discarded.
+func TestCreate(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "report")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	content := func() string {
+		t.Helper()
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for _, end := range []struct {
+		how  func(*wholefile.File) error
+		want string
+	}{{(*wholefile.File).Discard, "old"}, {(*wholefile.File).Commit, "new text"}} {
+		file, err := wholefile.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []string{"new ", "text"} {
+			if _, err := file.Write([]byte(part)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := content(); got != "old" {
+			t.Errorf("before the end the file is %q", got)
+		}
+		if err := end.how(file); err != nil {
+			t.Fatal(err)
+		}
+		if got := content(); got != end.want {
+			t.Errorf("the file is %q, want %q", got, end.want)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("%v, %v", entries, err)
+	}
+	for _, wrong := range []string{dir, filepath.Join(dir, "none", "report"), filepath.Join(path, "report")} {
+		var failed *fs.PathError
+		if _, err := wholefile.Create(wrong); !errors.As(err, &failed) {
+			t.Errorf("%s: %v", wrong, err)
+		}
+	}
+}

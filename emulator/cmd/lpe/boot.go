@@ -24,11 +24,21 @@ func bootCommand(sys system) *cobra.Command {
 			if f.listFaults {
 				return listFaults(sys)
 			}
+			outputs, err := f.outputs.parse()
+			if err != nil {
+				return err
+			}
+			if err := f.checkCompare(outputs); err != nil {
+				return err
+			}
 			options, err := f.options(c, sys)
 			if err != nil {
 				return err
 			}
-			return boot(c.Context(), sys, f, options)
+			if f.compareWarm {
+				return compareWarm(c.Context(), sys, f, options, outputs)
+			}
+			return boot(c.Context(), sys, f, options, outputs)
 		})
 	f.declare(c)
 	return c
@@ -55,33 +65,39 @@ func listFaults(sys system) error {
 	return nil
 }
 
-func boot(ctx context.Context, sys system, f bootFlags, o rig.Options) error {
-	if f.compareWarm {
-		return compareWarm(ctx, sys, f, o)
+func boot(ctx context.Context, sys system, f bootFlags, o rig.Options, outputs *report.Outputs) error {
+	if err := f.outputs.open(sys, outputs, &o); err != nil {
+		return err
 	}
-	o.Observers = append(o.Observers, report.Progress(sys.err, f.verbose))
+	defer outputs.Discard()
+	o.Observers = append(o.Observers, outputs.Mask.Observer(report.Progress(sys.err, f.verbose)))
 	if err := f.printMAC(sys, o); err != nil {
 		return err
 	}
 	if f.allAddresses {
-		return f.bootAll(ctx, sys, o)
+		return f.bootAll(ctx, sys, o, outputs)
 	}
+	c := outputs.Begin(whose(o.Credentials))
+	o.Observers = append(o.Observers, outputs.Observer(c))
 	run, err := rig.Start(o)
 	if err != nil {
 		return startError(err)
 	}
 	result := run.Boot(ctx)
-	report.WriteLast(sys.err, result, f.verbose)
-	written := f.write(sys, result)
+	report.WriteLast(sys.err, outputs.Mask.Result(result), f.verbose)
+	written := outputs.Record(c, rig.Party, result)
 	if f.stay && result.Result == report.Success && written == nil {
-		run.Timeline.Observe(report.Diary(report.NewDiary(sys.err)))
+		run.Timeline.Observe(outputs.Mask.Observer(report.Diary(report.NewDiary(sys.err))))
 		if result = run.Stay(ctx); result.Result != report.Success {
-			written = f.write(sys, result)
+			written = outputs.Record(c, rig.Party, result)
 		}
 	}
 	lacks := run.Lacking()
-	if err := errors.Join(written, run.Close(), lacks); err != nil {
+	if err := errors.Join(written, run.Close(), lacks, outputs.Finish()); err != nil {
 		return lacking(err)
+	}
+	if outputs.Stdout() == report.Nagios {
+		return pluginError(outputs.State())
 	}
 	return f.exit(ctx, result)
 }
@@ -121,27 +137,25 @@ func (f bootFlags) printMAC(sys system, o rig.Options) error {
 }
 
 // bootAll boots against each address of the target; the exit code is that of the worst result.
-func (f bootFlags) bootAll(ctx context.Context, sys system, o rig.Options) error {
+func (f bootFlags) bootAll(ctx context.Context, sys system, o rig.Options, outputs *report.Outputs) error {
+	observe, record := outputs.InTurn(whose(o.Credentials), rig.Party)
+	o.Observers = append(o.Observers, observe)
 	var worst error
 	err := rig.BootAll(ctx, o, func(result report.Result) error {
-		report.WriteLast(sys.err, result, f.verbose)
+		report.WriteLast(sys.err, outputs.Mask.Result(result), f.verbose)
 		if err := f.exit(ctx, result); err != nil {
 			worst = err
 		}
-		return f.write(sys, result)
+		return record(result)
 	})
 	if err != nil {
 		return startError(err)
 	}
+	if err := outputs.Finish(); err != nil {
+		return lacking(err)
+	}
+	if outputs.Stdout() == report.Nagios {
+		return pluginError(outputs.State())
+	}
 	return worst
-}
-
-func (f bootFlags) write(sys system, result report.Result) error {
-	if f.output == "json" {
-		return report.WriteJSON(sys.out, result)
-	}
-	if f.labels == "spaced" {
-		return report.WriteSpacedList(sys.out, result)
-	}
-	return report.WriteList(sys.out, result)
 }

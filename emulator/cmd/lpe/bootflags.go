@@ -38,13 +38,14 @@ type bootFlags struct {
 	profile, mac, flash                   string
 	timeout                               time.Duration
 	stay, verbose, listFaults             bool
-	output, labels                        string
+	output                                string // of dhcp discover
 	faults                                []string
 	capture                               string
 	captureSecrets                        bool
 	iface, ca, dns, domain, targetAddress string
 	host, allAddresses, retryPIN          bool
 	compareWarm                           bool
+	outputs                               outputFlags
 }
 
 // declare defines the flags.
@@ -68,8 +69,7 @@ func (f *bootFlags) declare(c *cobra.Command) {
 	flags.DurationVar(&f.timeout, "timeout", 45*time.Second, "end the boot after this time")
 	flags.BoolVar(&f.stay, "stay", false, "stay signed in until interrupted, and keep a diary on standard error; Ctrl-C signs off and is success")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print each message and decision on standard error, in the manner of the cmdlet's -Verbose")
-	flags.StringVarP(&f.output, "output", "o", "list", "list or json")
-	flags.StringVar(&f.labels, "labels", "joined", "labels of the list: joined (TargetFqdn, Error) or spaced (Target Fqdn, Error Message)")
+	f.outputs.declare(c)
 	flags.StringSliceVar(&f.faults, "fault", nil, "faults of the lab, STAGE=KIND[:PARAM][,…], see --list-faults")
 	flags.BoolVar(&f.listFaults, "list-faults", false, "print the faults and end")
 	flags.StringVar(&f.capture, "capture", "", "write every frame to this pcapng file")
@@ -91,17 +91,8 @@ func (f *bootFlags) declare(c *cobra.Command) {
 
 // options checks the flags and makes a run of them.
 func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err error) {
-	if err := errors.Join(f.checkCable(), f.checkCompare()); err != nil {
+	if err := f.checkCable(); err != nil {
 		return o, err
-	}
-	if f.output != "list" && f.output != "json" {
-		return o, usage("-o takes list or json, not %q", f.output)
-	}
-	if f.labels != "joined" && f.labels != "spaced" {
-		return o, usage("--labels takes joined or spaced, not %q", f.labels)
-	}
-	if c.Flags().Changed("labels") && f.output != "list" {
-		return o, usage("--labels is for the list; %s has names of its own", f.output)
 	}
 	if f.captureSecrets && f.capture == "" {
 		return o, usage("--capture-secrets needs --capture")

@@ -11,7 +11,7 @@ import (
 )
 
 // checkCompare wants only flags that mean something for two boots.
-func (f bootFlags) checkCompare() error {
+func (f bootFlags) checkCompare(outputs *report.Outputs) error {
 	switch {
 	case !f.compareWarm:
 		return nil
@@ -21,6 +21,8 @@ func (f bootFlags) checkCompare() error {
 		return usage("--compare-warm and --all-addresses exclude each other")
 	case f.capture != "":
 		return usage("--compare-warm and --capture exclude each other: it is two boots")
+	case outputs.Stdout() != report.List && outputs.Stdout() != report.JSON || outputs.ToFiles() || f.outputs.maskNames:
+		return usage("--compare-warm is written to standard output as list or json, names and all")
 	case f.lab == "" && f.flash == "":
 		return usage("--compare-warm needs --flash, that of a handset that has signed in; only a lab fills one by itself")
 	}
@@ -28,7 +30,7 @@ func (f bootFlags) checkCompare() error {
 }
 
 // compareWarm boots with full flash and with wiped flash and writes where they part.
-func compareWarm(ctx context.Context, sys system, f bootFlags, o rig.Options) error {
+func compareWarm(ctx context.Context, sys system, f bootFlags, o rig.Options, outputs *report.Outputs) error {
 	c, err := rig.CompareWarm(ctx, o, func(what string) (func(timeline.Observation), func(report.Result)) {
 		fmt.Fprintf(sys.err, "%s:\n", what)
 		return report.Progress(sys.err, f.verbose), func(r report.Result) { report.WriteLast(sys.err, r, f.verbose) }
@@ -40,7 +42,7 @@ func compareWarm(ctx context.Context, sys system, f bootFlags, o rig.Options) er
 		return &exitError{code: exitInterrupted, err: errors.New("interrupted")}
 	}
 	write := report.WriteComparison
-	if f.output == "json" {
+	if outputs.Stdout() == report.JSON {
 		write = report.WriteComparisonJSON
 	}
 	if err := write(sys.out, c); err != nil {

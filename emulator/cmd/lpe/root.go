@@ -55,6 +55,7 @@ type exitError struct {
 	code   int
 	err    error
 	silent bool
+	plugin bool // the code is that of a monitoring plugin
 }
 
 func (e *exitError) Error() string { return e.err.Error() }
@@ -109,6 +110,7 @@ func run(ctx context.Context, args []string, sys system) int {
 			exit.code = exitComputer // the output cannot be written
 		}
 	}
+	exit = asPlugin(args, sys.out, exit)
 	if !exit.silent {
 		fmt.Fprintf(sys.err, "lpe: %v\n", exit.err)
 		if exit.code == exitUsage {
