@@ -1,12 +1,12 @@
-# boot and test need Go alone. race needs a C compiler; test-outside needs tshark, xmlsec1, openssl and curl; test-peers
-# needs root, network namespaces and the servers that .ci/run installs.
+# boot, test and dist need Go alone. race needs a C compiler; test-outside needs tshark, xmlsec1, xmllint, openssl, curl and
+# promtool; test-web needs Chromium; test-peers needs root, network namespaces and the servers that .ci/run installs.
 export GOFLAGS += -buildvcs=false
 
 TOOL  := go tool -modfile=.ci/tools/go.mod
-TAGS  := outside,peers,bench
+TAGS  := outside,peers,web,bench
 CROSS := windows/amd64 darwin/arm64 linux/arm64
 
-.PHONY: boot test race test-outside test-peers bench lint docs
+.PHONY: boot test race test-outside test-web test-peers bench lint docs
 
 boot:
 	go run ./emulator/cmd/lpe boot --lab
@@ -19,6 +19,9 @@ race:
 
 test-outside:
 	go test -count=1 -tags outside ./emulator/outside/...
+
+test-web:
+	go test -count=1 -tags web ./emulator/outside/...
 
 test-peers:
 	go test -count=1 -parallel 64 -tags peers ./emulator/outside/...

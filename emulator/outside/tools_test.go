@@ -1,4 +1,4 @@
-//go:build outside || peers
+//go:build outside || peers || web
 
 package outside
 
@@ -23,6 +23,7 @@ import (
 // packages are the Debian packages of programs with another name.
 var packages = map[string]string{
 	"dhcpd": "isc-dhcp-server", "dhcrelay": "isc-dhcp-relay", "dnsmasq": "dnsmasq-base", "ip": "iproute2", "kea-dhcp4": "kea-dhcp4-server",
+	"promtool": "prometheus", "xmllint": "libxml2-utils",
 }
 
 // program finds a program or fails the test: one that was left out would prove nothing.
