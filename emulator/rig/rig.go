@@ -6,8 +6,8 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/phone-edition/lpe/configs"
@@ -17,7 +17,6 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/timeline"
-	"github.com/phone-edition/lpe/emulator/trace"
 )
 
 // GCPercent is what a program whose main work is to run handsets does well to give debug.SetGCPercent: a boot makes
@@ -70,27 +69,33 @@ type ComputerError struct{ Err error }
 func (e *ComputerError) Error() string { return e.Err.Error() }
 func (e *ComputerError) Unwrap() error { return e.Err }
 
-// Run is one assembled run.
+// Run is one handset on a site.
 type Run struct {
 	Pool     *labpool.Pool
 	Handset  *handset.Handset
 	Timeline *timeline.Timeline // the handset's
 
 	options Options
-	cable   ethernet.Cable
-	capture *trace.Writer
+	name    string // of its station and its timeline
+	site    *site
+	own     bool // the site is the run's own
+	station ethernet.Station
 	mac     net.HardwareAddr
+
+	malformed atomic.Int64 // frames to it that cannot be read
 }
 
-// Start builds everything and powers the handset on.
+// Start builds everything for one handset.
 func Start(o Options) (*Run, error) {
-	r := &Run{options: o, Timeline: timeline.New(Party)}
-	for _, observe := range o.Observers {
-		r.Timeline.Observe(observe)
+	s, err := openSite(o)
+	if err != nil {
+		return nil, err
 	}
-	if err := r.assemble(); err != nil {
-		return nil, errors.Join(err, r.Close())
+	r, err := s.start(o, Party)
+	if err != nil {
+		return nil, errors.Join(err, s.close())
 	}
+	r.own = true
 	return r, nil
 }
 
@@ -100,60 +105,34 @@ func (r *Run) assemble() error {
 	if r.mac, err = o.HandsetMAC(); err != nil {
 		return err
 	}
-	if err := r.openCapture(r.mac); err != nil {
-		return &ComputerError{err}
-	}
-	if r.cable, err = o.cable(r.cableOptions()); err != nil {
-		return err
-	}
-	if err := r.startLab(); err != nil {
-		return err
-	}
+	r.site.describe(r)
 	port := ethernet.Port{Trunk: o.Interface != ""}
 	if o.Lab != nil {
 		port.Voice = o.Lab.Network.VoiceVLAN
 	}
-	station, err := r.cable.Join(ethernet.StationConfig{Name: handsetName, MAC: r.mac, TTL: o.Profile.IPTTL, Port: port})
+	r.station, err = r.site.cable.Join(ethernet.StationConfig{Name: r.name, MAC: r.mac, TTL: o.Profile.IPTTL, Port: port})
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(o.checkDiscovery(station), o.checkRoutes(station)); err != nil {
+	if err := errors.Join(o.checkDiscovery(r.station), o.checkRoutes(r.station)); err != nil {
 		return err
 	}
 	r.Handset, err = handset.New(handset.Config{
-		Station: station, Profile: o.Profile, Flash: o.Flash, Credentials: o.Credentials, Target: o.Target,
+		Station: r.station, Profile: o.Profile, Flash: o.Flash, Credentials: o.Credentials, Target: o.Target,
 		Network: o.Network, Authorities: o.Authorities, RetryRefused: o.RetryRefused, DHCP: o.dhcp,
-		Timeline: r.Timeline, Decode: o.Decode, KeyLog: r.keyLog(), NewKey: o.HandsetKey,
+		Timeline: r.Timeline, Decode: o.Decode, KeyLog: r.site.keyLog(), NewKey: o.HandsetKey,
 	})
 	if err != nil {
 		return err
 	}
 	if r.Pool != nil {
-		r.Pool.ApplyCableFaults(handsetName)
+		r.Pool.ApplyCableFaults(r.name)
 	}
 	return nil
 }
 
-func (r *Run) startLab() error {
-	o := r.options
-	if o.Lab == nil {
-		return nil
-	}
-	pool, err := labpool.Start(labpool.Config{
-		Lab: o.Lab, Cable: r.cable, Faults: o.Faults, DialledNumber: o.Credentials.Number, Login: o.Credentials.User, State: o.LabState,
-		NewKey: o.PoolKey, KeyLog: r.keyLog(),
-	})
-	if err != nil {
-		return fmt.Errorf("lab %s: %w", o.Lab.Name, err)
-	}
-	r.Pool = pool
-	return nil
-}
-
-const handsetName = "handset"
-
-// Party is the handset's name on its timeline.
-const Party = handsetName
+// Party is the name of the handset's station and timeline where there is one handset.
+const Party = "handset"
 
 // Boot powers the handset on and drives it until Ready, a reported failure or the timeout. After a failure it looks
 // further.
@@ -199,7 +178,7 @@ func (r *Run) Lacking() error {
 	return nil
 }
 
-// Close signs the endpoint off, within 3 s, and frees everything. That the pool does not answer is no error of the run.
+// Close signs the endpoint off, within 3 s, and frees everything that is the run's own. That the pool does not answer is no error of the run.
 func (r *Run) Close() error {
 	var errs []error
 	if r.Handset != nil {
@@ -209,11 +188,12 @@ func (r *Run) Close() error {
 			r.Timeline.Add(timeline.Observation{Kind: timeline.Note, Text: "signing off: " + err.Error()})
 		}
 	}
-	if r.Pool != nil {
-		errs = append(errs, r.Pool.Close())
+	if r.station != nil {
+		errs = append(errs, r.station.Close())
 	}
-	if r.cable != nil {
-		errs = append(errs, r.cable.Close())
+	r.site.left(r)
+	if r.own {
+		errs = append(errs, r.site.close())
 	}
-	return errors.Join(append(errs, r.capture.Close())...)
+	return errors.Join(errs...)
 }
