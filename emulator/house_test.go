@@ -40,6 +40,9 @@ var permits = []permit{
 	{"configs", "github.com/goccy/go-yaml/...", "profiles, labs and faults are YAML, checked with line and excerpt"},
 	{"emulator/timeline", "devicestate", "an observation names the state it was made in"},
 
+	{"emulator/credentials", "emulator/secret", "PINs that are read"},
+	{"emulator/credentials", "emulator/wholefile", "files that only their owner may read"},
+
 	{"emulator/ethernet", "gvisor.dev/gvisor/...", "the only user-space TCP/IP"},
 	{"emulator/ethernet", "golang.org/x/sys/unix", "the packet socket and the link news of a bridged interface"},
 	{"emulator/ethernet", "golang.org/x/net/bpf", "the filter of that socket"},

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // Read returns the content of a file of at most limit bytes. An absent file is an error that wraps fs.ErrNotExist.
@@ -22,6 +23,18 @@ func Read(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %d bytes, at most %d", path, info.Size(), limit)
 	}
 	return os.ReadFile(path)
+}
+
+// ReadPrivate is [Read] for a file that only its owner may read. Where the system's files have no mode, any is taken.
+func ReadPrivate(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if runtime.GOOS != "windows" && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s can be read by others (mode %04o): chmod 600 it", path, info.Mode().Perm())
+	}
+	return Read(path, limit)
 }
 
 // Writable reports why no file can be written into a directory. The directory is made with mode 0700 if it does not exist.

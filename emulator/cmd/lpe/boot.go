@@ -24,6 +24,9 @@ func bootCommand(sys system) *cobra.Command {
 			if f.listFaults {
 				return listFaults(sys)
 			}
+			if err := f.users.check(c); err != nil {
+				return err
+			}
 			outputs, err := f.outputs.parse()
 			if err != nil {
 				return err
@@ -37,6 +40,9 @@ func bootCommand(sys system) *cobra.Command {
 			}
 			if f.compareWarm {
 				return compareWarm(c.Context(), sys, f, options, outputs)
+			}
+			if f.users.file != "" {
+				return bootUsers(c.Context(), sys, f, options, outputs)
 			}
 			return boot(c.Context(), sys, f, options, outputs)
 		})

@@ -46,6 +46,7 @@ type bootFlags struct {
 	host, allAddresses, retryPIN          bool
 	compareWarm                           bool
 	outputs                               outputFlags
+	users                                 usersFlags
 }
 
 // declare defines the flags.
@@ -70,6 +71,7 @@ func (f *bootFlags) declare(c *cobra.Command) {
 	flags.BoolVar(&f.stay, "stay", false, "stay signed in until interrupted, and keep a diary on standard error; Ctrl-C signs off and is success")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print each message and decision on standard error, in the manner of the cmdlet's -Verbose")
 	f.outputs.declare(c)
+	f.users.declare(c)
 	flags.StringSliceVar(&f.faults, "fault", nil, "faults of the lab, STAGE=KIND[:PARAM][,…], see --list-faults")
 	flags.BoolVar(&f.listFaults, "list-faults", false, "print the faults and end")
 	flags.StringVar(&f.capture, "capture", "", "write every frame to this pcapng file")
@@ -134,7 +136,7 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 	if o.Credentials, err = f.credentials(c, sys, o.Profile); err != nil {
 		return o, err
 	}
-	if o.Credentials == (handset.Credentials{}) {
+	if o.Credentials == (handset.Credentials{}) && f.users.file == "" {
 		if o.Lab == nil {
 			return o, usage("boot needs --phone-or-ext and a PIN, or --user and a password; only a lab has a first user")
 		}

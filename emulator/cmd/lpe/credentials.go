@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/phone-edition/lpe/emulator/secret"
+	"github.com/phone-edition/lpe/emulator/wholefile"
 )
 
 const maxSecretFile = 1024
@@ -110,19 +110,6 @@ func checkPassword(text string) (secret.Value, error) {
 }
 
 func readSecretFile(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", err
-	}
-	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%s: a regular file expected", path)
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return "", fmt.Errorf("%s can be read by others (mode %04o): chmod 600 it", path, info.Mode().Perm())
-	}
-	if info.Size() > maxSecretFile {
-		return "", fmt.Errorf("%s has %d bytes, %d at most are read", path, info.Size(), maxSecretFile)
-	}
-	text, err := os.ReadFile(path)
+	text, err := wholefile.ReadPrivate(path, maxSecretFile)
 	return string(text), err
 }

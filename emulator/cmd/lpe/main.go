@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"golang.org/x/term"
+
 	"github.com/phone-edition/lpe/emulator/rig"
 )
 
@@ -19,6 +21,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for the sign-off
 	code := run(ctx, os.Args[1:], system{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, askSecret: askSecret,
+		errTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 	})
 	stop()
 	os.Exit(code)

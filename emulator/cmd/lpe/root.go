@@ -17,6 +17,8 @@ type system struct {
 	out, err  io.Writer
 	env       func(string) string
 	askSecret func(ctx context.Context, prompt string) (string, error) // without echo; an error if there is no terminal
+
+	errTerminal bool // err is a terminal
 }
 
 // Exit codes; each command's help ends with them.
