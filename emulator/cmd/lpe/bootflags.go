@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/credentials"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/probe"
 	"github.com/phone-edition/lpe/emulator/rig"
@@ -143,7 +144,7 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 		o.Credentials = rig.FirstUser(o.Lab, o.Profile)
 	}
 	if f.sipAddress != "" {
-		if err := checkSIP(f.sipAddress); err != nil {
+		if err := credentials.CheckSIP(f.sipAddress); err != nil {
 			return o, usage("--user-sip-address: %w", err)
 		}
 	}
@@ -229,7 +230,7 @@ func (f bootFlags) credentials(command *cobra.Command, sys system, profile *conf
 	case f.user != "" && (len(f.user) > maxUser || !userText.MatchString(f.user)):
 		return c, usage(`--user: %q is no user name such as LITWARE\kenmyer or kenmyer@litwareinc.com`, f.user)
 	case f.number != "":
-		if err := checkNumber(f.number); err != nil {
+		if err := credentials.CheckNumber(f.number); err != nil {
 			return c, usage("--phone-or-ext: %w", err)
 		}
 		c.Number = f.number
