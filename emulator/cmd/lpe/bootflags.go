@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,7 +19,6 @@ import (
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/probe"
 	"github.com/phone-edition/lpe/emulator/rig"
-	"github.com/phone-edition/lpe/emulator/wholefile"
 )
 
 const (
@@ -114,7 +111,7 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 	if o.Network, err = f.network(); err != nil {
 		return o, err
 	}
-	if o.Authorities, err = readAuthorities(f.ca); err != nil {
+	if o.Authorities, err = rig.ReadAuthorities(f.ca); err != nil {
 		return o, usage("--ca: %w", err)
 	}
 	if o.Profile, err = configs.LoadProfile(f.profile); err != nil {
@@ -293,32 +290,4 @@ func parseIPv4(text string) (netip.Addr, error) {
 		return netip.Addr{}, fmt.Errorf("%q is no IPv4 address of one host", text)
 	}
 	return address, nil
-}
-
-const maxAuthorities = 256 << 10
-
-// readAuthorities reads the certificates of a PEM file; no file, no certificates.
-func readAuthorities(path string) ([]*x509.Certificate, error) {
-	if path == "" {
-		return nil, nil
-	}
-	text, err := wholefile.Read(path, maxAuthorities)
-	if err != nil {
-		return nil, err
-	}
-	var out []*x509.Certificate
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		certificate, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		out = append(out, certificate)
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("%s holds no PEM certificate", path)
-	}
-	return out, nil
 }
