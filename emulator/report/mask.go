@@ -189,6 +189,10 @@ func (m *Mask) Result(r Result) Result {
 	for i, w := range r.Warnings {
 		r.Warnings[i].Text = m.Text(w.Text)
 	}
+	r.Probes = slices.Clone(r.Probes)
+	for i, p := range r.Probes {
+		r.Probes[i].Target, r.Probes[i].Seen = m.Text(p.Target), m.Text(p.Seen)
+	}
 	if c := r.Certificate; c != nil {
 		masked := *c
 		masked.Subject = m.Text(c.Subject)

@@ -95,6 +95,9 @@ func parseForm(name string) (Form, error) {
 // Stdout is the form on standard output.
 func (o *Outputs) Stdout() Form { return o.stdout }
 
+// ToFiles reports whether anything goes into a file.
+func (o *Outputs) ToFiles() bool { return len(o.files) > 0 }
+
 // Detailed reports whether events are shown with their fields.
 func (o *Outputs) Detailed() bool { return o.Has(JSONL) || o.Has(HTML) }
 

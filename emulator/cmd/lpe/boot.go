@@ -31,9 +31,15 @@ func bootCommand(sys system) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := f.checkCompare(outputs); err != nil {
+				return err
+			}
 			options, err := f.options(c, sys)
 			if err != nil {
 				return err
+			}
+			if f.compareWarm {
+				return compareWarm(c.Context(), sys, f, options, outputs)
 			}
 			if f.users.file != "" {
 				return bootUsers(c.Context(), sys, f, options, outputs)
@@ -68,9 +74,6 @@ func listFaults(sys system) error {
 }
 
 func boot(ctx context.Context, sys system, f bootFlags, o rig.Options, outputs *report.Outputs) error {
-	if f.compareWarm {
-		return compareWarm(ctx, sys, f, o, outputs.Stdout())
-	}
 	if err := f.outputs.open(sys, outputs, &o); err != nil {
 		return err
 	}

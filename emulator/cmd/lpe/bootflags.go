@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,10 +15,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/credentials"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/probe"
 	"github.com/phone-edition/lpe/emulator/rig"
-	"github.com/phone-edition/lpe/emulator/wholefile"
 )
 
 const (
@@ -93,7 +91,7 @@ func (f *bootFlags) declare(c *cobra.Command) {
 
 // options checks the flags and makes a run of them.
 func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err error) {
-	if err := errors.Join(f.checkCable(), f.checkCompare()); err != nil {
+	if err := f.checkCable(); err != nil {
 		return o, err
 	}
 	if f.captureSecrets && f.capture == "" {
@@ -113,7 +111,7 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 	if o.Network, err = f.network(); err != nil {
 		return o, err
 	}
-	if o.Authorities, err = readAuthorities(f.ca); err != nil {
+	if o.Authorities, err = rig.ReadAuthorities(f.ca); err != nil {
 		return o, usage("--ca: %w", err)
 	}
 	if o.Profile, err = configs.LoadProfile(f.profile); err != nil {
@@ -143,7 +141,7 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 		o.Credentials = rig.FirstUser(o.Lab, o.Profile)
 	}
 	if f.sipAddress != "" {
-		if err := checkSIP(f.sipAddress); err != nil {
+		if err := credentials.CheckSIP(f.sipAddress); err != nil {
 			return o, usage("--user-sip-address: %w", err)
 		}
 	}
@@ -229,7 +227,7 @@ func (f bootFlags) credentials(command *cobra.Command, sys system, profile *conf
 	case f.user != "" && (len(f.user) > maxUser || !userText.MatchString(f.user)):
 		return c, usage(`--user: %q is no user name such as LITWARE\kenmyer or kenmyer@litwareinc.com`, f.user)
 	case f.number != "":
-		if err := checkNumber(f.number); err != nil {
+		if err := credentials.CheckNumber(f.number); err != nil {
 			return c, usage("--phone-or-ext: %w", err)
 		}
 		c.Number = f.number
@@ -292,32 +290,4 @@ func parseIPv4(text string) (netip.Addr, error) {
 		return netip.Addr{}, fmt.Errorf("%q is no IPv4 address of one host", text)
 	}
 	return address, nil
-}
-
-const maxAuthorities = 256 << 10
-
-// readAuthorities reads the certificates of a PEM file; no file, no certificates.
-func readAuthorities(path string) ([]*x509.Certificate, error) {
-	if path == "" {
-		return nil, nil
-	}
-	text, err := wholefile.Read(path, maxAuthorities)
-	if err != nil {
-		return nil, err
-	}
-	var out []*x509.Certificate
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		certificate, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		out = append(out, certificate)
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("%s holds no PEM certificate", path)
-	}
-	return out, nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // checkCompare wants only flags that mean something for two boots.
-func (f bootFlags) checkCompare() error {
+func (f bootFlags) checkCompare(outputs *report.Outputs) error {
 	switch {
 	case !f.compareWarm:
 		return nil
@@ -21,6 +21,8 @@ func (f bootFlags) checkCompare() error {
 		return usage("--compare-warm and --all-addresses exclude each other")
 	case f.capture != "":
 		return usage("--compare-warm and --capture exclude each other: it is two boots")
+	case outputs.Stdout() != report.List && outputs.Stdout() != report.JSON || outputs.ToFiles() || f.outputs.maskNames:
+		return usage("--compare-warm is written to standard output as list or json, names and all")
 	case f.lab == "" && f.flash == "":
 		return usage("--compare-warm needs --flash, that of a handset that has signed in; only a lab fills one by itself")
 	}
@@ -28,10 +30,7 @@ func (f bootFlags) checkCompare() error {
 }
 
 // compareWarm boots with full flash and with wiped flash and writes where they part.
-func compareWarm(ctx context.Context, sys system, f bootFlags, o rig.Options, form report.Form) error {
-	if form != report.List && form != report.JSON || len(f.outputs.forms) > 1 || f.outputs.maskNames {
-		return usage("--compare-warm takes -o list or json, one of them, unmasked")
-	}
+func compareWarm(ctx context.Context, sys system, f bootFlags, o rig.Options, outputs *report.Outputs) error {
 	if err := f.printMAC(sys, o); err != nil {
 		return err
 	}
@@ -46,7 +45,7 @@ func compareWarm(ctx context.Context, sys system, f bootFlags, o rig.Options, fo
 		return &exitError{code: exitInterrupted, err: errors.New("interrupted")}
 	}
 	write := report.WriteComparison
-	if form == report.JSON {
+	if outputs.Stdout() == report.JSON {
 		write = report.WriteComparisonJSON
 	}
 	if err := write(sys.out, c); err != nil {

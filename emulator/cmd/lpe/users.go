@@ -35,7 +35,8 @@ func (f *usersFlags) declare(c *cobra.Command) {
 
 // notWithUsers are the flags that are about one handset.
 var notWithUsers = []string{
-	"phone-or-ext", "pin", "pin-file", "user", "password-file", "user-sip-address", "mac", "stay", "all-addresses", "verbose",
+	"phone-or-ext", "pin", "pin-file", "user", "password-file", "user-sip-address", "mac", "stay", "all-addresses", "compare-warm", "verbose",
+	"labels",
 }
 
 // check refuses what cannot be meant together.
