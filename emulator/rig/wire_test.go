@@ -62,11 +62,19 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// transcript is what the handset sent: frames, then the connections with their messages.
+// transcript is what the handset sent: each LLDPDU once, since they come on a clock of their own, DHCP, then the
+// connections with their messages.
 func (x *tapped) transcript() string {
 	x.t.Helper()
 	var out strings.Builder
-	for _, f := range x.tap.framesOf(func(f frame) bool { return isLLDP(f) || isDHCP(f) }) {
+	announced := map[string]bool{}
+	for _, f := range x.tap.framesOf(isLLDP) {
+		if text := f.text(); !announced[text] {
+			announced[text] = true
+			fmt.Fprintf(&out, "== %s\n", text)
+		}
+	}
+	for _, f := range x.tap.framesOf(isDHCP) {
 		fmt.Fprintf(&out, "== %s\n", f.text())
 	}
 	for _, c := range x.tap.connections() {
