@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,10 +42,9 @@ var keys = sync.OnceValue(func() (out [8]*rsa.PrivateKey) {
 
 // keySource hands out keys that were made before; making one takes no virtual time.
 func keySource() func(int) (*rsa.PrivateKey, error) {
-	n := 0
+	var n atomic.Int64 // two services may ask at once
 	return func(int) (*rsa.PrivateKey, error) {
-		n++
-		return keys()[(n-1)%len(keys())], nil
+		return keys()[int(n.Add(1)-1)%len(keys())], nil
 	}
 }
 
