@@ -6,7 +6,11 @@ TOOL  := go tool -modfile=.ci/tools/go.mod
 TAGS  := outside,peers,web,bench
 CROSS := windows/amd64 darwin/arm64 linux/arm64
 
-.PHONY: boot test race test-outside test-web test-peers bench lint docs
+# Of make dist. The same source, version and Go give the same bytes, wherever they are built.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+DIST    ?= linux/amd64 linux/arm64 windows/amd64 darwin/arm64
+
+.PHONY: boot test race test-outside test-web test-peers bench lint docs dist
 
 boot:
 	go run ./emulator/cmd/lpe boot --lab
@@ -38,8 +42,20 @@ lint:
 	$(TOOL) staticcheck -tags $(TAGS) ./...
 	go mod tidy -diff
 	go test -count=1 -run '^TestHouse' ./emulator
-	@for target in $(CROSS); do echo "go build $$target"; GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go build ./... || exit 1; done
+	@for target in $(CROSS); do echo "go build $$target"; GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go build -trimpath ./... || exit 1; done
 
 # Writes the generated pages and the golden files anew.
 docs:
 	go test -count=1 ./configs ./devicestate ./emulator/dhcpconfig ./emulator/report ./emulator/labpool -update
+
+# Programs without version control's mark, C library and paths, and their checksums.
+dist:
+	rm -rf dist
+	mkdir dist
+	@for target in $(DIST); do \
+		os=$${target%/*} arch=$${target#*/}; name=lpe-$$os-$$arch; \
+		if [ $$os = windows ]; then name=$$name.exe; fi; \
+		echo "dist/$$name"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch GOAMD64=v1 GOARM64=v8.0 go build -trimpath -ldflags '-s -w -X main.release=$(VERSION)' -o dist/$$name ./emulator/cmd/lpe || exit 1; \
+	done
+	@cd dist && if command -v sha256sum >/dev/null; then sha256sum lpe-* >SHA256SUMS; else shasum -a 256 lpe-* >SHA256SUMS; fi
