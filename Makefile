@@ -1,16 +1,17 @@
 # boot, test and dist need Go alone. race needs a C compiler; test-outside needs tshark, xmlsec1, xmllint, openssl, curl and
-# promtool; test-web needs Chromium; test-peers needs root, network namespaces and the servers that .ci/run installs.
+# promtool; test-web needs Chromium; test-peers needs root, network namespaces and the servers that .ci/run installs, soak
+# some of them.
 export GOFLAGS += -buildvcs=false
 
 TOOL  := go tool -modfile=.ci/tools/go.mod
-TAGS  := outside,peers,web,bench
+TAGS  := outside,peers,web,bench,soak
 CROSS := windows/amd64 darwin/arm64 linux/arm64
 
 # Of make dist. The same source, version and Go give the same bytes, wherever they are built.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 DIST    ?= linux/amd64 linux/arm64 windows/amd64 darwin/arm64
 
-.PHONY: boot test race test-outside test-web test-peers bench lint docs dist
+.PHONY: boot test race test-outside test-web test-peers soak bench lint docs dist
 
 boot:
 	go run ./emulator/cmd/lpe boot --lab
@@ -29,6 +30,11 @@ test-web:
 
 test-peers:
 	go test -count=1 -parallel 32 -tags peers ./emulator/outside/...
+
+# Prints name: value lines. Takes two hours; with SOAK= it does a little of the same.
+SOAK := -soak.handsets 500 -soak.sipe 200 -soak.parallel 20 -soak.noise 1h -soak.fuzz 60s
+soak:
+	go test -count=1 -timeout 4h -tags peers,soak -run '^TestSoak' -v ./emulator/outside $(SOAK)
 
 # Prints name: value lines.
 bench:

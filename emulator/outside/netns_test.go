@@ -75,9 +75,12 @@ func (n *namespace) connect(near string, other *namespace, far string) {
 	}
 }
 
-// command makes a command that runs in the namespace.
+// command makes a command that runs in the namespace; the one without a name is the computer's own.
 func (n *namespace) command(name string, args ...string) *exec.Cmd {
 	n.t.Helper()
+	if n.name == "" {
+		return exec.Command(program(n.t, name), args...)
+	}
 	return exec.Command(program(n.t, "ip"), append([]string{"netns", "exec", n.name, program(n.t, name)}, args...)...)
 }
 

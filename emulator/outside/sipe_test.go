@@ -157,28 +157,31 @@ func (p *poolProcess) trusted() string {
 	return filepath.Dir(writeFile(p.in.t, "ca.pem", string(text)))
 }
 
-// sipe is pidgin-sipe that signs in as kenmyer.
+// sipe is pidgin-sipe that signs in.
 type sipe struct {
 	*daemon
 	stdin io.WriteCloser
 }
 
-const kenmyerPassword = "Litware-2013"
+// account is what somebody types into Pidgin.
+type account struct{ user, login, password string }
+
+var kenmyer = account{"kenmyer@litwareinc.com", `LITWARE\kenmyer`, "Litware-2013"}
 
 // signIn starts to sign in at host:port by tls or tcp.
-func (n *namespace) signIn(at, by, password, trusted string) *sipe {
+func (n *namespace) signIn(a account, at, by, trusted string) *sipe {
 	n.t.Helper()
 	path, err := signInPath()
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	c := n.command(path, "kenmyer@litwareinc.com", `LITWARE\kenmyer`, at, by, trusted, n.t.TempDir())
+	c := n.command(path, a.user, a.login, at, by, trusted, n.t.TempDir())
 	stdin, err := c.StdinPipe()
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	s := &sipe{n.startCommand(c), stdin}
-	if _, err := io.WriteString(stdin, password+"\n"); err != nil {
+	if _, err := io.WriteString(stdin, a.password+"\n"); err != nil {
 		n.t.Fatal(err)
 	}
 	return s
@@ -274,7 +277,7 @@ func TestSipe(t *testing.T) {
 				t.Parallel()
 				n := newNamespace(t, "sipe")
 				p := servePool(n, "windows_auth: ntlm", "windows_auth: "+windowsAuth, "  server: RTC/5.0", "  server: RTC/5.0\n  expires: 38")
-				s := n.signIn(p.at("sip-"+by), by, kenmyerPassword, p.trusted())
+				s := n.signIn(kenmyer, p.at("sip-"+by), by, p.trusted())
 				s.says("SIGNIN signed-on\n")
 				p.awaits(0, refreshed, 2)
 
@@ -331,7 +334,9 @@ func TestSipeWithoutRight(t *testing.T) {
 			t.Parallel()
 			n := newNamespace(t, "sipe")
 			p := servePool(n, "windows_auth: ntlm", "windows_auth: "+windowsAuth)
-			s := n.signIn(p.at("sip-tls"), "tls", "Litware-2014", p.trusted())
+			wrong := kenmyer
+			wrong.password = "Litware-2014"
+			s := n.signIn(wrong, p.at("sip-tls"), "tls", p.trusted())
 			if code, events := s.ends(), s.events(); code != 1 || len(events) != 1 || !strings.HasPrefix(events[0], "refused Web ticket request to ") {
 				t.Errorf("exit %d after %q", code, events)
 			}
@@ -349,7 +354,7 @@ func TestSipeWithoutRight(t *testing.T) {
 		t.Parallel()
 		n := newNamespace(t, "sipe")
 		p := servePool(n)
-		s := n.signIn(p.at("sip-tls"), "tls", kenmyerPassword, servePool(n).trusted())
+		s := n.signIn(kenmyer, p.at("sip-tls"), "tls", servePool(n).trusted())
 		s.says("SIGNIN untrusted ")
 		if granted := wantAuthenticated(t, p.history(0), "ntlm"); len(granted) > 0 || slices.Contains(s.events(), "signed-on") {
 			t.Errorf("granted: %q; it tells %q", granted, s.events())
@@ -365,7 +370,7 @@ func TestSipeForged(t *testing.T) {
 			n := newNamespace(t, "sipe")
 			p := servePool(n)
 			at := forge(n, p.at("sip-tcp"), method)
-			s := n.signIn(at, "tcp", kenmyerPassword, p.trusted())
+			s := n.signIn(kenmyer, at, "tcp", p.trusted())
 			p.awaits(0, ": register.signature: ", 1)
 			for _, granted := range wantAuthenticated(t, p.history(0), "ntlm") {
 				if strings.HasPrefix(granted, method) {

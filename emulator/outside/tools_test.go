@@ -26,7 +26,7 @@ import (
 var packages = map[string]string{
 	"chronyd": "chrony", "dhcpd": "isc-dhcp-server", "dhcrelay": "isc-dhcp-relay", "dnsmasq": "dnsmasq-base", "ip": "iproute2",
 	"kea-dhcp4": "kea-dhcp4-server", "lldpcli": "lldpd", "promtool": "prometheus", "setcap": "libcap2-bin", "setpriv": "util-linux",
-	"unshare": "util-linux", "xmllint": "libxml2-utils",
+	"sipp": "sip-tester", "unshare": "util-linux", "xmllint": "libxml2-utils",
 }
 
 // program finds a program or fails the test: one that was left out would prove nothing.
