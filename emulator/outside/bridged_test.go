@@ -31,16 +31,18 @@ type bridged struct {
 	observed []timeline.Observation
 }
 
-// newBridged prepares a handset of litware's first user.
+// newBridged prepares a handset of litware's first user that is patient: many tests share the computer.
 func newBridged(t *testing.T, in *namespace) *bridged {
 	t.Helper()
 	p := &bridged{t: t, in: in}
-	p.Interface, p.Timeout = "eth0", time.Minute
+	p.Interface, p.Timeout, p.HandsetKey = "eth0", 2*time.Minute, handsetKeys.source()
 	p.Credentials = handset.Credentials{Number: "1219", PIN: secret.New("0712")}
 	var err error
 	if p.Profile, err = configs.LoadProfile(rig.DefaultProfile); err != nil {
 		t.Fatal(err)
 	}
+	p.Profile.DNSTimeout, p.Profile.TimeTimeout = 10*time.Second, 10*time.Second
+	p.Profile.ConnectTimeout, p.Profile.TLSTimeout, p.Profile.AnswerTimeout = 30*time.Second, 30*time.Second, 30*time.Second
 	p.Observers = append(p.Observers, func(o timeline.Observation) {
 		p.mu.Lock()
 		defer p.mu.Unlock()

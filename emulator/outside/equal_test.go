@@ -117,7 +117,7 @@ func (w *twin) boot(cable ethernet.Cable, labs ethernet.Cable) {
 		w.t.Fatal(err)
 	}
 	credentials := rig.FirstUser(w.lab, profile)
-	pool, err := labpool.Start(labpool.Config{Lab: w.lab, Cable: labs, DialledNumber: credentials.Number, KeyLog: secretsWriter{w.capture}})
+	pool, err := labpool.Start(labpool.Config{Lab: w.lab, Cable: labs, DialledNumber: credentials.Number, KeyLog: secretsWriter{w.capture}, NewKey: labKeys.source()})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func (w *twin) boot(cable ethernet.Cable, labs ethernet.Cable) {
 	line := timeline.New("handset")
 	phone, err := handset.New(handset.Config{
 		Station: &portedStation{Station: station}, Profile: profile, Credentials: credentials, Timeline: line,
-		KeyLog: secretsWriter{w.capture}, Random: &seeded{source: rand.NewChaCha8([32]byte{1})},
+		KeyLog: secretsWriter{w.capture}, NewKey: handsetKeys.source(), Random: &seeded{source: rand.NewChaCha8([32]byte{1})},
 	})
 	if err != nil {
 		w.t.Fatal(err)

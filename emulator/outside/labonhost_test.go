@@ -3,8 +3,11 @@
 package outside
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/phone-edition/lpe/configs"
@@ -33,7 +36,7 @@ func startLab(n *namespace, lab *configs.Lab, faults ...string) *labpool.Pool {
 	n.do(func() {
 		var err error
 		pool, err = labpool.Start(labpool.Config{
-			Lab: lab, Cable: cable, Services: &labpool.Services{}, Faults: faults, DialledNumber: "1219",
+			Lab: lab, Cable: cable, Services: &labpool.Services{}, Faults: faults, DialledNumber: "1219", NewKey: labKeys.source(),
 		})
 		if err != nil {
 			n.t.Fatal(err)
@@ -48,6 +51,37 @@ func startLab(n *namespace, lab *configs.Lab, faults ...string) *labpool.Pool {
 		}
 	})
 	return pool
+}
+
+// keyring keeps RSA keys by their size: making them costs more than boots do.
+type keyring struct {
+	mu   sync.Mutex
+	keys map[int][]*rsa.PrivateKey
+}
+
+// Keys of all labs and of all handsets of the tests.
+var labKeys, handsetKeys keyring
+
+// source gives one lab, or one handset, keys that differ from each other.
+func (k *keyring) source() func(bits int) (*rsa.PrivateKey, error) {
+	given := map[int]int{}
+	return func(bits int) (*rsa.PrivateKey, error) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.keys == nil {
+			k.keys = map[int][]*rsa.PrivateKey{}
+		}
+		n := given[bits]
+		given[bits]++
+		if n == len(k.keys[bits]) {
+			key, err := rsa.GenerateKey(rand.Reader, bits)
+			if err != nil {
+				return nil, err
+			}
+			k.keys[bits] = append(k.keys[bits], key)
+		}
+		return k.keys[bits][n], nil
+	}
 }
 
 // wantSignedOff wants so many endpoints of litware's first user, each signed off, and as many published certificates.

@@ -21,8 +21,8 @@ import (
 
 const (
 	serverAddress = "10.77.0.1/24" // of the far end of a wire
-	readyWithin   = 20 * time.Second
-	stopWithin    = 5 * time.Second
+	readyWithin   = time.Minute
+	stopWithin    = 20 * time.Second
 )
 
 // newWire gives two network namespaces, each with an interface eth0, joined by a veth pair. The server has
