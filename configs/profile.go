@@ -116,14 +116,17 @@ type Profile struct {
 	KeyBits        int           `fact:"certificate.key_bits" range:"1024 16384"`
 	CSRSignature   string        `fact:"certificate.csr_signature" oneof:"sha1 sha256"`
 	RenewAt        int           `fact:"certificate.renew_at_percent" range:"1 99"`
+	RenewRetry     time.Duration `fact:"certificate.renew_retry"` // between attempts to renew it
 
-	UserAgent       string        `fact:"sip.user_agent"`
-	SecurityMode    string        `fact:"sip.security_mode" oneof:"Low Medium High"`
-	Supported       []string      `fact:"sip.supported"` // one header line an entry
-	Methods         string        `fact:"sip.methods"`
-	KeepAlive       string        `fact:"sip.ms_keep_alive"`
-	RefreshBefore   time.Duration `fact:"sip.refresh_before"`
-	ProvisionGroups []string      `fact:"provisioning.groups"`
+	UserAgent              string        `fact:"sip.user_agent"`
+	SecurityMode           string        `fact:"sip.security_mode" oneof:"Low Medium High"`
+	Supported              []string      `fact:"sip.supported"` // one header line an entry
+	Methods                string        `fact:"sip.methods"`
+	KeepAlive              string        `fact:"sip.ms_keep_alive"`
+	RefreshBefore          time.Duration `fact:"sip.refresh_before"`
+	AssociationLife        time.Duration `fact:"sip.association_life"`         // at most
+	AssociationRenewBefore time.Duration `fact:"sip.association_renew_before"` // its end, or that of the certificate
+	ProvisionGroups        []string      `fact:"provisioning.groups"`
 
 	Glass map[string]GlassText // facts glass.<key>, where key is a state or a failure code
 }

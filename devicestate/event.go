@@ -59,9 +59,10 @@ const (
 	SignedOut           Event = "SignedOut"           // by the pool: rejected or unregistered
 	Deactivated         Event = "Deactivated"         // by the pool: register again
 	UpdateDue           Event = "UpdateDue"           // 24 h since the last query
+	ProvisioningDue     Event = "ProvisioningDue"     // a day has gone, or the registrar had lost the registration
 	ConnectionLost      Event = "ConnectionLost"
-	AssociationDue      Event = "AssociationDue"
-	CertificateDue      Event = "CertificateDue"
+	AssociationDue      Event = "AssociationDue" // the security association is to be made anew
+	CertificateDue      Event = "CertificateDue" // the certificate is to be renewed
 	HardReset           Event = "HardReset"
 	FactoryReset        Event = "FactoryReset"
 	PhoneLock           Event = "PhoneLock"
@@ -84,7 +85,7 @@ func Events() []Event {
 		CertificateIssued, EnrollTicketRefused, EnrollFailed,
 		Registered, CandidatesExhausted, CertificateRefused,
 		Provisioned, ProvisioningRefused,
-		SignedOut, Deactivated, UpdateDue,
+		SignedOut, Deactivated, UpdateDue, ProvisioningDue,
 		ConnectionLost, AssociationDue, CertificateDue, HardReset, FactoryReset, PhoneLock, RegistrarFailedOver,
 	}
 }
@@ -110,6 +111,8 @@ const (
 	HoldBack         Effect = "hold-back"         // the refused credentials are not sent again, to flash
 	DropCredentials  Effect = "drop-credentials"  // PIN or password is consumed
 	DropTicket       Effect = "drop-ticket"       //
+	RenewAssociation Effect = "renew-association" // the next thing to do on the connection
+	PostponeRenewal  Effect = "postpone-renewal"  // of the certificate, by the profile
 	Deregister       Effect = "deregister"        // un-SUBSCRIBE, REGISTER Expires: 0
 	CloseConnection  Effect = "close-connection"  //
 	LoseMemory       Effect = "lose-memory"       // everything that is not in flash

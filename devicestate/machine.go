@@ -30,7 +30,8 @@ type Machine struct {
 	Code   Code   // in Failed
 	Memory Memory
 
-	ReEnrolled bool // the ticket was refused once at enrolment since credentials were entered
+	ReEnrolled bool // the ticket was refused once at enrolment since credentials were entered, or a renewal began
+	Renewing   bool // WebTicket and Enroll renew the certificate of a handset that stays signed in
 }
 
 // Happening is an event with what it brings along.
@@ -63,8 +64,7 @@ func (r *Refusal) Error() string {
 }
 
 var later = map[Event]bool{
-	ConnectionLost: true, AssociationDue: true, CertificateDue: true, HardReset: true, FactoryReset: true,
-	PhoneLock: true, RegistrarFailedOver: true,
+	ConnectionLost: true, HardReset: true, FactoryReset: true, PhoneLock: true, RegistrarFailedOver: true,
 }
 
 // Step names the next state and what has to be done, or returns a [*Refusal] and m unchanged. It depends on its
@@ -125,6 +125,8 @@ func (r *Row) take(m Machine, h Happening) Machine {
 		m.Memory.Certificate = true
 	case EnrollTicketRefused:
 		m.ReEnrolled = true
+	case CertificateDue:
+		m.Renewing, m.ReEnrolled = true, false
 	}
 	for _, effect := range r.Effects {
 		switch effect {
@@ -138,6 +140,7 @@ func (r *Row) take(m Machine, h Happening) Machine {
 			m.Memory.Registrar = true
 		}
 	}
+	m.Renewing = m.Renewing && (m.State == WebTicket || m.State == Enroll)
 	m.Reason, m.Code = r.Reason, ""
 	if m.State == SignIn && m.Reason == "" {
 		m.Reason = ReasonStart

@@ -21,6 +21,7 @@ var (
 	credentialsUsed = &Guard{"from WebTicket, credentials consumed", func(m Machine) bool {
 		return m.From == WebTicket && !m.Memory.Credentials
 	}}
+	renewing         = &Guard{"renewing the certificate", func(m Machine) bool { return m.Renewing }}
 	fromUpdateLookup = &Guard{"from UpdateLookup", func(m Machine) bool { return m.From == UpdateLookup }}
 )
 
@@ -41,6 +42,7 @@ func Rows() []Row { return append([]Row(nil), table...) }
 const (
 	bootOrder   = "handset.md §5.1, device connection process"
 	signInOrder = "handset.md §5.1 item 6"
+	renewal     = "web-services.md §3.2, §4; that the certificate renews itself is inferred"
 	ours        = "inferred, design of this project"
 )
 
@@ -80,13 +82,22 @@ var table = []Row{
 	{RootChain, ChainHeld, nil, WebTicket, "", []Effect{StoreChain}, signInOrder},
 	{RootChain, ChainFailed, nil, Failed, "", []Effect{Report}, "handset.md §5.2, texts 3 and 4"},
 
+	{WebTicket, TicketGranted, renewing, Enroll, "", nil, renewal},
+	{WebTicket, TicketRefused, renewing, SignIn, ReasonRefused, []Effect{MarkRefused, DropCredentials, DropTicket, Deregister, CloseConnection, Report}, renewal},
+	{WebTicket, TicketOtherUser, renewing, Ready, "", []Effect{DropTicket, PostponeRenewal}, renewal},
+	{WebTicket, TicketFailed, renewing, Ready, "", []Effect{DropTicket, PostponeRenewal}, renewal},
+	{WebTicket, SignOut, renewing, SignIn, ReasonSignedOut, []Effect{DropTicket, Deregister, CloseConnection, EraseSignIn, DropCredentials}, "handset.md §5.5"},
 	{WebTicket, TicketGranted, nil, Enroll, "", []Effect{StoreIdentity}, signInOrder},
 	{WebTicket, TicketRefused, nil, SignIn, ReasonRefused, []Effect{HoldBack, DropCredentials, DropTicket, Report}, "web-services.md §3.4"},
 	{WebTicket, TicketOtherUser, nil, Failed, "", []Effect{DropCredentials, DropTicket, Report}, "Test-CsPhoneBootstrap, UserSipAddress"},
 	{WebTicket, TicketFailed, nil, Failed, "", []Effect{DropTicket, Report}, "web-services.md §3.4"},
 
+	{Enroll, CertificateIssued, renewing, Ready, "", []Effect{StoreCertificate, DropTicket, RenewAssociation}, renewal},
 	{Enroll, CertificateIssued, nil, Register, "", []Effect{StoreCertificate, DropTicket}, signInOrder},
 	{Enroll, EnrollTicketRefused, firstReEnrol, WebTicket, "", []Effect{DropTicket}, "web-services.md §4.4"},
+	{Enroll, EnrollTicketRefused, renewing, Ready, "", []Effect{DropTicket, PostponeRenewal}, renewal},
+	{Enroll, EnrollFailed, renewing, Ready, "", []Effect{DropTicket, PostponeRenewal}, renewal},
+	{Enroll, SignOut, renewing, SignIn, ReasonSignedOut, []Effect{DropTicket, Deregister, CloseConnection, EraseSignIn, DropCredentials}, "handset.md §5.5"},
 	{Enroll, EnrollTicketRefused, nil, Failed, "", []Effect{DropTicket, Report}, "web-services.md §4.4"},
 	{Enroll, EnrollFailed, nil, Failed, "", []Effect{DropTicket, Report}, "web-services.md §4.4"},
 
@@ -107,6 +118,12 @@ var table = []Row{
 	{Rebooting, Restarted, nil, LinkDetect, "", []Effect{LoseMemory, UntagFrames}, bootOrder},
 
 	{Ready, UpdateDue, nil, UpdateCheck, "", nil, "handset.md §3.2 item 1"},
+	{Ready, ProvisioningDue, nil, Provision, "", nil, "sip.md §4.5; the daily one inferred"},
+	{Ready, AssociationDue, nil, Same, "", []Effect{RenewAssociation}, "sip.md §1.6"},
+	{Ready, CertificateRefused, nil, SignIn, ReasonRefused, []Effect{MarkRefused, DropCredentials, CloseConnection, Report}, "handset.md §0 item 10"},
+	{Ready, CertificateDue, nil, WebTicket, "", nil, renewal},
+	{Provision, AssociationDue, nil, Same, "", []Effect{RenewAssociation}, "sip.md §1.6"},
+	{Provision, CertificateRefused, nil, SignIn, ReasonRefused, []Effect{MarkRefused, DropCredentials, CloseConnection, Report}, "handset.md §0 item 10"},
 	{Provision, SignOut, nil, SignIn, ReasonSignedOut, []Effect{Deregister, CloseConnection, EraseSignIn, DropCredentials}, "handset.md §5.5"},
 	{Provision, SignedOut, nil, SignIn, ReasonSignedOut, []Effect{Deregister, CloseConnection, EraseSignIn, DropCredentials, Report}, "sip.md §5.4"},
 	{Provision, Deactivated, nil, Register, "", []Effect{CloseConnection}, "sip.md §5.4"},

@@ -95,8 +95,10 @@ func (w *walk) broken(before devicestate.Machine, h devicestate.Happening, effec
 		return "Ready without a registration"
 	case m.State == devicestate.Enroll && !w.ticket:
 		return "Enroll without a ticket"
-	case m.State == devicestate.WebTicket && !m.Memory.Credentials:
+	case m.State == devicestate.WebTicket && !m.Memory.Credentials && !m.Renewing:
 		return "WebTicket without credentials"
+	case m.Renewing && (!w.registered || m.State != devicestate.WebTicket && m.State != devicestate.Enroll):
+		return "renewing elsewhere, or without a registration"
 	case m.State == devicestate.Failed && (m.From == "" || m.From == devicestate.Failed || m.Code == ""):
 		return "Failed without origin or code"
 	case m.State != devicestate.Failed && m.Code != "":

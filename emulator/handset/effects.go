@@ -66,6 +66,10 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 			h.ram.web.close()
 			h.ram.web = nil
 		}
+	case devicestate.RenewAssociation:
+		h.ram.sip.renew = true
+	case devicestate.PostponeRenewal:
+		h.postponeRenewal()
 	case devicestate.Deregister:
 		ctx, cancel := context.WithTimeout(context.Background(), signOffTime)
 		defer cancel()
@@ -109,18 +113,18 @@ func (h *Handset) storeChain() error {
 }
 
 func (h *Handset) storeCertificate() error {
-	key, err := x509.MarshalPKCS8PrivateKey(h.ram.key)
+	key, err := x509.MarshalPKCS8PrivateKey(h.ram.enrolling)
 	if err != nil {
 		return fmt.Errorf("private key: %w", err)
 	}
 	h.flash.Certificate, h.flash.Key, h.flash.CertificateRefused = h.ram.certificate, key, false
-	h.ram.certificate = nil
+	h.ram.key, h.ram.enrolling, h.ram.certificate, h.ram.certificateDue = h.ram.enrolling, nil, nil, time.Time{}
 	return h.save()
 }
 
 // openVisit begins the record of a stay and shows the glass.
 func (h *Handset) openVisit() {
-	glass, _ := h.profile.TextFor(h.machine.State, h.machine.Code)
+	glass, _ := h.profile.TextFor(h.shown(), h.machine.Code)
 	h.skipped, h.failure = false, keepFailure(h.machine.State, h.failure)
 	left := ""
 	if n := len(h.out.Visits); n > 0 {
@@ -135,6 +139,14 @@ func (h *Handset) openVisit() {
 			{Name: timeline.FieldOutcome, Value: left},
 		},
 	})
+}
+
+// shown is the state whose text the glass has. A certificate is renewed without a word to the user (inferred).
+func (h *Handset) shown() devicestate.State {
+	if h.machine.Renewing {
+		return devicestate.Ready
+	}
+	return h.machine.State
 }
 
 // keepFailure drops the last failure when the boot has got past it.

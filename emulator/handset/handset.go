@@ -157,23 +157,25 @@ type Handset struct {
 
 // memory is lost with power.
 type memory struct {
-	policy      *voicePolicy
-	lease       *lease
-	candidates  []candidate
-	certURL     string
-	ticket      *heldTicket
-	key         *rsa.PrivateKey
-	certificate []byte
-	web         *webSession
-	identity    identity
-	sip         *registration
-	image       *offeredImage
-	noCarrier   bool
-	conflicts   int           // leases declined one after the other
-	pause       time.Duration // before DHCP begins again
-	credentials Credentials
-	chain       []*x509.Certificate
-	visited     map[devicestate.State]bool
+	policy         *voicePolicy
+	lease          *lease
+	candidates     []candidate
+	certURL        string
+	ticket         *heldTicket
+	key            *rsa.PrivateKey // of the certificate in flash
+	enrolling      *rsa.PrivateKey // of the certificate that is asked for
+	certificate    []byte
+	certificateDue time.Time // to be renewed, zero: not known yet
+	web            *webSession
+	identity       identity
+	sip            *registration
+	image          *offeredImage
+	noCarrier      bool
+	conflicts      int           // leases declined one after the other
+	pause          time.Duration // before DHCP begins again
+	credentials    Credentials
+	chain          []*x509.Certificate
+	visited        map[devicestate.State]bool
 }
 
 // New makes a handset that is powered off. The flash store is read at power on.

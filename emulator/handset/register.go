@@ -16,12 +16,10 @@ import (
 )
 
 const (
-	maxRedirects        = 3
-	associationLifetime = 8 * time.Hour // sip.md §1.6
-	associationBuffer   = 5 * time.Minute
-	defaultExpires      = 600 * time.Second
-	defaultKeepAlive    = 300 * time.Second
-	wrongUserID         = 4004 // ms-diagnostics: the credentials may not act as the From URI
+	maxRedirects     = 3
+	defaultExpires   = 600 * time.Second
+	defaultKeepAlive = 300 * time.Second
+	wrongUserID      = 4004 // ms-diagnostics: the credentials may not act as the From URI
 )
 
 // errCertificateRefused is a fresh challenge after REGISTER #3 or #4, or 403 with 4004 (design of this project).
@@ -96,6 +94,7 @@ func (h *Handset) registerAt(ctx context.Context, c candidate, redirects int) *F
 			r.close()
 			return fail(devicestate.StageRegister, "garbage", r.peer, "the 200 cannot be used", err)
 		}
+		r.provisionAll()
 		h.ram.sip = r
 		return nil
 	case final.Status == 301 || final.Status == 302:
@@ -223,6 +222,8 @@ func requestFailure(peer string, err error) *Failure {
 
 // authenticate sends REGISTER #1 to #4 and returns the answer to the signed one.
 func (r *registration) authenticate(ctx context.Context) (*sipmessage.Message, *Failure) {
+	r.building = true
+	defer func() { r.building = false }()
 	challenge, failure := r.exchangeRegister(ctx, r.registerMessage(""))
 	if failure != nil {
 		return nil, failure
@@ -338,16 +339,11 @@ func (r *registration) associate(ctx context.Context, first tlsdsk.Params) *Fail
 	if err != nil {
 		return fail(stage, "security-association", r.peer, "no keys", err)
 	}
-	r.sa = &association{opaque: strings.Clone(p.Opaque), targetName: strings.Clone(first.TargetName), version: version, keys: keys, expires: r.h.associationEnd()}
+	r.former = r.sa
+	r.sa = &association{opaque: strings.Clone(p.Opaque), targetName: strings.Clone(first.TargetName), version: version, keys: keys}
+	r.building = false
+	r.associationDue = time.Now().Add(r.h.associationLife())
 	return nil
-}
-
-func (h *Handset) associationEnd() time.Time {
-	end := h.now().Add(associationLifetime)
-	if cert := h.outcome().Certificate; cert != nil {
-		end = earlier(end, cert.NotAfter)
-	}
-	return end.Add(-associationBuffer)
 }
 
 // accept reads the 200: Expires, GRUU, keep-alive (sip.md §4.5).

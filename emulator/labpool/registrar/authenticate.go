@@ -243,6 +243,10 @@ func (c *connection) signed(m *sipmessage.Message, p tlsdsk.Params, id identity)
 	}
 	c.from.auth = authDSK
 	c.known(a)
+	if refused := c.struckByRefresh(m, a, id); refused != nil {
+		c.refuse(m, nil, refused)
+		return
+	}
 	c.confirm(a)
 	a.extend(now, max(associationIdle, a.until.Sub(now)))
 	if refused := c.entitled(a, id); refused != nil {
