@@ -118,6 +118,10 @@ type Profile struct {
 	RenewAt        int           `fact:"certificate.renew_at_percent" range:"1 99"`
 	RenewRetry     time.Duration `fact:"certificate.renew_retry"` // between attempts to renew it
 
+	ReconnectBase   time.Duration `fact:"reconnect.base"` // before the first registration after a lost connection; doubles with each that fails
+	ReconnectMost   time.Duration `fact:"reconnect.most"`
+	ReconnectJitter int           `fact:"reconnect.jitter_percent" range:"0 100"` // of these, at most so much is taken off at random
+
 	UserAgent              string        `fact:"sip.user_agent"`
 	SecurityMode           string        `fact:"sip.security_mode" oneof:"Low Medium High"`
 	Supported              []string      `fact:"sip.supported"` // one header line an entry

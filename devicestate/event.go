@@ -53,6 +53,7 @@ const (
 
 	Registered          Event = "Registered"
 	CandidatesExhausted Event = "CandidatesExhausted"
+	RegistrationRefused Event = "RegistrationRefused" // of a handset that was registered: the user is none any more
 	CertificateRefused  Event = "CertificateRefused"
 	Provisioned         Event = "Provisioned"
 	ProvisioningRefused Event = "ProvisioningRefused" // noted, the boot goes on
@@ -61,12 +62,12 @@ const (
 	UpdateDue           Event = "UpdateDue"           // 24 h since the last query
 	ProvisioningDue     Event = "ProvisioningDue"     // a day has gone, or the registrar had lost the registration
 	ConnectionLost      Event = "ConnectionLost"
+	Redirected          Event = "Redirected"     // a registrar sends the registered handset elsewhere
 	AssociationDue      Event = "AssociationDue" // the security association is to be made anew
 	CertificateDue      Event = "CertificateDue" // the certificate is to be renewed
 	HardReset           Event = "HardReset"
 	FactoryReset        Event = "FactoryReset"
 	PhoneLock           Event = "PhoneLock"
-	RegistrarFailedOver Event = "RegistrarFailedOver"
 )
 
 // Events lists every event.
@@ -83,10 +84,10 @@ func Events() []Event {
 		ChainHeld, ChainFailed,
 		TicketGranted, TicketRefused, TicketOtherUser, TicketFailed,
 		CertificateIssued, EnrollTicketRefused, EnrollFailed,
-		Registered, CandidatesExhausted, CertificateRefused,
+		Registered, CandidatesExhausted, RegistrationRefused, CertificateRefused,
 		Provisioned, ProvisioningRefused,
 		SignedOut, Deactivated, UpdateDue, ProvisioningDue,
-		ConnectionLost, AssociationDue, CertificateDue, HardReset, FactoryReset, PhoneLock, RegistrarFailedOver,
+		ConnectionLost, Redirected, AssociationDue, CertificateDue, HardReset, FactoryReset, PhoneLock,
 	}
 }
 
@@ -108,6 +109,7 @@ const (
 	MarkRefused      Effect = "mark-refused"      // flash keeps the certificate, marked refused
 	EraseSignIn      Effect = "erase-sign-in"     // user, certificate and key leave flash; chain, registrar, epid stay
 	ForgetRegistrar  Effect = "forget-registrar"  // the cached registrar is not tried again in this boot
+	BackOff          Effect = "back-off"          // the next registration waits, the longer the more have failed
 	HoldBack         Effect = "hold-back"         // the refused credentials are not sent again, to flash
 	DropCredentials  Effect = "drop-credentials"  // PIN or password is consumed
 	DropTicket       Effect = "drop-ticket"       //

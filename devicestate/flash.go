@@ -2,6 +2,7 @@ package devicestate
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -14,9 +15,13 @@ type Flash struct {
 	Version int `json:"version"`
 
 	// Registrar and CertificateURL worked at the last registration.
-	Registrar      string `json:"registrar,omitempty"`
-	RegistrarPort  uint16 `json:"registrarPort,omitempty"`
-	CertificateURL string `json:"certificateUrl,omitempty"`
+	Registrar          string       `json:"registrar,omitempty"`
+	RegistrarPort      uint16       `json:"registrarPort,omitempty"`
+	RegistrarAddresses []netip.Addr `json:"registrarAddresses,omitempty"` // that the name then had
+	CertificateURL     string       `json:"certificateUrl,omitempty"`
+	// OtherRegistrar is the one that was told along with Registrar: the backup of a primary, or the primary of a backup.
+	OtherRegistrar string `json:"otherRegistrar,omitempty"`
+	OtherPort      uint16 `json:"otherPort,omitempty"`
 	UpdateURL      string `json:"updateUrl,omitempty"` // from in-band provisioning
 
 	Chain [][]byte `json:"chain,omitempty"` // DER, roots and intermediates learned

@@ -92,7 +92,7 @@ var infos = map[State]StateInfo{
 		Source: "web-services.md §4",
 	},
 	Register: {
-		Does: "tries the registrars in order, four REGISTERs each, and follows redirects",
+		Does: "tries the registrars in order, four REGISTERs each, and follows redirects; after a lost connection it waits before, the longer the more have failed",
 		Codes: codes(StageRegister, "refused timeout reset garbage unresolved "+tls+
 			"400 401 403 404 421 480 489 503 504 sip-error bad-rspauth certificate-refused redirect-loop redirect-insecure security-association association-lost"),
 		Timer:  "timeout.answer",

@@ -32,6 +32,8 @@ type Machine struct {
 
 	ReEnrolled bool // the ticket was refused once at enrolment since credentials were entered, or a renewal began
 	Renewing   bool // WebTicket and Enroll renew the certificate of a handset that stays signed in
+	// Reconnecting is a handset that was registered, and goes on trying until it is again.
+	Reconnecting bool
 }
 
 // Happening is an event with what it brings along.
@@ -64,7 +66,7 @@ func (r *Refusal) Error() string {
 }
 
 var later = map[Event]bool{
-	ConnectionLost: true, HardReset: true, FactoryReset: true, PhoneLock: true, RegistrarFailedOver: true,
+	HardReset: true, FactoryReset: true, PhoneLock: true,
 }
 
 // Step names the next state and what has to be done, or returns a [*Refusal] and m unchanged. It depends on its
@@ -127,6 +129,8 @@ func (r *Row) take(m Machine, h Happening) Machine {
 		m.ReEnrolled = true
 	case CertificateDue:
 		m.Renewing, m.ReEnrolled = true, false
+	case ConnectionLost, Redirected, Deactivated:
+		m.Reconnecting = true
 	}
 	for _, effect := range r.Effects {
 		switch effect {
@@ -145,6 +149,7 @@ func (r *Row) take(m Machine, h Happening) Machine {
 	if m.State == SignIn && m.Reason == "" {
 		m.Reason = ReasonStart
 	}
+	m.Reconnecting = m.Reconnecting && m.reconnects()
 	switch m.State {
 	case Failed:
 		m.From, m.Code = from, h.Code
@@ -155,4 +160,27 @@ func (r *Row) take(m Machine, h Happening) Machine {
 		m.From = ""
 	}
 	return m
+}
+
+// reconnects reports whether the state is one on the way back to Ready.
+func (m Machine) reconnects() bool {
+	switch m.State {
+	case Register, PoolDiscover, Provision, UpdateCheck:
+		return true
+	case SignIn:
+		return m.Reason == ReasonStart
+	}
+	return false
+}
+
+// Registered reports whether the handset is registered with the pool: it is Ready, on its last steps there, or away from
+// it for a moment.
+func (m Machine) Registered() bool {
+	switch m.State {
+	case Provision, UpdateCheck, Ready:
+		return true
+	case Updating:
+		return m.From == UpdateCheck
+	}
+	return m.Renewing
 }

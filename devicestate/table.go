@@ -22,6 +22,7 @@ var (
 		return m.From == WebTicket && !m.Memory.Credentials
 	}}
 	renewing         = &Guard{"renewing the certificate", func(m Machine) bool { return m.Renewing }}
+	reconnecting     = &Guard{"reconnecting", func(m Machine) bool { return m.Reconnecting }}
 	fromUpdateLookup = &Guard{"from UpdateLookup", func(m Machine) bool { return m.From == UpdateLookup }}
 )
 
@@ -43,6 +44,7 @@ const (
 	bootOrder   = "handset.md §5.1, device connection process"
 	signInOrder = "handset.md §5.1 item 6"
 	renewal     = "web-services.md §3.2, §4; that the certificate renews itself is inferred"
+	lost        = "discovery.md §1.6; the waiting inferred"
 	ours        = "inferred, design of this project"
 )
 
@@ -74,9 +76,12 @@ var table = []Row{
 	{TimeSync, ClockUnset, nil, PoolDiscover, "", nil, "discovery.md §6, position inferred"},
 
 	{PoolDiscover, RegistrarFound, nil, SignIn, "", nil, bootOrder},
+	{PoolDiscover, DiscoveryFailed, reconnecting, Register, "", nil, "discovery.md §1.6, what worked last"},
+	{PoolDiscover, SignOut, reconnecting, SignIn, ReasonSignedOut, []Effect{EraseSignIn, DropCredentials}, "handset.md §5.5"},
 	{PoolDiscover, DiscoveryFailed, nil, Failed, "", []Effect{Report}, "discovery.md §4, inferred"},
 
 	{SignIn, CertificateFound, certificateHeld, Register, "", nil, "handset.md §6, persistence"},
+	{SignIn, SignOut, reconnecting, SignIn, ReasonSignedOut, []Effect{EraseSignIn, DropCredentials}, "handset.md §5.5"},
 	{SignIn, CredentialsEntered, nil, RootChain, "", nil, signInOrder},
 
 	{RootChain, ChainHeld, nil, WebTicket, "", []Effect{StoreChain}, signInOrder},
@@ -102,6 +107,8 @@ var table = []Row{
 	{Enroll, EnrollFailed, nil, Failed, "", []Effect{DropTicket, Report}, "web-services.md §4.4"},
 
 	{Register, Registered, nil, Provision, "", []Effect{StoreRegistrar}, bootOrder},
+	{Register, RegistrationRefused, nil, Failed, "", []Effect{CloseConnection, Report}, "sip.md §4.6, fatal"},
+	{Register, CandidatesExhausted, reconnecting, PoolDiscover, "", []Effect{CloseConnection, ForgetRegistrar, BackOff}, lost},
 	{Register, CandidatesExhausted, registrarHeld, PoolDiscover, "", []Effect{CloseConnection, ForgetRegistrar}, "discovery.md §1.6"},
 	{Register, CandidatesExhausted, nil, Failed, "", []Effect{CloseConnection, Report}, "discovery.md §1.6"},
 	{Register, CertificateRefused, nil, SignIn, ReasonRefused, []Effect{MarkRefused, DropCredentials, CloseConnection, Report}, "handset.md §0 item 10"},
@@ -118,6 +125,10 @@ var table = []Row{
 	{Rebooting, Restarted, nil, LinkDetect, "", []Effect{LoseMemory, UntagFrames}, bootOrder},
 
 	{Ready, UpdateDue, nil, UpdateCheck, "", nil, "handset.md §3.2 item 1"},
+	{Ready, ConnectionLost, nil, Register, "", []Effect{CloseConnection, BackOff}, lost},
+	{Ready, Redirected, nil, Register, "", []Effect{CloseConnection}, "handset.md §6, registrar failover"},
+	{Provision, ConnectionLost, nil, Register, "", []Effect{CloseConnection, BackOff}, lost},
+	{Provision, Redirected, nil, Register, "", []Effect{CloseConnection}, "handset.md §6, registrar failover"},
 	{Ready, ProvisioningDue, nil, Provision, "", nil, "sip.md §4.5; the daily one inferred"},
 	{Ready, AssociationDue, nil, Same, "", []Effect{RenewAssociation}, "sip.md §1.6"},
 	{Ready, CertificateRefused, nil, SignIn, ReasonRefused, []Effect{MarkRefused, DropCredentials, CloseConnection, Report}, "handset.md §0 item 10"},

@@ -50,8 +50,8 @@ func machines(s devicestate.State) []devicestate.Machine {
 	}
 	var out []devicestate.Machine
 	for _, from := range origins {
-		for bits := range 32 {
-			out = append(out, devicestate.Machine{State: s, From: from, ReEnrolled: bits&8 != 0, Renewing: bits&16 != 0, Memory: devicestate.Memory{
+		for bits := range 64 {
+			out = append(out, devicestate.Machine{State: s, From: from, ReEnrolled: bits&8 != 0, Renewing: bits&16 != 0, Reconnecting: bits&32 != 0, Memory: devicestate.Memory{
 				Registrar: bits&1 != 0, Certificate: bits&2 != 0, Credentials: bits&4 != 0,
 			}})
 		}
@@ -150,7 +150,7 @@ func TestEveryEffectIsUsed(t *testing.T) {
 		devicestate.TagFrames, devicestate.UntagFrames, devicestate.ReleaseLease, devicestate.DeclineLease,
 		devicestate.SetClock, devicestate.StoreChain, devicestate.StoreIdentity, devicestate.StoreCertificate,
 		devicestate.StoreRegistrar, devicestate.StoreImage, devicestate.MarkRefused, devicestate.EraseSignIn,
-		devicestate.ForgetRegistrar, devicestate.HoldBack, devicestate.DropCredentials, devicestate.DropTicket,
+		devicestate.ForgetRegistrar, devicestate.BackOff, devicestate.HoldBack, devicestate.DropCredentials, devicestate.DropTicket,
 		devicestate.RenewAssociation, devicestate.PostponeRenewal, devicestate.Deregister,
 		devicestate.CloseConnection, devicestate.LoseMemory, devicestate.Report,
 	} {

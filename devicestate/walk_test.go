@@ -99,6 +99,14 @@ func (w *walk) broken(before devicestate.Machine, h devicestate.Happening, effec
 		return "WebTicket without credentials"
 	case m.Renewing && (!w.registered || m.State != devicestate.WebTicket && m.State != devicestate.Enroll):
 		return "renewing elsewhere, or without a registration"
+	case m.Reconnecting && (m.State == devicestate.Ready || m.State == devicestate.Failed || m.Reason == devicestate.ReasonRefused):
+		return "reconnecting where there is nothing to connect to"
+	case m.Reconnecting && !m.Memory.Certificate:
+		return "reconnecting without a certificate"
+	case before.Reconnecting && m.State == devicestate.Failed && h.Event == devicestate.CandidatesExhausted:
+		return "a handset that was registered gives up"
+	case m.Registered() && !w.registered:
+		return "registered without a registration"
 	case m.State == devicestate.Failed && (m.From == "" || m.From == devicestate.Failed || m.Code == ""):
 		return "Failed without origin or code"
 	case m.State != devicestate.Failed && m.Code != "":
@@ -186,6 +194,19 @@ func TestBootPaths(t *testing.T) {
 		{"deactivated by the pool", events(cold, devicestate.Deactivated), devicestate.Register},
 		{"update due", events(cold, devicestate.UpdateDue), devicestate.UpdateCheck},
 		{"cable pulled while waiting for an address", events(cold[:3], devicestate.CarrierMissing), devicestate.LinkDetect},
+		{"connection lost", events(cold, devicestate.ConnectionLost), devicestate.Register},
+		{"connection lost, and no registrar found, for ever", events(cold, devicestate.ConnectionLost, devicestate.CandidatesExhausted,
+			devicestate.DiscoveryFailed, devicestate.CandidatesExhausted, devicestate.RegistrarFound, devicestate.CertificateFound,
+			devicestate.CandidatesExhausted), devicestate.PoolDiscover},
+		{"connection lost, then back", events(cold, devicestate.ConnectionLost, devicestate.CandidatesExhausted, devicestate.RegistrarFound,
+			devicestate.CertificateFound, devicestate.Registered, devicestate.Provisioned, devicestate.UpdateAnswered), devicestate.Ready},
+		{"connection lost, user gone", events(cold, devicestate.ConnectionLost, devicestate.RegistrationRefused), devicestate.Failed},
+		{"connection lost, certificate refused", events(cold, devicestate.ConnectionLost, devicestate.CertificateRefused), devicestate.SignIn},
+		{"certificate renewed", events(cold, devicestate.CertificateDue, devicestate.TicketGranted, devicestate.CertificateIssued,
+			devicestate.AssociationDue), devicestate.Ready},
+		{"renewal refused", events(cold, devicestate.CertificateDue, devicestate.TicketRefused), devicestate.SignIn},
+		{"renewal in trouble", events(cold, devicestate.CertificateDue, devicestate.TicketGranted, devicestate.EnrollTicketRefused,
+			devicestate.TicketGranted, devicestate.EnrollTicketRefused), devicestate.Ready},
 		{"power cut", events(cold, devicestate.PowerOff), devicestate.PoweredOff},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

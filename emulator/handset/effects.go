@@ -41,10 +41,7 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 	case devicestate.StoreCertificate:
 		return h.storeCertificate()
 	case devicestate.StoreRegistrar:
-		reg := h.ram.sip
-		h.flash.Registrar, h.flash.RegistrarPort, h.flash.CertificateURL = reg.home.Host, reg.home.Port, h.ram.certURL
-		h.out.Registrar = reg.home.Host
-		return h.save()
+		return h.storeRegistrar()
 	case devicestate.StoreImage:
 		h.flash.PreviousProfile, h.flash.Profile = h.profile.Name, h.ram.image.profile
 		return h.save()
@@ -56,6 +53,8 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 		return h.save()
 	case devicestate.ForgetRegistrar:
 		h.ram.candidates = nil
+	case devicestate.BackOff:
+		h.backOff()
 	case devicestate.HoldBack:
 		return h.holdBack()
 	case devicestate.DropCredentials:
@@ -124,8 +123,8 @@ func (h *Handset) storeCertificate() error {
 
 // openVisit begins the record of a stay and shows the glass.
 func (h *Handset) openVisit() {
-	glass, _ := h.profile.TextFor(h.shown(), h.machine.Code)
-	h.skipped, h.failure = false, keepFailure(h.machine.State, h.failure)
+	glass, _ := h.profile.TextFor(h.shown())
+	h.skipped, h.failure = false, keepFailure(h.machine, h.failure)
 	left := ""
 	if n := len(h.out.Visits); n > 0 {
 		left = h.out.Visits[n-1].Outcome
@@ -141,17 +140,22 @@ func (h *Handset) openVisit() {
 	})
 }
 
-// shown is the state whose text the glass has. A certificate is renewed without a word to the user (inferred).
-func (h *Handset) shown() devicestate.State {
-	if h.machine.Renewing {
-		return devicestate.Ready
+// shown is the state and code whose text the glass has. A certificate is renewed without a word to the user, and until
+// a lost connection is there again the glass says so (inferred).
+func (h *Handset) shown() (devicestate.State, devicestate.Code) {
+	m := h.machine
+	switch {
+	case m.Renewing:
+		return devicestate.Ready, ""
+	case m.Reconnecting && !m.Registered():
+		return m.State, devicestate.NewCode(devicestate.StageReady, "connection-lost")
 	}
-	return h.machine.State
+	return m.State, m.Code
 }
 
 // keepFailure drops the last failure when the boot has got past it.
-func keepFailure(s devicestate.State, f *Failure) *Failure {
-	if s == devicestate.Failed || s == devicestate.SignIn {
+func keepFailure(m devicestate.Machine, f *Failure) *Failure {
+	if m.State == devicestate.Failed || m.State == devicestate.SignIn || m.Reconnecting {
 		return f
 	}
 	return nil
@@ -177,6 +181,7 @@ func (h *Handset) closeVisit(event devicestate.Event, after devicestate.Machine)
 var failedEvents = map[devicestate.Event]bool{
 	devicestate.CandidatesExhausted: true, devicestate.EnrollTicketRefused: true, devicestate.ImageRejected: true,
 	devicestate.ClockUnset: true, devicestate.ProvisioningRefused: true, devicestate.VlanSilent: true,
+	devicestate.ConnectionLost: true,
 }
 
 func (h *Handset) rebooting() (devicestate.Event, *Failure) {

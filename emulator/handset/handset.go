@@ -160,6 +160,9 @@ type memory struct {
 	policy         *voicePolicy
 	lease          *lease
 	candidates     []candidate
+	failures       int       // registrations that failed one after the other since the handset was Ready
+	notBefore      time.Time // the next registration is tried
+	updateDue      time.Time // the next query
 	certURL        string
 	ticket         *heldTicket
 	key            *rsa.PrivateKey // of the certificate in flash
@@ -285,7 +288,11 @@ func (h *Handset) next(ctx context.Context) (devicestate.Happening, bool) {
 		return devicestate.Happening{}, false
 	}
 	happening := devicestate.Happening{Event: event}
-	if failure != nil {
+	switch {
+	case event == devicestate.ConnectionLost:
+		h.failure = failure
+		h.warn(failure) // the handset gets over it
+	case failure != nil:
 		h.seen(failure)
 		happening.Code = failure.Code
 	}

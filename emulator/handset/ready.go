@@ -13,6 +13,7 @@ import (
 // ready keeps the registration alive and takes what the pool sends (sip.md §5.4).
 func (h *Handset) ready(ctx context.Context) (devicestate.Event, *Failure) {
 	r := h.ram.sip
+	h.ram.failures = 0
 	if h.ram.certificateDue.IsZero() {
 		h.planRenewal()
 	}
@@ -25,7 +26,7 @@ func (h *Handset) ready(ctx context.Context) (devicestate.Event, *Failure) {
 			return r.takeEvent()
 		}
 		due := h.ram.certificateDue
-		for _, other := range []time.Time{r.associationDue, r.updateDue, r.refreshDue, r.keepAliveDue} {
+		for _, other := range []time.Time{r.associationDue, h.ram.updateDue, r.refreshDue, r.keepAliveDue} {
 			due = earlier(due, other)
 		}
 		waitCtx, cancel := context.WithDeadline(ctx, due)
@@ -57,7 +58,7 @@ func (r *registration) doDue(ctx context.Context, now time.Time) (devicestate.Ev
 		return devicestate.AssociationDue, nil
 	case !now.Before(h.ram.certificateDue):
 		return devicestate.CertificateDue, nil
-	case !now.Before(r.updateDue):
+	case !now.Before(h.ram.updateDue):
 		return devicestate.UpdateDue, nil
 	case !now.Before(r.refreshDue):
 		return r.refresh(ctx)
@@ -84,10 +85,12 @@ func (r *registration) refresh(ctx context.Context) (devicestate.Event, *Failure
 		return r.associationLost(err)
 	case err != nil:
 		failure = requestFailure(r.peer, err)
-	case answer.Status != 200:
-		failure = sipFailure(r.peer, answer)
-	default:
+	case answer.Status == 200:
 		return r.refreshed(answer)
+	case isRedirect(answer):
+		return r.redirected(answer)
+	default:
+		failure = sipFailure(r.peer, answer)
 	}
 	failure.Code = devicestate.NewCode(devicestate.StageReady, "connection-lost")
 	failure.Seen = "refreshing the registration: " + failure.Seen

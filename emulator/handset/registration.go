@@ -20,6 +20,7 @@ type registration struct {
 	h    *Handset
 	conn *sipstack.Conn
 	home candidate
+	told []candidate // by the redirect that led here
 	peer string
 
 	local   string // ip:port of this end
@@ -42,12 +43,12 @@ type registration struct {
 	keepAlive      time.Duration
 	refreshDue     time.Time
 	keepAliveDue   time.Time
-	updateDue      time.Time
 	toProvision    []func(context.Context) error // steps of provisioning that are left
 	subscriptions  []*subscription
 	event          devicestate.Event // what the pool told meanwhile, for the loop
 	failure        *Failure
 	signedOff      bool
+	atBackup       bool
 }
 
 func (r *registration) close() {
@@ -262,10 +263,14 @@ func (h *Handset) connectRegistrar(ctx context.Context, c candidate) (*registrat
 	addrs := c.addresses
 	if len(addrs) == 0 {
 		resolved, err := h.lookupHost(ctx, c.Host)
+		if err != nil && strings.EqualFold(c.Host, h.flash.Registrar) && len(h.flash.RegistrarAddresses) > 0 {
+			h.note("%s does not resolve, its addresses of flash are taken: %v", c.Host, err)
+			resolved, err = h.flash.RegistrarAddresses, nil // discovery.md §1.6
+		}
 		if err != nil {
 			return nil, fail(stage, "unresolved", c.Host, "the registrar's name does not resolve", err)
 		}
-		addrs = resolved
+		addrs, c.addresses = resolved, resolved
 	}
 	conn, peer, failure := h.connectTo(ctx, stage, c.Host, addrs, strconv.Itoa(int(c.Port)), "registering")
 	if failure != nil {
@@ -286,7 +291,7 @@ func (h *Handset) connectRegistrar(ctx context.Context, c candidate) (*registrat
 	}
 	_, domain, _ := strings.Cut(h.flash.SIPAddress, "@")
 	return &registration{
-		h: h, conn: stack, home: c, peer: peer, local: local, sip: h.flash.SIPAddress, domain: domain,
+		h: h, conn: stack, home: c, told: c.told, peer: peer, local: local, sip: h.flash.SIPAddress, domain: domain,
 		epid: h.flash.EPID, fromTag: randomHex(5), callID: randomHex(16), opaque: randomHex(5),
 	}, nil
 }

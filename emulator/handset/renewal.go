@@ -58,6 +58,8 @@ func (r *registration) renewIfDue(ctx context.Context) (devicestate.Event, *Fail
 		return devicestate.CertificateRefused, failure
 	case failure != nil:
 		return devicestate.ConnectionLost, failure
+	case isRedirect(final):
+		return r.redirected(final)
 	case final.Status != 200:
 		return devicestate.ConnectionLost, sipFailure(r.peer, final)
 	}

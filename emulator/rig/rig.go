@@ -161,11 +161,12 @@ func (r *Run) boot(ctx context.Context) report.Result {
 	return r.result(ctx, out, err)
 }
 
-// Stay keeps a handset that is Ready signed in until ctx ends or it is not Ready any more.
+// Stay keeps a handset that is Ready signed in until ctx ends, or until it is signed out. A connection that is lost is
+// none of its ends.
 func (r *Run) Stay(ctx context.Context) report.Result {
 	out, err := r.Handset.Run(ctx, func(m devicestate.Machine) bool { return m.State == devicestate.Failed })
-	if err == nil && ctx.Err() != nil && out.Machine.State == devicestate.UpdateCheck {
-		out.Machine.State = devicestate.Ready // the daily query was interrupted, the handset is signed in
+	if err == nil && ctx.Err() != nil && out.Machine.Registered() {
+		out.Machine.State = devicestate.Ready // something that it does now and then was interrupted
 	}
 	return r.result(ctx, out, err)
 }

@@ -243,8 +243,7 @@ func (c *connection) signed(m *sipmessage.Message, p tlsdsk.Params, id identity)
 	}
 	c.from.auth = authDSK
 	c.known(a)
-	if refused := c.struckByRefresh(m, a, id); refused != nil {
-		c.refuse(m, nil, refused)
+	if c.struckByRefresh(m, a, id) {
 		return
 	}
 	c.confirm(a)

@@ -38,6 +38,7 @@ const (
 	faultAssociationLost    = "ready=association-lost"
 	faultCertificateRevoked = "ready=certificate-revoked"
 	faultRegistrationLost   = "ready=registration-lost"
+	faultConnectionLost     = "ready=connection-lost"
 )
 
 // statusFaults are the answers to a signed REGISTER under register=STATUS (sip.md §4.6; which id goes with 480 and 503
@@ -153,29 +154,35 @@ func (s *Server) firstRedirect(id identity) bool {
 
 // struckByRefresh does to the refresh of a registration what a fault of a handset that is signed in says. The association
 // must have signed a message before: the one that is built in its place is none of a refresh.
-func (c *connection) struckByRefresh(m *sipmessage.Message, a *association, id identity) *refusal {
+func (c *connection) struckByRefresh(m *sipmessage.Message, a *association, id identity) bool {
 	if m.Method != "REGISTER" || m.Get("Expires") == "0" || !a.confirmed {
-		return nil
+		return false
 	}
-	forgotten := func(fault string) *refusal {
+	forget := func(fault string) {
 		delete(c.associations, a.opaque)
-		return checkAssociation.refuse("fault %s", fault)
+		c.refuse(m, nil, checkAssociation.refuse("fault %s", fault))
 	}
 	switch {
+	case c.s.struck(faultConnectionLost):
+		c.note(timeline.Dropped, "%s: fault %s", describe(m), faultConnectionLost)
+		reset(c.raw)
 	case c.s.struck(faultCertificateRevoked):
 		device := sipmessage.FormatUUID(sipmessage.InstanceUUID(a.epid))
 		if _, err := c.s.cfg.Authority.Revoke(a.user(), device); err != nil {
 			c.note(timeline.Note, "fault %s: %v", faultCertificateRevoked, err)
 		}
-		return forgotten(faultCertificateRevoked)
+		forget(faultCertificateRevoked)
 	case c.s.struck(faultAssociationLost):
-		return forgotten(faultAssociationLost)
+		forget(faultAssociationLost)
 	case c.s.struck(faultRegistrationLost):
 		c.note(timeline.Note, "fault %s", faultRegistrationLost)
 		c.s.endpoints.unbind(id.aor, id.epid, Expired)
 		c.forgetDialogs(id.aor, id.epid)
+		return false
+	default:
+		return false
 	}
-	return nil
+	return true
 }
 
 // struckByProvision answers a request that is no REGISTER as an active fault says.
