@@ -130,6 +130,8 @@ type Profile struct {
 	RefreshBefore          time.Duration `fact:"sip.refresh_before"`
 	AssociationLife        time.Duration `fact:"sip.association_life"`         // at most
 	AssociationRenewBefore time.Duration `fact:"sip.association_renew_before"` // its end, or that of the certificate
+	ResubscribeBefore      time.Duration `fact:"sip.resubscribe_before"`
+	ProvisionInterval      time.Duration `fact:"provisioning.interval"`
 	ProvisionGroups        []string      `fact:"provisioning.groups"`
 
 	Glass map[string]GlassText // facts glass.<key>, where key is a state or a failure code

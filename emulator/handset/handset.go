@@ -163,6 +163,7 @@ type memory struct {
 	failures       int       // registrations that failed one after the other since the handset was Ready
 	notBefore      time.Time // the next registration is tried
 	updateDue      time.Time // the next query
+	provisionDue   time.Time // the settings of the phone are asked for again
 	certURL        string
 	ticket         *heldTicket
 	key            *rsa.PrivateKey // of the certificate in flash

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
@@ -20,15 +19,14 @@ const (
 	publishTries      = 2 // the second with the versions that a 409 told
 )
 
-// subscription is a dialog that is un-subscribed at sign-off.
-type subscription struct {
-	event, callID, fromTag, to, target string
-	cseq                               int
-}
-
 // provisionAll plans every step of provisioning.
 func (r *registration) provisionAll() {
 	r.toProvision = []func(context.Context) error{r.subscribeProvisioning, r.subscribeContacts, r.subscribeSelf}
+}
+
+// provisionAgain plans the step that the settings of the phone are in.
+func (r *registration) provisionAgain() {
+	r.toProvision = []func(context.Context) error{r.subscribeProvisioning}
 }
 
 // provision subscribes and publishes in the order of sip.md §5.1. A refusal is noted and the boot goes on.
@@ -90,39 +88,6 @@ func provisionFailure(peer string, err error) *Failure {
 	return fail(stage, "garbage", peer, "the answer cannot be used", err)
 }
 
-// subscribe sends a SUBSCRIBE of its own dialog and returns the 200 (headers of sip.md §8.9).
-func (r *registration) subscribe(ctx context.Context, event, accept, contentType string, body []byte, expires string) (*sipmessage.Message, error) {
-	d := &subscription{event: event, callID: randomHex(16), fromTag: randomHex(5), to: "<" + r.sip + ">", target: r.sip, cseq: 1}
-	m := r.message("SUBSCRIBE", r.sip, d.fromTag, d.to, d.callID, d.cseq)
-	m.Add("Contact", "<"+r.gruu+">")
-	m.Add("User-Agent", r.h.profile.UserAgent)
-	m.Add("Event", event)
-	m.Add("Accept", accept)
-	m.Add("Supported", "com.microsoft.autoextend")
-	m.Add("Supported", "ms-benotify")
-	m.Add("Proxy-Require", "ms-benotify")
-	m.Add("Supported", "ms-piggyback-first-notify")
-	if expires != "" {
-		m.Add("Expires", expires)
-	}
-	r.finish(m, contentType, body)
-	answer, err := r.signedRequest(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	if answer.Status != 200 {
-		return nil, &refusal{answer}
-	}
-	if text := answer.Get("Expires"); text != "0" && text != "" {
-		d.to = strings.Clone(answer.Get("To")) // not the whole message with it
-		if contact, err := sipmessage.ParseAddress(answer.Get("Contact")); err == nil && contact.URI != "" {
-			d.target = strings.Clone(contact.URI)
-		}
-		r.subscriptions = append(r.subscriptions, d)
-	}
-	return answer, nil
-}
-
 // finish adds the body's headers and the signature.
 func (r *registration) finish(m *sipmessage.Message, contentType string, body []byte) {
 	if len(body) > 0 {
@@ -134,6 +99,7 @@ func (r *registration) finish(m *sipmessage.Message, contentType string, body []
 }
 
 func (r *registration) subscribeProvisioning(ctx context.Context) error {
+	r.h.ram.provisionDue = time.Now().Add(r.h.profile.ProvisionInterval)
 	body, err := provisioning.GroupRequest{Groups: r.h.profile.ProvisionGroups}.Append(nil)
 	if err != nil {
 		return err
@@ -261,24 +227,6 @@ func (r *registration) unsubscribeAll(ctx context.Context) error {
 		if err := r.unsubscribe(ctx, d); err != nil {
 			return fmt.Errorf("un-SUBSCRIBE %s: %w", d.event, err)
 		}
-	}
-	return nil
-}
-
-func (r *registration) unsubscribe(ctx context.Context, d *subscription) error {
-	d.cseq++
-	m := r.message("SUBSCRIBE", d.target, d.fromTag, d.to, d.callID, d.cseq)
-	m.Add("Contact", "<"+r.gruu+">")
-	m.Add("User-Agent", r.h.profile.UserAgent)
-	m.Add("Event", d.event)
-	m.Add("Expires", "0")
-	r.finish(m, "", nil)
-	answer, err := r.request(ctx, m)
-	if err != nil {
-		return err
-	}
-	if answer.Status != 200 {
-		r.h.note("un-SUBSCRIBE %s: %s", d.event, describe(answer))
 	}
 	return nil
 }

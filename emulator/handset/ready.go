@@ -25,11 +25,7 @@ func (h *Handset) ready(ctx context.Context) (devicestate.Event, *Failure) {
 		if r.event != "" {
 			return r.takeEvent()
 		}
-		due := h.ram.certificateDue
-		for _, other := range []time.Time{r.associationDue, h.ram.updateDue, r.refreshDue, r.keepAliveDue} {
-			due = earlier(due, other)
-		}
-		waitCtx, cancel := context.WithDeadline(ctx, due)
+		waitCtx, cancel := context.WithDeadline(ctx, r.nextDue())
 		m, err := r.receive(waitCtx)
 		cancel()
 		switch {
@@ -50,6 +46,21 @@ func (h *Handset) ready(ctx context.Context) (devicestate.Event, *Failure) {
 	}
 }
 
+// nextDue is when the next thing is due.
+func (r *registration) nextDue() time.Time {
+	ram := &r.h.ram
+	due := r.keepAliveDue
+	for _, other := range []time.Time{r.refreshDue, r.associationDue, ram.certificateDue, ram.updateDue, ram.provisionDue} {
+		due = earlier(due, other)
+	}
+	for _, d := range r.subscriptions {
+		if !d.due.IsZero() {
+			due = earlier(due, d.due)
+		}
+	}
+	return due
+}
+
 // doDue does the one thing that is due, the most urgent one first.
 func (r *registration) doDue(ctx context.Context, now time.Time) (devicestate.Event, *Failure) {
 	h := r.h
@@ -58,6 +69,9 @@ func (r *registration) doDue(ctx context.Context, now time.Time) (devicestate.Ev
 		return devicestate.AssociationDue, nil
 	case !now.Before(h.ram.certificateDue):
 		return devicestate.CertificateDue, nil
+	case !now.Before(h.ram.provisionDue):
+		r.provisionAgain()
+		return devicestate.ProvisioningDue, nil
 	case !now.Before(h.ram.updateDue):
 		return devicestate.UpdateDue, nil
 	case !now.Before(r.refreshDue):
@@ -69,7 +83,17 @@ func (r *registration) doDue(ctx context.Context, now time.Time) (devicestate.Ev
 			return devicestate.ConnectionLost, fail(devicestate.StageReady, "connection-lost", r.peer, "keep-alive", err)
 		}
 	}
+	for _, d := range r.subscriptions {
+		if !d.due.IsZero() && !now.Before(d.due) {
+			return r.resubscribe(ctx, d)
+		}
+	}
 	return "", nil
+}
+
+// connectionLost is the failure of what a handset that is Ready does on its connection.
+func connectionLost(peer, doing string, cause *Failure) *Failure {
+	return fail(devicestate.StageReady, "connection-lost", peer, doing+": "+cause.Seen, cause.Err)
 }
 
 // refresh repeats the REGISTER, signed, in one round trip.
@@ -77,24 +101,22 @@ func (r *registration) refresh(ctx context.Context) (devicestate.Event, *Failure
 	m := r.registerMessage("")
 	r.sa.sign(m, false)
 	answer, err := r.signedRequest(ctx, m)
-	var failure *Failure
+	var cause *Failure
 	switch {
 	case ctx.Err() != nil:
 		return "", nil
 	case errors.Is(err, errAssociationLost):
 		return r.associationLost(err)
 	case err != nil:
-		failure = requestFailure(r.peer, err)
+		cause = requestFailure(r.peer, err)
 	case answer.Status == 200:
 		return r.refreshed(answer)
 	case isRedirect(answer):
 		return r.redirected(answer)
 	default:
-		failure = sipFailure(r.peer, answer)
+		cause = sipFailure(r.peer, answer)
 	}
-	failure.Code = devicestate.NewCode(devicestate.StageReady, "connection-lost")
-	failure.Seen = "refreshing the registration: " + failure.Seen
-	return devicestate.ConnectionLost, failure
+	return devicestate.ConnectionLost, connectionLost(r.peer, "refreshing the registration", cause)
 }
 
 // refreshed takes the 200 to a REGISTER of an endpoint that is registered.
