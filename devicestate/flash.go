@@ -8,7 +8,25 @@ import (
 )
 
 // FlashVersion is the version of the layout of [Flash].
-const FlashVersion = 1
+const FlashVersion = 2
+
+// flashMigrations bring a flash from one version to the next, the first one from version 1.
+var flashMigrations = []func(*Flash){
+	// Version 1 knew one registrar by its name alone. The addresses of it and the other registrar, which are new, are
+	// learned at the next registration.
+	func(f *Flash) { f.RegistrarAddresses, f.OtherRegistrar, f.OtherPort = nil, "", 0 },
+}
+
+// Migrate brings a flash that an earlier version of this program wrote to [FlashVersion]. A later version's is an error.
+func (f *Flash) Migrate() error {
+	if f.Version < 1 || f.Version > FlashVersion {
+		return fmt.Errorf("version %d, this program reads versions 1 to %d", f.Version, FlashVersion)
+	}
+	for ; f.Version < FlashVersion; f.Version++ {
+		flashMigrations[f.Version-1](f)
+	}
+	return nil
+}
 
 // Flash is what survives a reboot and a power cut (handset.md §6, persistence). PIN and password are never in it.
 type Flash struct {

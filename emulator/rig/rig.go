@@ -6,6 +6,8 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"sync/atomic"
 	"time"
@@ -81,6 +83,7 @@ type Run struct {
 	site    *site
 	own     bool // the site is the run's own
 	station ethernet.Station
+	flash   io.Closer // the lock of a flash directory, nil: there is none
 	mac     net.HardwareAddr
 
 	malformed atomic.Int64 // frames to it that cannot be read
@@ -105,6 +108,11 @@ func (r *Run) assemble() error {
 	var err error
 	if r.mac, err = o.HandsetMAC(); err != nil {
 		return err
+	}
+	if dir, ok := o.Flash.(handset.FlashDir); ok {
+		if r.flash, err = dir.Lock(); err != nil {
+			return &ComputerError{fmt.Errorf("flash: %w", err)}
+		}
 	}
 	r.site.describe(r)
 	port := ethernet.Port{Trunk: o.Interface != ""}
@@ -192,6 +200,9 @@ func (r *Run) Close() error {
 	}
 	if r.station != nil {
 		errs = append(errs, r.station.Close())
+	}
+	if r.flash != nil {
+		errs = append(errs, r.flash.Close())
 	}
 	r.site.left(r)
 	if r.own {

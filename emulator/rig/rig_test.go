@@ -127,6 +127,12 @@ func virtual(t *testing.T, lab, profile string, f func(*setting)) {
 			t.Fatal(err)
 		}
 	}
+	inVirtualTime(t, lab, profile, f)
+}
+
+// inVirtualTime is virtual for a setting with keys of its own.
+func inVirtualTime(t *testing.T, lab, profile string, f func(*setting)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(time.Date(2013, 5, 1, 9, 0, 0, 0, time.UTC))) // the bubble begins in 2000
 		s := newSetting(t, lab, profile)
