@@ -134,7 +134,7 @@ type Profile struct {
 	ProvisionInterval      time.Duration `fact:"provisioning.interval"`
 	ProvisionGroups        []string      `fact:"provisioning.groups"`
 
-	Glass map[string]GlassText // facts glass.<key>, where key is a state or a failure code
+	Glass map[string]GlassText // facts glass.<key>, where key is a state, a failure code or a reset
 }
 
 // TextFor returns what the glass shows in s, or for the failure code when code is not empty; ok is false when no

@@ -24,7 +24,7 @@ func fullFlash() devicestate.Flash {
 		Chain:          [][]byte{{0x30, 0x01}, {0x30, 0x02}},
 		SIPAddress:     "sip:kenmyer@litwareinc.com", Number: "1219", Login: `LITWARE\kenmyer`, EPID: "0123456789", PINForm: "p1",
 		Certificate: []byte{0x30, 0x03}, Key: devicestate.Key("PRIVATE"), CertificateRefused: true,
-		Refused: &devicestate.RefusedCredentials{Salt: []byte{1}, Sum: []byte{2}},
+		Refused: &devicestate.SaltedSum{Salt: []byte{1}, Sum: []byte{2}}, UnlockPIN: &devicestate.SaltedSum{Salt: []byte{3}, Sum: []byte{4}},
 		Profile: "polycom-cx600-4.0.7577.4463", PreviousProfile: "polycom-cx600-4.0.7577.107",
 		ClockOffset: -3 * time.Hour, ClockKept: true,
 	}
@@ -56,7 +56,7 @@ func TestMigrate(t *testing.T) {
 		}
 	}
 	want := fullFlash()
-	want.RegistrarAddresses, want.OtherRegistrar, want.OtherPort = nil, "", 0
+	want.RegistrarAddresses, want.OtherRegistrar, want.OtherPort, want.UnlockPIN = nil, "", 0, nil
 	got := fullFlash()
 	got.Version = 1
 	if err := got.Migrate(); err != nil {
@@ -108,12 +108,12 @@ func TestFlashMemory(t *testing.T) {
 		flash func(*devicestate.Flash)
 		want  devicestate.Memory
 	}{
-		{"full", func(*devicestate.Flash) {}, devicestate.Memory{Registrar: true, Certificate: true}},
-		{"no URL", func(f *devicestate.Flash) { f.CertificateURL = "" }, devicestate.Memory{Certificate: true}},
-		{"no registrar", func(f *devicestate.Flash) { f.Registrar = "" }, devicestate.Memory{Certificate: true}},
-		{"no key", func(f *devicestate.Flash) { f.Key = nil }, devicestate.Memory{Registrar: true}},
-		{"refused", func(f *devicestate.Flash) { f.CertificateRefused = true }, devicestate.Memory{Registrar: true}},
-		{"signed out", func(f *devicestate.Flash) { f.EraseSignIn() }, devicestate.Memory{Registrar: true}},
+		{"full", func(*devicestate.Flash) {}, devicestate.Memory{Registrar: true, Certificate: true, UnlockPIN: true}},
+		{"no URL", func(f *devicestate.Flash) { f.CertificateURL = "" }, devicestate.Memory{Certificate: true, UnlockPIN: true}},
+		{"no registrar", func(f *devicestate.Flash) { f.Registrar = "" }, devicestate.Memory{Certificate: true, UnlockPIN: true}},
+		{"no key", func(f *devicestate.Flash) { f.Key = nil }, devicestate.Memory{Registrar: true, UnlockPIN: true}},
+		{"refused", func(f *devicestate.Flash) { f.CertificateRefused = true }, devicestate.Memory{Registrar: true, UnlockPIN: true}},
+		{"signed out", func(f *devicestate.Flash) { f.EraseSignIn() }, devicestate.Memory{Registrar: true, UnlockPIN: true}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			flash := held
@@ -129,6 +129,15 @@ func TestEraseSignInKeepsChainRegistrarAndEPID(t *testing.T) {
 	got, want := fullFlash(), fullFlash()
 	got.EraseSignIn()
 	want.SIPAddress, want.Number, want.Login, want.Certificate, want.Key, want.CertificateRefused = "", "", "", nil, nil, false
+	if diff := cmp.Diff(want, got, addresses); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEraseUserKeepsTheFirmware(t *testing.T) {
+	got := fullFlash()
+	got.EraseUser()
+	want := devicestate.Flash{Version: devicestate.FlashVersion, Profile: "polycom-cx600-4.0.7577.4463", PreviousProfile: "polycom-cx600-4.0.7577.107"}
 	if diff := cmp.Diff(want, got, addresses); diff != "" {
 		t.Error(diff)
 	}

@@ -100,7 +100,7 @@ var infos = map[State]StateInfo{
 	},
 	Provision: {
 		Does:   "subscribes to provisioning, contacts and self, then publishes device and state",
-		Codes:  codes(StageProvision, "403 405 406 sip-error garbage timeout"),
+		Codes:  codes(StageProvision, "403 405 406 sip-error garbage timeout unlock-pin"),
 		Timer:  "timeout.answer",
 		Source: "sip.md §5.1",
 	},

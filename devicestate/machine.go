@@ -20,6 +20,7 @@ type Memory struct {
 	Registrar   bool // registrar and certificate URL from flash, not given up in this boot
 	Certificate bool // certificate in flash, not refused since it was stored
 	Credentials bool // PIN or password, not consumed
+	UnlockPIN   bool // in flash
 }
 
 // Machine is the whole state of the boot. The zero Machine is powered off.
@@ -34,6 +35,7 @@ type Machine struct {
 	Renewing   bool // WebTicket and Enroll renew the certificate of a handset that stays signed in
 	// Reconnecting is a handset that was registered, and goes on trying until it is again.
 	Reconnecting bool
+	Locked       bool // the phone: nobody can sign out before the unlock PIN is entered
 }
 
 // Happening is an event with what it brings along.
@@ -55,18 +57,14 @@ type RefusalName string
 
 // The named refusals.
 const (
-	RefusedPoweredOff RefusalName = "powered-off" // nothing but PowerOn reaches a handset without power
-	RefusedStale      RefusalName = "stale"       // the answer to something that this state does not ask
-	RefusedOn         RefusalName = "already-on"  // PowerOn with power on
-	RefusedLater      RefusalName = "not-built"   // behaviour of the hardware that this version leaves out
+	RefusedPoweredOff RefusalName = "powered-off"   // nothing but PowerOn reaches a handset without power
+	RefusedStale      RefusalName = "stale"         // the answer to something that this state does not ask
+	RefusedOn         RefusalName = "already-on"    // PowerOn with power on
+	RefusedNoPIN      RefusalName = "no-unlock-pin" // nobody can unlock a phone without one
 )
 
 func (r *Refusal) Error() string {
 	return fmt.Sprintf("event %s is refused in state %s: %s", r.Event, r.State, r.Name)
-}
-
-var later = map[Event]bool{
-	HardReset: true, FactoryReset: true, PhoneLock: true,
 }
 
 // Step names the next state and what has to be done, or returns a [*Refusal] and m unchanged. It depends on its
@@ -92,8 +90,8 @@ func refusalName(s State, e Event) RefusalName {
 		return RefusedPoweredOff
 	case e == PowerOn:
 		return RefusedOn
-	case later[e]:
-		return RefusedLater
+	case s == Ready && e == PhoneLock:
+		return RefusedNoPIN
 	}
 	return RefusedStale
 }
@@ -109,6 +107,7 @@ func (r *Row) take(m Machine, h Happening) Machine {
 	from := m.State
 	switch r.To {
 	case Same:
+		return r.stay(m, h)
 	case Origin:
 		m.State = m.From
 	default:
@@ -117,7 +116,7 @@ func (r *Row) take(m Machine, h Happening) Machine {
 	switch h.Event {
 	case PowerOn, Restarted:
 		m.Memory = h.Memory
-		m.ReEnrolled = false
+		m.ReEnrolled, m.Locked = false, false
 	case PowerOff:
 		return Machine{State: PoweredOff}
 	case CredentialsEntered:
@@ -132,18 +131,7 @@ func (r *Row) take(m Machine, h Happening) Machine {
 	case ConnectionLost, Redirected, Deactivated:
 		m.Reconnecting = true
 	}
-	for _, effect := range r.Effects {
-		switch effect {
-		case DropCredentials:
-			m.Memory.Credentials = false
-		case MarkRefused, EraseSignIn:
-			m.Memory.Certificate = false
-		case ForgetRegistrar:
-			m.Memory.Registrar = false
-		case StoreRegistrar:
-			m.Memory.Registrar = true
-		}
-	}
+	m = r.remember(m)
 	m.Renewing = m.Renewing && (m.State == WebTicket || m.State == Enroll)
 	m.Reason, m.Code = r.Reason, ""
 	if m.State == SignIn && m.Reason == "" {
@@ -158,6 +146,40 @@ func (r *Row) take(m Machine, h Happening) Machine {
 	case Rebooting:
 	default:
 		m.From = ""
+	}
+	return m
+}
+
+// stay takes what changes within a state.
+func (r *Row) stay(m Machine, h Happening) Machine {
+	switch h.Event {
+	case UnlockPINSet:
+		m.Memory.UnlockPIN = true
+	case PhoneLock:
+		m.Locked = true
+	case PhoneUnlock:
+		m.Locked = false
+	}
+	return m
+}
+
+// remember takes what the effects do to the memory.
+func (r *Row) remember(m Machine) Machine {
+	for _, effect := range r.Effects {
+		switch effect {
+		case DropCredentials:
+			m.Memory.Credentials = false
+		case MarkRefused:
+			m.Memory.Certificate = false
+		case EraseSignIn:
+			m.Memory.Certificate, m.Locked = false, false
+		case EraseUser, EraseFlash:
+			m.Memory, m.Locked = Memory{Credentials: m.Memory.Credentials}, false
+		case ForgetRegistrar:
+			m.Memory.Registrar = false
+		case StoreRegistrar:
+			m.Memory.Registrar = true
+		}
 	}
 	return m
 }

@@ -23,6 +23,8 @@ var (
 	}}
 	renewing         = &Guard{"renewing the certificate", func(m Machine) bool { return m.Renewing }}
 	reconnecting     = &Guard{"reconnecting", func(m Machine) bool { return m.Reconnecting }}
+	unlockPINHeld    = &Guard{"unlock PIN in flash", func(m Machine) bool { return m.Memory.UnlockPIN }}
+	locked           = &Guard{"locked", func(m Machine) bool { return m.Locked }}
 	fromUpdateLookup = &Guard{"from UpdateLookup", func(m Machine) bool { return m.From == UpdateLookup }}
 )
 
@@ -44,12 +46,19 @@ const (
 	bootOrder   = "handset.md §5.1, device connection process"
 	signInOrder = "handset.md §5.1 item 6"
 	renewal     = "web-services.md §3.2, §4; that the certificate renews itself is inferred"
+	resets      = "handset.md §5.5, §6; that the pool is told nothing is inferred"
+	phoneLock   = "handset.md §4, §5.5, phone lock"
 	lost        = "discovery.md §1.6; the waiting inferred"
 	ours        = "inferred, design of this project"
 )
 
 var table = []Row{
 	{Any, PowerOff, nil, PoweredOff, "", []Effect{LoseMemory}, ours},
+	{Any, HardReset, nil, Rebooting, "", []Effect{CloseConnection, EraseUser}, resets},
+	{Any, FactoryReset, nil, Rebooting, "", []Effect{CloseConnection, EraseFlash}, resets},
+	{Any, SignOut, locked, Same, "", nil, phoneLock},
+	{Any, PhoneUnlock, locked, Same, "", nil, phoneLock},
+	{Any, UnlockRefused, locked, Same, "", nil, phoneLock},
 	{PoweredOff, PowerOn, nil, LinkDetect, "", []Effect{UntagFrames}, bootOrder},
 
 	{LinkDetect, CarrierMissing, nil, Same, "", nil, ours},
@@ -115,6 +124,7 @@ var table = []Row{
 	{Register, SignOut, nil, SignIn, ReasonSignedOut, []Effect{CloseConnection, EraseSignIn, DropCredentials}, "handset.md §5.5"},
 
 	{Provision, Provisioned, nil, UpdateCheck, "", nil, "handset.md §5.1 item 7"},
+	{Provision, UnlockPINSet, nil, Same, "", []Effect{StoreUnlockPIN}, "handset.md §5.1 item 7"},
 	{Provision, ProvisioningRefused, nil, UpdateCheck, "", nil, "sip.md §7.3, stays on"},
 	{UpdateCheck, ImageOffered, nil, Updating, "", nil, "handset.md §3.2 item 1"},
 	{UpdateCheck, UpdateAnswered, nil, Ready, "", nil, "handset.md §3.2 item 1"},
@@ -124,6 +134,7 @@ var table = []Row{
 	{Updating, ImageRejected, nil, Ready, "", nil, ours},
 	{Rebooting, Restarted, nil, LinkDetect, "", []Effect{LoseMemory, UntagFrames}, bootOrder},
 
+	{Ready, PhoneLock, unlockPINHeld, Same, "", nil, phoneLock},
 	{Ready, UpdateDue, nil, UpdateCheck, "", nil, "handset.md §3.2 item 1"},
 	{Ready, ConnectionLost, nil, Register, "", []Effect{CloseConnection, BackOff}, lost},
 	{Ready, Redirected, nil, Register, "", []Effect{CloseConnection}, "handset.md §6, registrar failover"},

@@ -50,7 +50,16 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 		return h.save()
 	case devicestate.EraseSignIn:
 		h.flash.EraseSignIn()
+		h.out.LineURI = ""
 		return h.save()
+	case devicestate.EraseUser:
+		h.flash.EraseUser()
+		return h.asNew()
+	case devicestate.EraseFlash:
+		h.flash, h.profile = devicestate.Flash{}, h.cfg.Profile
+		return h.asNew()
+	case devicestate.StoreUnlockPIN:
+		return h.storeUnlockPIN()
 	case devicestate.ForgetRegistrar:
 		h.ram.candidates = nil
 	case devicestate.BackOff:
@@ -82,13 +91,22 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 		}
 	case devicestate.LoseMemory:
 		h.closeConnections()
-		h.ram = memory{credentials: h.ram.credentials, visited: map[devicestate.State]bool{}}
+		h.ram = memory{credentials: h.ram.credentials, visited: map[devicestate.State]bool{}, used: time.Now()}
 	case devicestate.Report:
 		h.reported = true
 	default:
 		return fmt.Errorf("effect %q is not known", effect)
 	}
 	return nil
+}
+
+// asNew is what a reset does besides flash: nothing is known of the pool, the clock stands at its cold date, and the user
+// has to enter again who he is.
+func (h *Handset) asNew() error {
+	h.clockOffset, h.clockSynced = time.Until(h.profile.ColdDate), false
+	h.ram.credentials = h.cfg.Credentials
+	h.out.LineURI, h.out.CertificateURL, h.out.URLSource, h.out.Registrar = "", "", "", ""
+	return h.save()
 }
 
 func (h *Handset) save() error {
@@ -122,8 +140,11 @@ func (h *Handset) storeCertificate() error {
 }
 
 // openVisit begins the record of a stay and shows the glass.
-func (h *Handset) openVisit() {
-	glass, _ := h.profile.TextFor(h.shown())
+func (h *Handset) openVisit(event devicestate.Event) {
+	glass, ok := h.profile.Glass[string(event)] // a question that the user has said yes to
+	if !ok {
+		glass, _ = h.profile.TextFor(h.shown())
+	}
 	h.skipped, h.failure = false, keepFailure(h.machine, h.failure)
 	left := ""
 	if n := len(h.out.Visits); n > 0 {

@@ -83,7 +83,7 @@ func TestFlashOfVersion1(t *testing.T) {
 		UpdateURL:      "https://atl-cs-001.litwareinc.com:443/RequestHandler/ucdevice.upx", Chain: [][]byte{certificate},
 		SIPAddress: "sip:kenmyer@litwareinc.com", Number: "12065551219", Login: `LITWARE\kenmyer`, EPID: "0b94f30682", PINForm: "p1",
 		Certificate: certificate, Key: key, CertificateRefused: true,
-		Refused: &devicestate.RefusedCredentials{Salt: []byte{0, 1, 2}, Sum: []byte{3, 4, 5}},
+		Refused: &devicestate.SaltedSum{Salt: []byte{0, 1, 2}, Sum: []byte{3, 4, 5}},
 		Profile: "polycom-cx600-4.0.7577.4512", PreviousProfile: "polycom-cx600-4.0.7577.4463", ClockOffset: -7 * time.Second, ClockKept: true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -50,6 +50,9 @@ func (h *Handset) provision(ctx context.Context) (devicestate.Event, *Failure) {
 			event = devicestate.ProvisioningRefused
 		}
 		r.toProvision = r.toProvision[1:]
+		if h.unlockPINSet() {
+			return devicestate.UnlockPINSet, nil
+		}
 		if r.event != "" {
 			return r.takeEvent()
 		}
@@ -117,6 +120,7 @@ func (r *registration) subscribeProvisioning(ctx context.Context) error {
 		return err
 	}
 	h := r.h
+	h.takeLockPolicy(config)
 	h.note("provisioning: phone lock %v after %v, unlock PIN of %d digits, security mode %s", config.EnforcePINLock,
 		config.PhoneTimeout, config.MinPINLength, config.SecurityMode)
 	if config.UpdatesEnabled && config.UpdatesInternalURL != "" && config.UpdatesInternalURL != h.flash.UpdateURL {

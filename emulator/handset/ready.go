@@ -58,12 +58,18 @@ func (r *registration) nextDue() time.Time {
 			due = earlier(due, d.due)
 		}
 	}
+	if lock, ok := r.h.lockDue(); ok {
+		due = earlier(due, lock)
+	}
 	return due
 }
 
 // doDue does the one thing that is due, the most urgent one first.
 func (r *registration) doDue(ctx context.Context, now time.Time) (devicestate.Event, *Failure) {
 	h := r.h
+	if due, ok := h.lockDue(); ok && !now.Before(due) {
+		return devicestate.PhoneLock, nil
+	}
 	switch {
 	case !now.Before(r.associationDue):
 		return devicestate.AssociationDue, nil

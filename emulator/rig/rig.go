@@ -18,6 +18,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/report"
+	"github.com/phone-edition/lpe/emulator/secret"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
@@ -36,6 +37,7 @@ type Options struct {
 	MAC         net.HardwareAddr
 	Flash       handset.FlashStore
 	Credentials handset.Credentials
+	UnlockPIN   secret.Value // that the user sets when the phone asks for one
 	Target      handset.Target
 	Faults      []string // stage=kind[:parameter]
 	Timeout     time.Duration
@@ -128,7 +130,7 @@ func (r *Run) assemble() error {
 	}
 	r.Handset, err = handset.New(handset.Config{
 		Station: r.station, Profile: o.Profile, Flash: o.Flash, Credentials: o.Credentials, Target: o.Target,
-		Network: o.Network, Authorities: o.Authorities, RetryRefused: o.RetryRefused, DHCP: o.dhcp,
+		Network: o.Network, Authorities: o.Authorities, RetryRefused: o.RetryRefused, UnlockPIN: o.UnlockPIN, DHCP: o.dhcp,
 		Timeline: r.Timeline, Decode: o.Decode, KeyLog: r.site.keyLog(), NewKey: o.HandsetKey,
 	})
 	if err != nil {

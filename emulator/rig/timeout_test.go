@@ -106,8 +106,7 @@ func TestNoCredentials(t *testing.T) {
 // TestRefusals: what has no use for an event ends the run under a name, and the endpoint is signed off.
 func TestRefusals(t *testing.T) {
 	for event, name := range map[devicestate.Event]string{
-		devicestate.HardReset: "not-built", devicestate.FactoryReset: "not-built", devicestate.PhoneLock: "not-built",
-		devicestate.Retry: "stale", devicestate.PowerOn: "already-on",
+		devicestate.PhoneLock: "no-unlock-pin", devicestate.PhoneUnlock: "stale", devicestate.Retry: "stale", devicestate.PowerOn: "already-on",
 	} {
 		t.Run(string(event), func(t *testing.T) {
 			ready(t, nil, func(x *signedIn) {
