@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
@@ -150,7 +151,7 @@ func (h *Handset) openVisit(event devicestate.Event) {
 	if n := len(h.out.Visits); n > 0 {
 		left = h.out.Visits[n-1].Outcome
 	}
-	h.out.Visits = append(h.out.Visits, Visit{State: h.machine.State, Entered: time.Now(), Glass: glass})
+	h.out.Visits = append(boundVisits(h.out.Visits), Visit{State: h.machine.State, Entered: time.Now(), Glass: glass})
 	h.observe(timeline.Observation{
 		Kind: timeline.Transition, Text: string(h.machine.State), Code: string(h.machine.Code),
 		Fields: []timeline.Field{
@@ -159,6 +160,19 @@ func (h *Handset) openVisit(event devicestate.Event) {
 			{Name: timeline.FieldOutcome, Value: left},
 		},
 	})
+}
+
+// maxVisits bounds what is remembered of a handset that is on for months.
+const maxVisits = 1000
+
+// boundVisits makes room for one more: of those after the boot the oldest goes.
+func boundVisits(list []Visit) []Visit {
+	if len(list) < maxVisits {
+		return list
+	}
+	at := 1 + slices.IndexFunc(list, func(v Visit) bool { return v.State == devicestate.Ready })
+	at = min(at, len(list)-1)
+	return slices.Delete(list, at, at+1)
 }
 
 // shown is the state and code whose text the glass has. A certificate is renewed without a word to the user, and until
