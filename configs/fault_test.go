@@ -44,6 +44,8 @@ func TestFaultCodes(t *testing.T) {
 		"provision=timeout": boots, "provision=garbage": boots, "update=refused": boots, "update=http-500": boots, "update=garbage": boots,
 		"dns=srv-other-domain": boots, "discovery=wrong-registrar": "discovery.registrar-unresolved", "discovery=decommissioned-pool": "register.timeout",
 		"web=tls-version": "ticket.tls-version", "register=no-tls-dsk": "register.security-association", "update=image": boots, "update=unknown-image": boots,
+		"ready=association-lost": boots, "ready=registration-lost": boots, "ready=certificate-revoked": "register.certificate-refused",
+		"ready=connection-lost": boots, "register=pool-down": "register.refused",
 	}
 	list, err := Faults()
 	if err != nil {

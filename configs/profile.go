@@ -116,16 +116,25 @@ type Profile struct {
 	KeyBits        int           `fact:"certificate.key_bits" range:"1024 16384"`
 	CSRSignature   string        `fact:"certificate.csr_signature" oneof:"sha1 sha256"`
 	RenewAt        int           `fact:"certificate.renew_at_percent" range:"1 99"`
+	RenewRetry     time.Duration `fact:"certificate.renew_retry"` // between attempts to renew it
 
-	UserAgent       string        `fact:"sip.user_agent"`
-	SecurityMode    string        `fact:"sip.security_mode" oneof:"Low Medium High"`
-	Supported       []string      `fact:"sip.supported"` // one header line an entry
-	Methods         string        `fact:"sip.methods"`
-	KeepAlive       string        `fact:"sip.ms_keep_alive"`
-	RefreshBefore   time.Duration `fact:"sip.refresh_before"`
-	ProvisionGroups []string      `fact:"provisioning.groups"`
+	ReconnectBase   time.Duration `fact:"reconnect.base"` // before the first registration after a lost connection; doubles with each that fails
+	ReconnectMost   time.Duration `fact:"reconnect.most"`
+	ReconnectJitter int           `fact:"reconnect.jitter_percent" range:"0 100"` // of these, at most so much is taken off at random
 
-	Glass map[string]GlassText // facts glass.<key>, where key is a state or a failure code
+	UserAgent              string        `fact:"sip.user_agent"`
+	SecurityMode           string        `fact:"sip.security_mode" oneof:"Low Medium High"`
+	Supported              []string      `fact:"sip.supported"` // one header line an entry
+	Methods                string        `fact:"sip.methods"`
+	KeepAlive              string        `fact:"sip.ms_keep_alive"`
+	RefreshBefore          time.Duration `fact:"sip.refresh_before"`
+	AssociationLife        time.Duration `fact:"sip.association_life"`         // at most
+	AssociationRenewBefore time.Duration `fact:"sip.association_renew_before"` // its end, or that of the certificate
+	ResubscribeBefore      time.Duration `fact:"sip.resubscribe_before"`
+	ProvisionInterval      time.Duration `fact:"provisioning.interval"`
+	ProvisionGroups        []string      `fact:"provisioning.groups"`
+
+	Glass map[string]GlassText // facts glass.<key>, where key is a state, a failure code or a reset
 }
 
 // TextFor returns what the glass shows in s, or for the failure code when code is not empty; ok is false when no

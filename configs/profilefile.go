@@ -130,7 +130,7 @@ func (r *profileReader) readFact(s *section, name string) {
 	fact.Source = s.needText("source")
 	if key, ok := strings.CutPrefix(name, "glass."); ok {
 		if !isGlassKey(key) {
-			s.file.report(s.line, "%s: %q is no state and no failure code", name, key)
+			s.file.report(s.line, "%s: %q is no state and no failure code, nor a reset", name, key)
 		}
 		fact.Value = s.needText("value")
 		r.profile.Glass[key] = GlassText{Text: fact.Value, Provenance: fact.Provenance}
@@ -145,7 +145,8 @@ func (r *profileReader) readFact(s *section, name string) {
 }
 
 func isGlassKey(key string) bool {
-	return slices.Contains(devicestate.States(), devicestate.State(key)) || isCode(key)
+	return slices.Contains(devicestate.States(), devicestate.State(key)) || isCode(key) ||
+		key == string(devicestate.HardReset) || key == string(devicestate.FactoryReset)
 }
 
 // complete reports what is missing or contradictory in the whole profile.

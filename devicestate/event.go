@@ -11,6 +11,13 @@ const (
 	Reboot   Event = "Reboot"
 	SignOut  Event = "SignOut" // the user signs out (Switch User)
 
+	HardReset     Event = "HardReset"     // * and # held at power-on, and confirmed
+	FactoryReset  Event = "FactoryReset"  // 4 and 6 held at power-on, and confirmed
+	UnlockPINSet  Event = "UnlockPINSet"  // by the user, when the phone asks for one
+	PhoneLock     Event = "PhoneLock"     // by the user, or because nobody has used the phone for long
+	PhoneUnlock   Event = "PhoneUnlock"   // the unlock PIN was entered
+	UnlockRefused Event = "UnlockRefused" // another one was
+
 	CarrierMissing Event = "CarrierMissing"
 	PolicyTagged   Event = "PolicyTagged"   // LLDP-MED voice policy with T=1
 	PolicyUntagged Event = "PolicyUntagged" // LLDP-MED voice policy with T=0
@@ -53,25 +60,25 @@ const (
 
 	Registered          Event = "Registered"
 	CandidatesExhausted Event = "CandidatesExhausted"
+	RegistrationRefused Event = "RegistrationRefused" // of a handset that was registered: the user is none any more
 	CertificateRefused  Event = "CertificateRefused"
 	Provisioned         Event = "Provisioned"
 	ProvisioningRefused Event = "ProvisioningRefused" // noted, the boot goes on
 	SignedOut           Event = "SignedOut"           // by the pool: rejected or unregistered
 	Deactivated         Event = "Deactivated"         // by the pool: register again
 	UpdateDue           Event = "UpdateDue"           // 24 h since the last query
+	ProvisioningDue     Event = "ProvisioningDue"     // a day has gone, or the registrar had lost the registration
 	ConnectionLost      Event = "ConnectionLost"
-	AssociationDue      Event = "AssociationDue"
-	CertificateDue      Event = "CertificateDue"
-	HardReset           Event = "HardReset"
-	FactoryReset        Event = "FactoryReset"
-	PhoneLock           Event = "PhoneLock"
-	RegistrarFailedOver Event = "RegistrarFailedOver"
+	Redirected          Event = "Redirected"     // a registrar sends the registered handset elsewhere
+	AssociationDue      Event = "AssociationDue" // the security association is to be made anew
+	CertificateDue      Event = "CertificateDue" // the certificate is to be renewed
 )
 
 // Events lists every event.
 func Events() []Event {
 	return []Event{
 		PowerOn, PowerOff, Retry, Reboot, SignOut,
+		HardReset, FactoryReset, UnlockPINSet, PhoneLock, PhoneUnlock, UnlockRefused,
 		CarrierMissing, PolicyTagged, PolicyUntagged, PolicyAbsent,
 		VlanOffered, VlanAbsent, VlanSilent,
 		AddressBound, AddressUnanswered, AddressConflict,
@@ -82,10 +89,10 @@ func Events() []Event {
 		ChainHeld, ChainFailed,
 		TicketGranted, TicketRefused, TicketOtherUser, TicketFailed,
 		CertificateIssued, EnrollTicketRefused, EnrollFailed,
-		Registered, CandidatesExhausted, CertificateRefused,
+		Registered, CandidatesExhausted, RegistrationRefused, CertificateRefused,
 		Provisioned, ProvisioningRefused,
-		SignedOut, Deactivated, UpdateDue,
-		ConnectionLost, AssociationDue, CertificateDue, HardReset, FactoryReset, PhoneLock, RegistrarFailedOver,
+		SignedOut, Deactivated, UpdateDue, ProvisioningDue,
+		ConnectionLost, Redirected, AssociationDue, CertificateDue,
 	}
 }
 
@@ -106,10 +113,16 @@ const (
 	StoreImage       Effect = "store-image"       // new image, the old one is kept, to flash
 	MarkRefused      Effect = "mark-refused"      // flash keeps the certificate, marked refused
 	EraseSignIn      Effect = "erase-sign-in"     // user, certificate and key leave flash; chain, registrar, epid stay
+	EraseUser        Effect = "erase-user"        // all leaves flash but the firmware's images
+	EraseFlash       Effect = "erase-flash"       // all leaves flash, the firmware that the handset came with is back
+	StoreUnlockPIN   Effect = "store-unlock-pin"  // to flash
 	ForgetRegistrar  Effect = "forget-registrar"  // the cached registrar is not tried again in this boot
+	BackOff          Effect = "back-off"          // the next registration waits, the longer the more have failed
 	HoldBack         Effect = "hold-back"         // the refused credentials are not sent again, to flash
 	DropCredentials  Effect = "drop-credentials"  // PIN or password is consumed
 	DropTicket       Effect = "drop-ticket"       //
+	RenewAssociation Effect = "renew-association" // the next thing to do on the connection
+	PostponeRenewal  Effect = "postpone-renewal"  // of the certificate, by the profile
 	Deregister       Effect = "deregister"        // un-SUBSCRIBE, REGISTER Expires: 0
 	CloseConnection  Effect = "close-connection"  //
 	LoseMemory       Effect = "lose-memory"       // everything that is not in flash

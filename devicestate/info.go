@@ -79,9 +79,9 @@ var infos = map[State]StateInfo{
 		Source: "web-services.md §2",
 	},
 	WebTicket: {
-		Does: "reads the metadata of both services and asks for a web ticket with number and PIN, or user name and password",
+		Does: "reads the metadata of both services and asks for a web ticket with number and PIN, user name and password, or to renew the certificate with the one held",
 		Codes: codes(StageTicket, "connection-refused pin-not-offered windows-off refused password-refused locked expired disabled pin-unset wrong-pin unknown-number not-unique other-user "+
-			"held-back "+stream+tls),
+			"held-back certificate-not-offered certificate-refused "+stream+tls),
 		Timer:  "timeout.answer",
 		Source: "web-services.md §3",
 	},
@@ -92,15 +92,15 @@ var infos = map[State]StateInfo{
 		Source: "web-services.md §4",
 	},
 	Register: {
-		Does: "tries the registrars in order, four REGISTERs each, and follows redirects",
+		Does: "tries the registrars in order, four REGISTERs each, and follows redirects; after a lost connection it waits before, the longer the more have failed",
 		Codes: codes(StageRegister, "refused timeout reset garbage unresolved "+tls+
-			"400 401 403 404 421 480 489 503 504 sip-error bad-rspauth certificate-refused redirect-loop redirect-insecure security-association"),
+			"400 401 403 404 421 480 489 503 504 sip-error bad-rspauth certificate-refused redirect-loop redirect-insecure security-association association-lost"),
 		Timer:  "timeout.answer",
 		Source: "sip.md §1.1, §4",
 	},
 	Provision: {
 		Does:   "subscribes to provisioning, contacts and self, then publishes device and state",
-		Codes:  codes(StageProvision, "403 405 406 sip-error garbage timeout"),
+		Codes:  codes(StageProvision, "403 405 406 sip-error garbage timeout unlock-pin"),
 		Timer:  "timeout.answer",
 		Source: "sip.md §5.1",
 	},
@@ -121,8 +121,8 @@ var infos = map[State]StateInfo{
 		Source: bootOrder,
 	},
 	Ready: {
-		Does:   "keeps the connection alive, refreshes the registration, takes notifications in order",
-		Codes:  codes(StageReady, "signed-out connection-lost"),
+		Does:   "keeps the connection alive, refreshes the registration, renews association and certificate, takes notifications in order",
+		Codes:  codes(StageReady, "signed-out connection-lost registration-lost"),
 		Timer:  "sip.refresh_before",
 		Source: "sip.md §5.4",
 	},

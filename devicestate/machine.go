@@ -20,6 +20,7 @@ type Memory struct {
 	Registrar   bool // registrar and certificate URL from flash, not given up in this boot
 	Certificate bool // certificate in flash, not refused since it was stored
 	Credentials bool // PIN or password, not consumed
+	UnlockPIN   bool // in flash
 }
 
 // Machine is the whole state of the boot. The zero Machine is powered off.
@@ -30,7 +31,11 @@ type Machine struct {
 	Code   Code   // in Failed
 	Memory Memory
 
-	ReEnrolled bool // the ticket was refused once at enrolment since credentials were entered
+	ReEnrolled bool // the ticket was refused once at enrolment since credentials were entered, or a renewal began
+	Renewing   bool // WebTicket and Enroll renew the certificate of a handset that stays signed in
+	// Reconnecting is a handset that was registered, and goes on trying until it is again.
+	Reconnecting bool
+	Locked       bool // the phone: nobody can sign out before the unlock PIN is entered
 }
 
 // Happening is an event with what it brings along.
@@ -52,19 +57,14 @@ type RefusalName string
 
 // The named refusals.
 const (
-	RefusedPoweredOff RefusalName = "powered-off" // nothing but PowerOn reaches a handset without power
-	RefusedStale      RefusalName = "stale"       // the answer to something that this state does not ask
-	RefusedOn         RefusalName = "already-on"  // PowerOn with power on
-	RefusedLater      RefusalName = "not-built"   // behaviour of the hardware that this version leaves out
+	RefusedPoweredOff RefusalName = "powered-off"   // nothing but PowerOn reaches a handset without power
+	RefusedStale      RefusalName = "stale"         // the answer to something that this state does not ask
+	RefusedOn         RefusalName = "already-on"    // PowerOn with power on
+	RefusedNoPIN      RefusalName = "no-unlock-pin" // nobody can unlock a phone without one
 )
 
 func (r *Refusal) Error() string {
 	return fmt.Sprintf("event %s is refused in state %s: %s", r.Event, r.State, r.Name)
-}
-
-var later = map[Event]bool{
-	ConnectionLost: true, AssociationDue: true, CertificateDue: true, HardReset: true, FactoryReset: true,
-	PhoneLock: true, RegistrarFailedOver: true,
 }
 
 // Step names the next state and what has to be done, or returns a [*Refusal] and m unchanged. It depends on its
@@ -90,8 +90,8 @@ func refusalName(s State, e Event) RefusalName {
 		return RefusedPoweredOff
 	case e == PowerOn:
 		return RefusedOn
-	case later[e]:
-		return RefusedLater
+	case s == Ready && e == PhoneLock:
+		return RefusedNoPIN
 	}
 	return RefusedStale
 }
@@ -107,6 +107,7 @@ func (r *Row) take(m Machine, h Happening) Machine {
 	from := m.State
 	switch r.To {
 	case Same:
+		return r.stay(m, h)
 	case Origin:
 		m.State = m.From
 	default:
@@ -115,7 +116,7 @@ func (r *Row) take(m Machine, h Happening) Machine {
 	switch h.Event {
 	case PowerOn, Restarted:
 		m.Memory = h.Memory
-		m.ReEnrolled = false
+		m.ReEnrolled, m.Locked = false, false
 	case PowerOff:
 		return Machine{State: PoweredOff}
 	case CredentialsEntered:
@@ -125,23 +126,18 @@ func (r *Row) take(m Machine, h Happening) Machine {
 		m.Memory.Certificate = true
 	case EnrollTicketRefused:
 		m.ReEnrolled = true
+	case CertificateDue:
+		m.Renewing, m.ReEnrolled = true, false
+	case ConnectionLost, Redirected, Deactivated:
+		m.Reconnecting = true
 	}
-	for _, effect := range r.Effects {
-		switch effect {
-		case DropCredentials:
-			m.Memory.Credentials = false
-		case MarkRefused, EraseSignIn:
-			m.Memory.Certificate = false
-		case ForgetRegistrar:
-			m.Memory.Registrar = false
-		case StoreRegistrar:
-			m.Memory.Registrar = true
-		}
-	}
+	m = r.remember(m)
+	m.Renewing = m.Renewing && (m.State == WebTicket || m.State == Enroll)
 	m.Reason, m.Code = r.Reason, ""
 	if m.State == SignIn && m.Reason == "" {
 		m.Reason = ReasonStart
 	}
+	m.Reconnecting = m.Reconnecting && m.reconnects()
 	switch m.State {
 	case Failed:
 		m.From, m.Code = from, h.Code
@@ -152,4 +148,61 @@ func (r *Row) take(m Machine, h Happening) Machine {
 		m.From = ""
 	}
 	return m
+}
+
+// stay takes what changes within a state.
+func (r *Row) stay(m Machine, h Happening) Machine {
+	switch h.Event {
+	case UnlockPINSet:
+		m.Memory.UnlockPIN = true
+	case PhoneLock:
+		m.Locked = true
+	case PhoneUnlock:
+		m.Locked = false
+	}
+	return m
+}
+
+// remember takes what the effects do to the memory.
+func (r *Row) remember(m Machine) Machine {
+	for _, effect := range r.Effects {
+		switch effect {
+		case DropCredentials:
+			m.Memory.Credentials = false
+		case MarkRefused:
+			m.Memory.Certificate = false
+		case EraseSignIn:
+			m.Memory.Certificate, m.Locked = false, false
+		case EraseUser, EraseFlash:
+			m.Memory, m.Locked = Memory{Credentials: m.Memory.Credentials}, false
+		case ForgetRegistrar:
+			m.Memory.Registrar = false
+		case StoreRegistrar:
+			m.Memory.Registrar = true
+		}
+	}
+	return m
+}
+
+// reconnects reports whether the state is one on the way back to Ready.
+func (m Machine) reconnects() bool {
+	switch m.State {
+	case Register, PoolDiscover, Provision, UpdateCheck:
+		return true
+	case SignIn:
+		return m.Reason == ReasonStart
+	}
+	return false
+}
+
+// Registered reports whether the handset is registered with the pool: it is Ready, on its last steps there, or away from
+// it for a moment.
+func (m Machine) Registered() bool {
+	switch m.State {
+	case Provision, UpdateCheck, Ready:
+		return true
+	case Updating:
+		return m.From == UpdateCheck
+	}
+	return m.Renewing
 }

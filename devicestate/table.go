@@ -21,6 +21,10 @@ var (
 	credentialsUsed = &Guard{"from WebTicket, credentials consumed", func(m Machine) bool {
 		return m.From == WebTicket && !m.Memory.Credentials
 	}}
+	renewing         = &Guard{"renewing the certificate", func(m Machine) bool { return m.Renewing }}
+	reconnecting     = &Guard{"reconnecting", func(m Machine) bool { return m.Reconnecting }}
+	unlockPINHeld    = &Guard{"unlock PIN in flash", func(m Machine) bool { return m.Memory.UnlockPIN }}
+	locked           = &Guard{"locked", func(m Machine) bool { return m.Locked }}
 	fromUpdateLookup = &Guard{"from UpdateLookup", func(m Machine) bool { return m.From == UpdateLookup }}
 )
 
@@ -41,11 +45,20 @@ func Rows() []Row { return append([]Row(nil), table...) }
 const (
 	bootOrder   = "handset.md §5.1, device connection process"
 	signInOrder = "handset.md §5.1 item 6"
+	renewal     = "web-services.md §3.2, §4; that the certificate renews itself is inferred"
+	resets      = "handset.md §5.5, §6; that the pool is told nothing is inferred"
+	phoneLock   = "handset.md §4, §5.5, phone lock"
+	lost        = "discovery.md §1.6; the waiting inferred"
 	ours        = "inferred, design of this project"
 )
 
 var table = []Row{
 	{Any, PowerOff, nil, PoweredOff, "", []Effect{LoseMemory}, ours},
+	{Any, HardReset, nil, Rebooting, "", []Effect{CloseConnection, EraseUser}, resets},
+	{Any, FactoryReset, nil, Rebooting, "", []Effect{CloseConnection, EraseFlash}, resets},
+	{Any, SignOut, locked, Same, "", nil, phoneLock},
+	{Any, PhoneUnlock, locked, Same, "", nil, phoneLock},
+	{Any, UnlockRefused, locked, Same, "", nil, phoneLock},
 	{PoweredOff, PowerOn, nil, LinkDetect, "", []Effect{UntagFrames}, bootOrder},
 
 	{LinkDetect, CarrierMissing, nil, Same, "", nil, ours},
@@ -72,31 +85,46 @@ var table = []Row{
 	{TimeSync, ClockUnset, nil, PoolDiscover, "", nil, "discovery.md §6, position inferred"},
 
 	{PoolDiscover, RegistrarFound, nil, SignIn, "", nil, bootOrder},
+	{PoolDiscover, DiscoveryFailed, reconnecting, Register, "", nil, "discovery.md §1.6, what worked last"},
+	{PoolDiscover, SignOut, reconnecting, SignIn, ReasonSignedOut, []Effect{EraseSignIn, DropCredentials}, "handset.md §5.5"},
 	{PoolDiscover, DiscoveryFailed, nil, Failed, "", []Effect{Report}, "discovery.md §4, inferred"},
 
 	{SignIn, CertificateFound, certificateHeld, Register, "", nil, "handset.md §6, persistence"},
+	{SignIn, SignOut, reconnecting, SignIn, ReasonSignedOut, []Effect{EraseSignIn, DropCredentials}, "handset.md §5.5"},
 	{SignIn, CredentialsEntered, nil, RootChain, "", nil, signInOrder},
 
 	{RootChain, ChainHeld, nil, WebTicket, "", []Effect{StoreChain}, signInOrder},
 	{RootChain, ChainFailed, nil, Failed, "", []Effect{Report}, "handset.md §5.2, texts 3 and 4"},
 
+	{WebTicket, TicketGranted, renewing, Enroll, "", nil, renewal},
+	{WebTicket, TicketRefused, renewing, SignIn, ReasonRefused, []Effect{MarkRefused, DropCredentials, DropTicket, Deregister, CloseConnection, Report}, renewal},
+	{WebTicket, TicketOtherUser, renewing, Ready, "", []Effect{DropTicket, PostponeRenewal}, renewal},
+	{WebTicket, TicketFailed, renewing, Ready, "", []Effect{DropTicket, PostponeRenewal}, renewal},
+	{WebTicket, SignOut, renewing, SignIn, ReasonSignedOut, []Effect{DropTicket, Deregister, CloseConnection, EraseSignIn, DropCredentials}, "handset.md §5.5"},
 	{WebTicket, TicketGranted, nil, Enroll, "", []Effect{StoreIdentity}, signInOrder},
 	{WebTicket, TicketRefused, nil, SignIn, ReasonRefused, []Effect{HoldBack, DropCredentials, DropTicket, Report}, "web-services.md §3.4"},
 	{WebTicket, TicketOtherUser, nil, Failed, "", []Effect{DropCredentials, DropTicket, Report}, "Test-CsPhoneBootstrap, UserSipAddress"},
 	{WebTicket, TicketFailed, nil, Failed, "", []Effect{DropTicket, Report}, "web-services.md §3.4"},
 
+	{Enroll, CertificateIssued, renewing, Ready, "", []Effect{StoreCertificate, DropTicket, RenewAssociation}, renewal},
 	{Enroll, CertificateIssued, nil, Register, "", []Effect{StoreCertificate, DropTicket}, signInOrder},
 	{Enroll, EnrollTicketRefused, firstReEnrol, WebTicket, "", []Effect{DropTicket}, "web-services.md §4.4"},
+	{Enroll, EnrollTicketRefused, renewing, Ready, "", []Effect{DropTicket, PostponeRenewal}, renewal},
+	{Enroll, EnrollFailed, renewing, Ready, "", []Effect{DropTicket, PostponeRenewal}, renewal},
+	{Enroll, SignOut, renewing, SignIn, ReasonSignedOut, []Effect{DropTicket, Deregister, CloseConnection, EraseSignIn, DropCredentials}, "handset.md §5.5"},
 	{Enroll, EnrollTicketRefused, nil, Failed, "", []Effect{DropTicket, Report}, "web-services.md §4.4"},
 	{Enroll, EnrollFailed, nil, Failed, "", []Effect{DropTicket, Report}, "web-services.md §4.4"},
 
 	{Register, Registered, nil, Provision, "", []Effect{StoreRegistrar}, bootOrder},
+	{Register, RegistrationRefused, nil, Failed, "", []Effect{CloseConnection, Report}, "sip.md §4.6, fatal"},
+	{Register, CandidatesExhausted, reconnecting, PoolDiscover, "", []Effect{CloseConnection, ForgetRegistrar, BackOff}, lost},
 	{Register, CandidatesExhausted, registrarHeld, PoolDiscover, "", []Effect{CloseConnection, ForgetRegistrar}, "discovery.md §1.6"},
 	{Register, CandidatesExhausted, nil, Failed, "", []Effect{CloseConnection, Report}, "discovery.md §1.6"},
 	{Register, CertificateRefused, nil, SignIn, ReasonRefused, []Effect{MarkRefused, DropCredentials, CloseConnection, Report}, "handset.md §0 item 10"},
 	{Register, SignOut, nil, SignIn, ReasonSignedOut, []Effect{CloseConnection, EraseSignIn, DropCredentials}, "handset.md §5.5"},
 
 	{Provision, Provisioned, nil, UpdateCheck, "", nil, "handset.md §5.1 item 7"},
+	{Provision, UnlockPINSet, nil, Same, "", []Effect{StoreUnlockPIN}, "handset.md §5.1 item 7"},
 	{Provision, ProvisioningRefused, nil, UpdateCheck, "", nil, "sip.md §7.3, stays on"},
 	{UpdateCheck, ImageOffered, nil, Updating, "", nil, "handset.md §3.2 item 1"},
 	{UpdateCheck, UpdateAnswered, nil, Ready, "", nil, "handset.md §3.2 item 1"},
@@ -106,7 +134,18 @@ var table = []Row{
 	{Updating, ImageRejected, nil, Ready, "", nil, ours},
 	{Rebooting, Restarted, nil, LinkDetect, "", []Effect{LoseMemory, UntagFrames}, bootOrder},
 
+	{Ready, PhoneLock, unlockPINHeld, Same, "", nil, phoneLock},
 	{Ready, UpdateDue, nil, UpdateCheck, "", nil, "handset.md §3.2 item 1"},
+	{Ready, ConnectionLost, nil, Register, "", []Effect{CloseConnection, BackOff}, lost},
+	{Ready, Redirected, nil, Register, "", []Effect{CloseConnection}, "handset.md §6, registrar failover"},
+	{Provision, ConnectionLost, nil, Register, "", []Effect{CloseConnection, BackOff}, lost},
+	{Provision, Redirected, nil, Register, "", []Effect{CloseConnection}, "handset.md §6, registrar failover"},
+	{Ready, ProvisioningDue, nil, Provision, "", nil, "sip.md §4.5; the daily one inferred"},
+	{Ready, AssociationDue, nil, Same, "", []Effect{RenewAssociation}, "sip.md §1.6"},
+	{Ready, CertificateRefused, nil, SignIn, ReasonRefused, []Effect{MarkRefused, DropCredentials, CloseConnection, Report}, "handset.md §0 item 10"},
+	{Ready, CertificateDue, nil, WebTicket, "", nil, renewal},
+	{Provision, AssociationDue, nil, Same, "", []Effect{RenewAssociation}, "sip.md §1.6"},
+	{Provision, CertificateRefused, nil, SignIn, ReasonRefused, []Effect{MarkRefused, DropCredentials, CloseConnection, Report}, "handset.md §0 item 10"},
 	{Provision, SignOut, nil, SignIn, ReasonSignedOut, []Effect{Deregister, CloseConnection, EraseSignIn, DropCredentials}, "handset.md §5.5"},
 	{Provision, SignedOut, nil, SignIn, ReasonSignedOut, []Effect{Deregister, CloseConnection, EraseSignIn, DropCredentials, Report}, "sip.md §5.4"},
 	{Provision, Deactivated, nil, Register, "", []Effect{CloseConnection}, "sip.md §5.4"},

@@ -18,7 +18,7 @@ type walk struct {
 	refusals     int
 }
 
-// TestRandomWalk takes 100,000 random events, more often one that the state has a row for.
+// TestRandomWalk takes 200,000 random events, more often one that the state has a row for.
 func TestRandomWalk(t *testing.T) {
 	random := rand.New(rand.NewPCG(2013, 7577))
 	events := devicestate.Events()
@@ -27,13 +27,13 @@ func TestRandomWalk(t *testing.T) {
 		fitting[row.From] = append(fitting[row.From], row.On)
 	}
 	w := walk{machine: devicestate.Machine{State: devicestate.PoweredOff}, steps: map[devicestate.State]int{}}
-	for n := range 100_000 {
+	for n := range 200_000 {
 		event := events[random.IntN(len(events))]
 		if own := fitting[w.machine.State]; len(own) > 0 && random.IntN(20) < 19 {
 			event = own[random.IntN(len(own))]
 		}
 		happening := devicestate.Happening{Event: event, Code: "test.code", Memory: devicestate.Memory{
-			Registrar: random.IntN(2) == 0, Certificate: random.IntN(2) == 0, Credentials: random.IntN(2) == 0,
+			Registrar: random.IntN(2) == 0, Certificate: random.IntN(2) == 0, Credentials: random.IntN(2) == 0, UnlockPIN: random.IntN(2) == 0,
 		}}
 		if problem := w.step(happening); problem != "" {
 			t.Fatalf("step %d, %s: %s: %+v", n, event, problem, w.machine)
@@ -95,8 +95,25 @@ func (w *walk) broken(before devicestate.Machine, h devicestate.Happening, effec
 		return "Ready without a registration"
 	case m.State == devicestate.Enroll && !w.ticket:
 		return "Enroll without a ticket"
-	case m.State == devicestate.WebTicket && !m.Memory.Credentials:
+	case m.State == devicestate.WebTicket && !m.Memory.Credentials && !m.Renewing:
 		return "WebTicket without credentials"
+	case m.Renewing && (!w.registered || m.State != devicestate.WebTicket && m.State != devicestate.Enroll):
+		return "renewing elsewhere, or without a registration"
+	case m.Reconnecting && (m.State == devicestate.Ready || m.State == devicestate.Failed || m.Reason == devicestate.ReasonRefused):
+		return "reconnecting where there is nothing to connect to"
+	case m.Reconnecting && !m.Memory.Certificate:
+		return "reconnecting without a certificate"
+	case before.Reconnecting && m.State == devicestate.Failed && h.Event == devicestate.CandidatesExhausted:
+		return "a handset that was registered gives up"
+	case m.Locked && !m.Memory.UnlockPIN:
+		return "locked, and nobody can unlock"
+	case before.Locked && h.Event == devicestate.SignOut && m != before:
+		return "a locked phone signs out"
+	case (h.Event == devicestate.HardReset || h.Event == devicestate.FactoryReset) &&
+		(m.State != devicestate.Rebooting || m.Locked || m.Memory.Certificate || m.Memory.Registrar || m.Memory.UnlockPIN):
+		return "a reset that keeps something"
+	case m.Registered() && !w.registered:
+		return "registered without a registration"
 	case m.State == devicestate.Failed && (m.From == "" || m.From == devicestate.Failed || m.Code == ""):
 		return "Failed without origin or code"
 	case m.State != devicestate.Failed && m.Code != "":
@@ -159,6 +176,7 @@ func TestBootPaths(t *testing.T) {
 		}
 		return out
 	}
+	pinSet := slices.Insert(slices.Clone(cold), len(cold)-2, happening{Event: devicestate.UnlockPINSet})
 	for _, tt := range []struct {
 		name string
 		path []happening
@@ -184,6 +202,24 @@ func TestBootPaths(t *testing.T) {
 		{"deactivated by the pool", events(cold, devicestate.Deactivated), devicestate.Register},
 		{"update due", events(cold, devicestate.UpdateDue), devicestate.UpdateCheck},
 		{"cable pulled while waiting for an address", events(cold[:3], devicestate.CarrierMissing), devicestate.LinkDetect},
+		{"connection lost", events(cold, devicestate.ConnectionLost), devicestate.Register},
+		{"connection lost, and no registrar found, for ever", events(cold, devicestate.ConnectionLost, devicestate.CandidatesExhausted,
+			devicestate.DiscoveryFailed, devicestate.CandidatesExhausted, devicestate.RegistrarFound, devicestate.CertificateFound,
+			devicestate.CandidatesExhausted), devicestate.PoolDiscover},
+		{"connection lost, then back", events(cold, devicestate.ConnectionLost, devicestate.CandidatesExhausted, devicestate.RegistrarFound,
+			devicestate.CertificateFound, devicestate.Registered, devicestate.Provisioned, devicestate.UpdateAnswered), devicestate.Ready},
+		{"connection lost, user gone", events(cold, devicestate.ConnectionLost, devicestate.RegistrationRefused), devicestate.Failed},
+		{"connection lost, certificate refused", events(cold, devicestate.ConnectionLost, devicestate.CertificateRefused), devicestate.SignIn},
+		{"certificate renewed", events(cold, devicestate.CertificateDue, devicestate.TicketGranted, devicestate.CertificateIssued,
+			devicestate.AssociationDue), devicestate.Ready},
+		{"renewal refused", events(cold, devicestate.CertificateDue, devicestate.TicketRefused), devicestate.SignIn},
+		{"renewal in trouble", events(cold, devicestate.CertificateDue, devicestate.TicketGranted, devicestate.EnrollTicketRefused,
+			devicestate.TicketGranted, devicestate.EnrollTicketRefused), devicestate.Ready},
+		{"hard reset", events(cold, devicestate.HardReset, devicestate.Restarted), devicestate.LinkDetect},
+		{"factory reset while it looks for a pool", events(cold[:6], devicestate.FactoryReset, devicestate.Restarted), devicestate.LinkDetect},
+		{"locked, nobody signs out", events(pinSet, devicestate.PhoneLock, devicestate.UnlockRefused, devicestate.SignOut), devicestate.Ready},
+		{"unlocked, then signed out", events(pinSet, devicestate.PhoneLock, devicestate.PhoneUnlock, devicestate.SignOut), devicestate.SignIn},
+		{"locked, the pool signs out", events(pinSet, devicestate.PhoneLock, devicestate.SignedOut), devicestate.SignIn},
 		{"power cut", events(cold, devicestate.PowerOff), devicestate.PoweredOff},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -122,7 +122,7 @@ func (w *watched) boot(ctx context.Context, o rig.Options, b rig.Boot) (report.R
 		r.Result, r.Code = report.Failure, code
 	}
 	if code == "ticket.refused" {
-		if err := b.Flash.Save(devicestate.Flash{Refused: &devicestate.RefusedCredentials{}}); err != nil {
+		if err := b.Flash.Save(devicestate.Flash{Refused: &devicestate.SaltedSum{}}); err != nil {
 			return r, err
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/phone-edition/lpe/protocol/sipmessage"
 	"github.com/phone-edition/lpe/protocol/tlsdsk"
@@ -22,7 +21,6 @@ type association struct {
 	version            int
 	keys               tlsdsk.Keys
 	cnum               uint32
-	expires            time.Time // min(certificate, 8 h) less 5 min, sip.md §1.6; renewed by a later version
 }
 
 var (
@@ -56,12 +54,23 @@ func (a *association) sign(m *sipmessage.Message, first bool) {
 	insertBefore(m, sipmessage.Header{Name: "Authorization", Value: tlsdsk.AuthorizationSigned(p)}, "Content-Type", "Content-Length")
 }
 
+// signature is what m says of its signature, "" if it is not signed.
+func signature(m *sipmessage.Message) string {
+	if value := m.Get("Authentication-Info"); value != "" {
+		return value
+	}
+	return m.Get("Proxy-Authentication-Info")
+}
+
+// signed reports whether m says that it is signed by this association.
+func (a *association) signed(m *sipmessage.Message) bool {
+	_, p, err := tlsdsk.ParseParams(signature(m))
+	return err == nil && p.Opaque == a.opaque
+}
+
 // verify checks the pool's signature of m.
 func (a *association) verify(m *sipmessage.Message) error {
-	value := m.Get("Authentication-Info")
-	if value == "" {
-		value = m.Get("Proxy-Authentication-Info")
-	}
+	value := signature(m)
 	if value == "" {
 		return errUnsigned
 	}

@@ -50,10 +50,11 @@ func (h *Handset) rootChain(ctx context.Context) (devicestate.Event, *Failure) {
 	return devicestate.ChainHeld, nil
 }
 
-// withRetry does the work again once after the profile's pause when the service was in trouble.
+// withRetry does the work again once after the profile's pause when the service was in trouble. A renewal has its own
+// time to be tried again.
 func (h *Handset) withRetry(ctx context.Context, work func() *Failure) *Failure {
 	failure := work()
-	if failure == nil || !trouble(failure) || ctx.Err() != nil {
+	if failure == nil || !trouble(failure) || h.machine.Renewing || ctx.Err() != nil {
 		return failure
 	}
 	h.seen(failure)

@@ -29,6 +29,7 @@ type candidate struct {
 	Port      uint16
 	Transport string // tls or tcp
 	addresses []netip.Addr
+	told      []candidate // by the redirect that led here
 }
 
 func (c candidate) String() string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
@@ -41,10 +42,7 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 	case devicestate.StoreCertificate:
 		return h.storeCertificate()
 	case devicestate.StoreRegistrar:
-		reg := h.ram.sip
-		h.flash.Registrar, h.flash.RegistrarPort, h.flash.CertificateURL = reg.home.Host, reg.home.Port, h.ram.certURL
-		h.out.Registrar = reg.home.Host
-		return h.save()
+		return h.storeRegistrar()
 	case devicestate.StoreImage:
 		h.flash.PreviousProfile, h.flash.Profile = h.profile.Name, h.ram.image.profile
 		return h.save()
@@ -53,9 +51,20 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 		return h.save()
 	case devicestate.EraseSignIn:
 		h.flash.EraseSignIn()
+		h.out.LineURI = ""
 		return h.save()
+	case devicestate.EraseUser:
+		h.flash.EraseUser()
+		return h.asNew()
+	case devicestate.EraseFlash:
+		h.flash, h.profile = devicestate.Flash{}, h.cfg.Profile
+		return h.asNew()
+	case devicestate.StoreUnlockPIN:
+		return h.storeUnlockPIN()
 	case devicestate.ForgetRegistrar:
 		h.ram.candidates = nil
+	case devicestate.BackOff:
+		h.backOff()
 	case devicestate.HoldBack:
 		return h.holdBack()
 	case devicestate.DropCredentials:
@@ -66,6 +75,10 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 			h.ram.web.close()
 			h.ram.web = nil
 		}
+	case devicestate.RenewAssociation:
+		h.ram.sip.renew = true
+	case devicestate.PostponeRenewal:
+		h.postponeRenewal()
 	case devicestate.Deregister:
 		ctx, cancel := context.WithTimeout(context.Background(), signOffTime)
 		defer cancel()
@@ -79,13 +92,22 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 		}
 	case devicestate.LoseMemory:
 		h.closeConnections()
-		h.ram = memory{credentials: h.ram.credentials, visited: map[devicestate.State]bool{}}
+		h.ram = memory{credentials: h.ram.credentials, visited: map[devicestate.State]bool{}, used: time.Now()}
 	case devicestate.Report:
 		h.reported = true
 	default:
 		return fmt.Errorf("effect %q is not known", effect)
 	}
 	return nil
+}
+
+// asNew is what a reset does besides flash: nothing is known of the pool, the clock stands at its cold date, and the user
+// has to enter again who he is.
+func (h *Handset) asNew() error {
+	h.clockOffset, h.clockSynced = time.Until(h.profile.ColdDate), false
+	h.ram.credentials = h.cfg.Credentials
+	h.out.LineURI, h.out.CertificateURL, h.out.URLSource, h.out.Registrar = "", "", "", ""
+	return h.save()
 }
 
 func (h *Handset) save() error {
@@ -109,24 +131,27 @@ func (h *Handset) storeChain() error {
 }
 
 func (h *Handset) storeCertificate() error {
-	key, err := x509.MarshalPKCS8PrivateKey(h.ram.key)
+	key, err := x509.MarshalPKCS8PrivateKey(h.ram.enrolling)
 	if err != nil {
 		return fmt.Errorf("private key: %w", err)
 	}
 	h.flash.Certificate, h.flash.Key, h.flash.CertificateRefused = h.ram.certificate, key, false
-	h.ram.certificate = nil
+	h.ram.key, h.ram.enrolling, h.ram.certificate, h.ram.certificateDue = h.ram.enrolling, nil, nil, time.Time{}
 	return h.save()
 }
 
 // openVisit begins the record of a stay and shows the glass.
-func (h *Handset) openVisit() {
-	glass, _ := h.profile.TextFor(h.machine.State, h.machine.Code)
-	h.skipped, h.failure = false, keepFailure(h.machine.State, h.failure)
+func (h *Handset) openVisit(event devicestate.Event) {
+	glass, ok := h.profile.Glass[string(event)] // a question that the user has said yes to
+	if !ok {
+		glass, _ = h.profile.TextFor(h.shown())
+	}
+	h.skipped, h.failure = false, keepFailure(h.machine, h.failure)
 	left := ""
 	if n := len(h.out.Visits); n > 0 {
 		left = h.out.Visits[n-1].Outcome
 	}
-	h.out.Visits = append(h.out.Visits, Visit{State: h.machine.State, Entered: time.Now(), Glass: glass})
+	h.out.Visits = append(boundVisits(h.out.Visits), Visit{State: h.machine.State, Entered: time.Now(), Glass: glass})
 	h.observe(timeline.Observation{
 		Kind: timeline.Transition, Text: string(h.machine.State), Code: string(h.machine.Code),
 		Fields: []timeline.Field{
@@ -137,9 +162,35 @@ func (h *Handset) openVisit() {
 	})
 }
 
+// maxVisits bounds what is remembered of a handset that is on for months.
+const maxVisits = 1000
+
+// boundVisits makes room for one more: of those after the boot the oldest goes.
+func boundVisits(list []Visit) []Visit {
+	if len(list) < maxVisits {
+		return list
+	}
+	at := 1 + slices.IndexFunc(list, func(v Visit) bool { return v.State == devicestate.Ready })
+	at = min(at, len(list)-1)
+	return slices.Delete(list, at, at+1)
+}
+
+// shown is the state and code whose text the glass has. A certificate is renewed without a word to the user, and until
+// a lost connection is there again the glass says so (inferred).
+func (h *Handset) shown() (devicestate.State, devicestate.Code) {
+	m := h.machine
+	switch {
+	case m.Renewing:
+		return devicestate.Ready, ""
+	case m.Reconnecting && !m.Registered():
+		return m.State, devicestate.NewCode(devicestate.StageReady, "connection-lost")
+	}
+	return m.State, m.Code
+}
+
 // keepFailure drops the last failure when the boot has got past it.
-func keepFailure(s devicestate.State, f *Failure) *Failure {
-	if s == devicestate.Failed || s == devicestate.SignIn {
+func keepFailure(m devicestate.Machine, f *Failure) *Failure {
+	if m.State == devicestate.Failed || m.State == devicestate.SignIn || m.Reconnecting {
 		return f
 	}
 	return nil
@@ -165,6 +216,7 @@ func (h *Handset) closeVisit(event devicestate.Event, after devicestate.Machine)
 var failedEvents = map[devicestate.Event]bool{
 	devicestate.CandidatesExhausted: true, devicestate.EnrollTicketRefused: true, devicestate.ImageRejected: true,
 	devicestate.ClockUnset: true, devicestate.ProvisioningRefused: true, devicestate.VlanSilent: true,
+	devicestate.ConnectionLost: true,
 }
 
 func (h *Handset) rebooting() (devicestate.Event, *Failure) {

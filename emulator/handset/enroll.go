@@ -19,14 +19,16 @@ import (
 
 // enroll makes a key and gets a certificate for it with the ticket's proof key (web-services.md §4).
 func (h *Handset) enroll(ctx context.Context) (devicestate.Event, *Failure) {
-	h.makeEPID()
+	if !h.machine.Renewing {
+		h.makeEPID()
+	}
 	h.begins("asking for a certificate", timeline.Field{Name: timeline.FieldUser, Value: h.ram.identity.sip},
 		timeline.Field{Name: timeline.FieldEndpoint, Value: h.flash.EPID}, timeline.Field{Name: timeline.FieldURL, Value: h.ram.ticket.enrollURL})
 	key, err := h.cfg.NewKey(h.profile.KeyBits)
 	if err != nil {
 		return devicestate.EnrollFailed, fail(devicestate.StageEnroll, "csr-refused", "", "no key", err)
 	}
-	h.ram.key = key
+	h.ram.enrolling = key
 	user := strings.TrimPrefix(h.ram.identity.sip, "sip:")
 	csr, err := certprov.NewCSR(key, user, h.profile.CSRSignature == "sha1")
 	if err != nil {
@@ -100,7 +102,7 @@ func (h *Handset) takeCertificate(answer webAnswer) *Failure {
 	if err != nil {
 		return fail(devicestate.StageEnroll, "garbage", answer.peer, "the certificate cannot be read", err)
 	}
-	if public, ok := cert.PublicKey.(*rsa.PublicKey); !ok || !public.Equal(&h.ram.key.PublicKey) {
+	if public, ok := cert.PublicKey.(*rsa.PublicKey); !ok || !public.Equal(&h.ram.enrolling.PublicKey) {
 		return fail(devicestate.StageEnroll, "wrong-key", answer.peer, "the certificate is for another key than the one requested", nil)
 	}
 	h.ram.certificate = cert.Raw

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"path/filepath"
@@ -33,7 +34,9 @@ const (
 	maxFlashSize = 1 << 20
 )
 
-// FlashDir is a flash in a directory of the computer: one file of mode 0600, replaced as a whole.
+// FlashDir is a flash in a directory of the computer: one file of mode 0600, replaced as a whole. Whatever ends the
+// process or the computer, the file is the one saved last or the one before; [FlashDir.Lock] removes what is left of the
+// other.
 type FlashDir string
 
 // Load reads the file. An absent file is an empty flash; a damaged one is an error, never an empty flash.
@@ -50,14 +53,17 @@ func (d FlashDir) Load() (devicestate.Flash, error) {
 	if err := json.Unmarshal(text, &f); err != nil {
 		return devicestate.Flash{}, fmt.Errorf("%s is damaged: %w", path, err)
 	}
-	if f.Version != devicestate.FlashVersion {
-		return devicestate.Flash{}, fmt.Errorf("%s has version %d, this program reads version %d", path, f.Version, devicestate.FlashVersion)
+	if err := f.Migrate(); err != nil {
+		return devicestate.Flash{}, fmt.Errorf("%s has %w", path, err)
 	}
 	if err := checkContent(f); err != nil {
 		return devicestate.Flash{}, fmt.Errorf("%s is damaged: %w", path, err)
 	}
 	return f, nil
 }
+
+// Lock makes the directory this process's own until the lock is closed.
+func (d FlashDir) Lock() (io.Closer, error) { return wholefile.Lock(string(d)) }
 
 // Check reports why the directory cannot be a handset's flash.
 func (d FlashDir) Check() error {

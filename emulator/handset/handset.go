@@ -81,6 +81,9 @@ type Config struct {
 	// DHCP is called for each DHCP datagram that is sent or comes in, nil: nobody is. It may be called from another
 	// goroutine than Run's and must be quick.
 	DHCP func(DHCPDatagram)
+	// UnlockPIN is what the user sets when the pool wants its phones to lock and this one has no unlock PIN yet. Without it
+	// the phone does not lock.
+	UnlockPIN secret.Value
 	// RetryRefused sends credentials again that flash remembers as refused.
 	RetryRefused bool
 	Timeline     *timeline.Timeline // nil: nobody watches
@@ -151,29 +154,38 @@ type Handset struct {
 
 	state     atomic.Value // machine.State, for what other goroutines observe
 	mu        sync.Mutex
-	pending   []devicestate.Event
+	pending   []userEvent
 	interrupt context.CancelFunc
 }
 
 // memory is lost with power.
 type memory struct {
-	policy      *voicePolicy
-	lease       *lease
-	candidates  []candidate
-	certURL     string
-	ticket      *heldTicket
-	key         *rsa.PrivateKey
-	certificate []byte
-	web         *webSession
-	identity    identity
-	sip         *registration
-	image       *offeredImage
-	noCarrier   bool
-	conflicts   int           // leases declined one after the other
-	pause       time.Duration // before DHCP begins again
-	credentials Credentials
-	chain       []*x509.Certificate
-	visited     map[devicestate.State]bool
+	policy           *voicePolicy
+	lease            *lease
+	candidates       []candidate
+	failures         int       // registrations that failed one after the other since the handset was Ready
+	notBefore        time.Time // the next registration is tried
+	updateDue        time.Time // the next query
+	provisionDue     time.Time // the settings of the phone are asked for again
+	lock             lockPolicy
+	unlockPINEntered bool      // and not in flash yet
+	used             time.Time // by the user
+	certURL          string
+	ticket           *heldTicket
+	key              *rsa.PrivateKey // of the certificate in flash
+	enrolling        *rsa.PrivateKey // of the certificate that is asked for
+	certificate      []byte
+	certificateDue   time.Time // to be renewed, zero: not known yet
+	web              *webSession
+	identity         identity
+	sip              *registration
+	image            *offeredImage
+	noCarrier        bool
+	conflicts        int           // leases declined one after the other
+	pause            time.Duration // before DHCP begins again
+	credentials      Credentials
+	chain            []*x509.Certificate
+	visited          map[devicestate.State]bool
 }
 
 // New makes a handset that is powered off. The flash store is read at power on.
@@ -197,11 +209,14 @@ func New(cfg Config) (*Handset, error) {
 	return h, nil
 }
 
-// Do hands an event of the user's to the handset: PowerOff, Reboot, SignOut or Retry. It interrupts the stage that runs.
-func (h *Handset) Do(e devicestate.Event) {
+// Do hands an event of the user's to the handset: PowerOff, Reboot, SignOut, HardReset, FactoryReset, PhoneLock or Retry. It
+// interrupts the stage that runs.
+func (h *Handset) Do(e devicestate.Event) { h.enter(userEvent{event: e}) }
+
+func (h *Handset) enter(u userEvent) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.pending = append(h.pending, e)
+	h.pending = append(h.pending, u)
 	if h.interrupt != nil {
 		h.interrupt()
 	}
@@ -221,7 +236,7 @@ func (h *Handset) PowerOn() error {
 	} else {
 		h.clockOffset, h.clockSynced = time.Until(h.profile.ColdDate), false
 	}
-	h.ram = memory{credentials: h.cfg.Credentials, visited: map[devicestate.State]bool{}}
+	h.ram = memory{credentials: h.cfg.Credentials, visited: map[devicestate.State]bool{}, used: time.Now()}
 	if h.flash.OtherUser(h.cfg.Credentials.Number, h.cfg.Credentials.User) {
 		h.note("another user is entered than the one signed in: Switch User")
 		h.flash.EraseSignIn()
@@ -265,10 +280,10 @@ func (h *Handset) next(ctx context.Context) (devicestate.Happening, bool) {
 	defer cancel()
 	h.mu.Lock()
 	if len(h.pending) > 0 {
-		event := h.pending[0]
+		entered := h.pending[0]
 		h.pending = h.pending[1:]
 		h.mu.Unlock()
-		return devicestate.Happening{Event: event}, true
+		return devicestate.Happening{Event: h.judgeUser(entered)}, true
 	}
 	h.interrupt = cancel
 	h.mu.Unlock()
@@ -283,7 +298,11 @@ func (h *Handset) next(ctx context.Context) (devicestate.Happening, bool) {
 		return devicestate.Happening{}, false
 	}
 	happening := devicestate.Happening{Event: event}
-	if failure != nil {
+	switch {
+	case event == devicestate.ConnectionLost:
+		h.failure = failure
+		h.warn(failure) // the handset gets over it
+	case failure != nil:
 		h.seen(failure)
 		happening.Code = failure.Code
 	}
@@ -349,8 +368,9 @@ func (h *Handset) step(happening devicestate.Happening) error {
 	h.closeVisit(happening.Event, after)
 	h.machine = after
 	h.state.Store(after.State)
+	h.tellLock(happening.Event, before)
 	if after.State != before.State {
-		h.openVisit()
+		h.openVisit(happening.Event)
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
@@ -20,28 +19,39 @@ const (
 	publishTries      = 2 // the second with the versions that a 409 told
 )
 
-// subscription is a dialog that is un-subscribed at sign-off.
-type subscription struct {
-	event, callID, fromTag, to, target string
-	cseq                               int
+// provisionAll plans every step of provisioning.
+func (r *registration) provisionAll() {
+	r.toProvision = []func(context.Context) error{r.subscribeProvisioning, r.subscribeContacts, r.subscribeSelf}
+}
+
+// provisionAgain plans the step that the settings of the phone are in.
+func (r *registration) provisionAgain() {
+	r.toProvision = []func(context.Context) error{r.subscribeProvisioning}
 }
 
 // provision subscribes and publishes in the order of sip.md §5.1. A refusal is noted and the boot goes on.
 func (h *Handset) provision(ctx context.Context) (devicestate.Event, *Failure) {
 	r := h.ram.sip
-	steps := []func(context.Context) error{r.subscribeProvisioning, r.subscribeContacts, r.subscribeSelfAndPublish}
 	event := devicestate.Provisioned
-	for _, step := range steps {
-		err := step(ctx)
-		if ctx.Err() != nil {
+	for len(r.toProvision) > 0 {
+		if event, failure := r.renewIfDue(ctx); event != "" || ctx.Err() != nil {
+			return event, failure
+		}
+		err := r.toProvision[0](ctx)
+		switch {
+		case ctx.Err() != nil:
 			return "", nil
-		}
-		if errors.Is(err, errLost) || errors.Is(err, errBadSignature) {
+		case errors.Is(err, errLost), errors.Is(err, errBadSignature):
 			return devicestate.ConnectionLost, requestFailure(r.peer, err)
-		}
-		if err != nil {
+		case errors.Is(err, errAssociationLost):
+			return r.associationLost(err)
+		case err != nil:
 			h.warn(provisionFailure(r.peer, err))
 			event = devicestate.ProvisioningRefused
+		}
+		r.toProvision = r.toProvision[1:]
+		if h.unlockPINSet() {
+			return devicestate.UnlockPINSet, nil
 		}
 		if r.event != "" {
 			return r.takeEvent()
@@ -81,39 +91,6 @@ func provisionFailure(peer string, err error) *Failure {
 	return fail(stage, "garbage", peer, "the answer cannot be used", err)
 }
 
-// subscribe sends a SUBSCRIBE of its own dialog and returns the 200 (headers of sip.md §8.9).
-func (r *registration) subscribe(ctx context.Context, event, accept, contentType string, body []byte, expires string) (*sipmessage.Message, error) {
-	d := &subscription{event: event, callID: randomHex(16), fromTag: randomHex(5), to: "<" + r.sip + ">", target: r.sip, cseq: 1}
-	m := r.message("SUBSCRIBE", r.sip, d.fromTag, d.to, d.callID, d.cseq)
-	m.Add("Contact", "<"+r.gruu+">")
-	m.Add("User-Agent", r.h.profile.UserAgent)
-	m.Add("Event", event)
-	m.Add("Accept", accept)
-	m.Add("Supported", "com.microsoft.autoextend")
-	m.Add("Supported", "ms-benotify")
-	m.Add("Proxy-Require", "ms-benotify")
-	m.Add("Supported", "ms-piggyback-first-notify")
-	if expires != "" {
-		m.Add("Expires", expires)
-	}
-	r.finish(m, contentType, body)
-	answer, err := r.request(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	if answer.Status != 200 {
-		return nil, &refusal{answer}
-	}
-	if text := answer.Get("Expires"); text != "0" && text != "" {
-		d.to = strings.Clone(answer.Get("To")) // not the whole message with it
-		if contact, err := sipmessage.ParseAddress(answer.Get("Contact")); err == nil && contact.URI != "" {
-			d.target = strings.Clone(contact.URI)
-		}
-		r.subscriptions = append(r.subscriptions, d)
-	}
-	return answer, nil
-}
-
 // finish adds the body's headers and the signature.
 func (r *registration) finish(m *sipmessage.Message, contentType string, body []byte) {
 	if len(body) > 0 {
@@ -125,6 +102,7 @@ func (r *registration) finish(m *sipmessage.Message, contentType string, body []
 }
 
 func (r *registration) subscribeProvisioning(ctx context.Context) error {
+	r.h.ram.provisionDue = time.Now().Add(r.h.profile.ProvisionInterval)
 	body, err := provisioning.GroupRequest{Groups: r.h.profile.ProvisionGroups}.Append(nil)
 	if err != nil {
 		return err
@@ -142,6 +120,7 @@ func (r *registration) subscribeProvisioning(ctx context.Context) error {
 		return err
 	}
 	h := r.h
+	h.takeLockPolicy(config)
 	h.note("provisioning: phone lock %v after %v, unlock PIN of %d digits, security mode %s", config.EnforcePINLock,
 		config.PhoneTimeout, config.MinPINLength, config.SecurityMode)
 	if config.UpdatesEnabled && config.UpdatesInternalURL != "" && config.UpdatesInternalURL != h.flash.UpdateURL {
@@ -164,7 +143,8 @@ func (r *registration) subscribeContacts(ctx context.Context) error {
 	return nil
 }
 
-func (r *registration) subscribeSelfAndPublish(ctx context.Context) error {
+// subscribeSelf adds the publication to the steps when it knows what is published.
+func (r *registration) subscribeSelf(ctx context.Context) error {
 	body, err := provisioning.SelfRequest{}.Append(nil)
 	if err != nil {
 		return err
@@ -180,7 +160,8 @@ func (r *registration) subscribeSelfAndPublish(ctx context.Context) error {
 	if line := self.LineURI(); line != "" {
 		r.h.out.LineURI = line
 	}
-	return r.publish(ctx, self)
+	r.toProvision = append(r.toProvision, func(ctx context.Context) error { return r.publish(ctx, self) })
+	return nil
 }
 
 // publish publishes device and state with the versions that roaming-self gave (sip.md §5.3.1; what the hardware
@@ -196,7 +177,7 @@ func (r *registration) publish(ctx context.Context, self provisioning.Self) erro
 		m.Add("Contact", "<"+r.gruu+">")
 		m.Add("User-Agent", r.h.profile.UserAgent)
 		r.finish(m, provisioning.TypePublish, body)
-		answer, err := r.request(ctx, m)
+		answer, err := r.signedRequest(ctx, m)
 		if err != nil {
 			return err
 		}
@@ -250,88 +231,6 @@ func (r *registration) unsubscribeAll(ctx context.Context) error {
 		if err := r.unsubscribe(ctx, d); err != nil {
 			return fmt.Errorf("un-SUBSCRIBE %s: %w", d.event, err)
 		}
-	}
-	return nil
-}
-
-func (r *registration) unsubscribe(ctx context.Context, d *subscription) error {
-	d.cseq++
-	m := r.message("SUBSCRIBE", d.target, d.fromTag, d.to, d.callID, d.cseq)
-	m.Add("Contact", "<"+r.gruu+">")
-	m.Add("User-Agent", r.h.profile.UserAgent)
-	m.Add("Event", d.event)
-	m.Add("Expires", "0")
-	r.finish(m, "", nil)
-	answer, err := r.request(ctx, m)
-	if err != nil {
-		return err
-	}
-	if answer.Status != 200 {
-		r.h.note("un-SUBSCRIBE %s: %s", d.event, describe(answer))
-	}
-	return nil
-}
-
-// ready keeps the registration alive and takes what the pool sends (sip.md §5.4).
-func (h *Handset) ready(ctx context.Context) (devicestate.Event, *Failure) {
-	r := h.ram.sip
-	h.ram.key = nil // an idle handset holds no more than it needs
-	for {
-		if r.event != "" {
-			return r.takeEvent()
-		}
-		due := earlier(earlier(r.refreshDue, r.keepAliveDue), r.updateDue)
-		waitCtx, cancel := context.WithDeadline(ctx, due)
-		m, err := r.receive(waitCtx)
-		cancel()
-		switch {
-		case ctx.Err() != nil:
-			return "", nil
-		case err == nil && m.IsRequest():
-			r.answer(m)
-			continue
-		case err == nil:
-			h.dropped("sip", r.peer, "a response to no request: "+describe(m))
-			continue
-		case !errors.Is(err, context.DeadlineExceeded):
-			return devicestate.ConnectionLost, fail(devicestate.StageReady, "connection-lost", r.peer, "the registrar closed the connection", err)
-		}
-		now := time.Now()
-		switch {
-		case !now.Before(r.updateDue):
-			return devicestate.UpdateDue, nil
-		case !now.Before(r.refreshDue):
-			if failure := r.refresh(ctx); failure != nil && ctx.Err() == nil {
-				return devicestate.ConnectionLost, failure
-			}
-		case !now.Before(r.keepAliveDue):
-			h.sent("sip", r.peer, "keep-alive", nil)
-			r.keepAliveDue = now.Add(r.keepAlive)
-			if err := r.conn.KeepAlive(); err != nil {
-				return devicestate.ConnectionLost, fail(devicestate.StageReady, "connection-lost", r.peer, "keep-alive", err)
-			}
-		}
-	}
-}
-
-// refresh repeats the REGISTER, signed, in one round trip.
-func (r *registration) refresh(ctx context.Context) *Failure {
-	m := r.registerMessage("")
-	r.sa.sign(m, false)
-	answer, failure := r.exchangeRegister(ctx, m)
-	if failure == nil && answer.Status != 200 {
-		failure = sipFailure(r.peer, answer)
-	}
-	if failure != nil {
-		failure.Code = devicestate.NewCode(devicestate.StageReady, "connection-lost")
-		failure.Seen = "refreshing the registration: " + failure.Seen
-		return failure
-	}
-	if err := r.accept(answer); err != nil {
-		return fail(devicestate.StageReady, "connection-lost", r.peer, "refreshing the registration", err)
-	}
-	if state := answer.Get("presence-state"); strings.Contains(state, `"added"`) || strings.Contains(state, `"fixed"`) {
-		r.h.note("the registration had been lost: %s", state)
 	}
 	return nil
 }

@@ -1,10 +1,12 @@
 package handset
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,12 +18,11 @@ import (
 )
 
 const (
-	maxRedirects        = 3
-	associationLifetime = 8 * time.Hour // sip.md §1.6
-	associationBuffer   = 5 * time.Minute
-	defaultExpires      = 600 * time.Second
-	defaultKeepAlive    = 300 * time.Second
-	wrongUserID         = 4004 // ms-diagnostics: the credentials may not act as the From URI
+	maxRedirects     = 3
+	maxTargets       = 2 // of one redirect: primary and backup
+	defaultExpires   = 600 * time.Second
+	defaultKeepAlive = 300 * time.Second
+	wrongUserID      = 4004 // ms-diagnostics: the credentials may not act as the From URI
 )
 
 // errCertificateRefused is a fresh challenge after REGISTER #3 or #4, or 403 with 4004 (design of this project).
@@ -29,8 +30,11 @@ var errCertificateRefused = errors.New("the registrar refuses the certificate")
 
 // register tries the candidates in order (sip.md §1.1, four REGISTERs each, §4.6 redirects).
 func (h *Handset) register(ctx context.Context) (devicestate.Event, *Failure) {
-	if len(h.ram.candidates) == 0 && h.flash.Registrar != "" {
-		h.ram.candidates = []candidate{{Source: "flash", Host: h.flash.Registrar, Port: h.flash.RegistrarPort, Transport: "tls"}}
+	if !h.waitToReconnect(ctx) {
+		return "", nil
+	}
+	if len(h.ram.candidates) == 0 {
+		h.ram.candidates = h.knownRegistrars()
 	}
 	if h.flash.EPID == "" {
 		h.makeEPID()
@@ -52,6 +56,9 @@ func (h *Handset) register(ctx context.Context) (devicestate.Event, *Failure) {
 	}
 	if last == nil {
 		last = fail(devicestate.StageRegister, "unresolved", "", "no registrar is known", nil)
+	}
+	if h.machine.Reconnecting && !h.machine.Memory.Registrar && gone(last) { // those that discovery found say so
+		return devicestate.RegistrationRefused, last
 	}
 	return devicestate.CandidatesExhausted, last
 }
@@ -96,9 +103,10 @@ func (h *Handset) registerAt(ctx context.Context, c candidate, redirects int) *F
 			r.close()
 			return fail(devicestate.StageRegister, "garbage", r.peer, "the 200 cannot be used", err)
 		}
+		r.provisionAll()
 		h.ram.sip = r
 		return nil
-	case final.Status == 301 || final.Status == 302:
+	case isRedirect(final):
 		r.close()
 		return h.follow(ctx, r, final, redirects)
 	}
@@ -106,21 +114,51 @@ func (h *Handset) registerAt(ctx context.Context, c candidate, redirects int) *F
 	return sipFailure(r.peer, final)
 }
 
-// follow goes to the Contact of a redirect with the highest q (sip.md §4.6).
+// isRedirect reports whether a final answer sends the endpoint elsewhere (sip.md §4.6).
+func isRedirect(m *sipmessage.Message) bool { return m.Status == 301 || m.Status == 302 }
+
+// follow goes to the Contacts of a redirect, the one with the highest q first: the primary registrar, then its backup
+// (sip.md §4.6, handset.md §6). What the first one answered is what is told when none takes the endpoint.
 func (h *Handset) follow(ctx context.Context, r *registration, m *sipmessage.Message, redirects int) *Failure {
 	if redirects == maxRedirects {
 		return fail(devicestate.StageRegister, "redirect-loop", r.peer, fmt.Sprintf("more than %d redirects", maxRedirects), nil)
 	}
-	next, err := h.redirectTarget(m)
-	var insecure *insecureRedirect
-	switch {
-	case errors.As(err, &insecure):
-		return fail(devicestate.StageRegister, "redirect-insecure", r.peer, "the redirect cannot be followed", err)
-	case err != nil:
-		return fail(devicestate.StageRegister, "garbage", r.peer, "the redirect cannot be followed", err)
+	targets, err := h.redirectTargets(m)
+	if err != nil {
+		return redirectFailure(r.peer, err)
 	}
-	h.note("redirected to %v", next)
-	return h.registerAt(ctx, next, redirects+1)
+	h.note("redirected to %s", inOrder(targets))
+	var first *Failure
+	for _, next := range targets {
+		next.told = targets
+		failure := h.registerAt(ctx, next, redirects+1)
+		if failure == nil || ctx.Err() != nil || errors.Is(failure, errCertificateRefused) {
+			return failure
+		}
+		if first == nil {
+			first = failure
+		} else {
+			h.note("nor by %v: %s", next, failure.Detail())
+		}
+	}
+	return first
+}
+
+func inOrder(list []candidate) string {
+	var names []string
+	for _, c := range list {
+		names = append(names, c.String())
+	}
+	return strings.Join(names, ", then ")
+}
+
+func redirectFailure(peer string, err error) *Failure {
+	kind := "garbage"
+	var insecure *insecureRedirect
+	if errors.As(err, &insecure) {
+		kind = "redirect-insecure"
+	}
+	return fail(devicestate.StageRegister, kind, peer, "the redirect cannot be followed", err)
 }
 
 // insecureRedirect says that a redirect names nothing but transports that the handset does not take.
@@ -130,41 +168,48 @@ func (e *insecureRedirect) Error() string {
 	return fmt.Sprintf("it leads to transport %.20q, the handset takes TLS, and TCP unless SIP security mode is High", e.transport)
 }
 
-func (h *Handset) redirectTarget(m *sipmessage.Message) (candidate, error) {
-	best, bestQ := candidate{}, -1.0
+// redirectTargets are the Contacts of a redirect that the handset takes, at most two, the one with the highest q first.
+func (h *Handset) redirectTargets(m *sipmessage.Message) ([]candidate, error) {
+	type target struct {
+		candidate
+		q float64
+	}
+	var targets []target
 	var insecure *insecureRedirect
 	for _, value := range m.Values("Contact") {
 		a, err := sipmessage.ParseAddress(value)
 		if err != nil {
-			return best, err
+			return nil, err
 		}
 		q := 1.0
 		if text, ok := a.Param("q"); ok {
 			if q, err = strconv.ParseFloat(text, 64); err != nil {
-				return best, fmt.Errorf("q value: %w", err)
+				return nil, fmt.Errorf("q value: %w", err)
 			}
-		}
-		if q <= bestQ {
-			continue
 		}
 		host, port, transport := splitSIPURI(a.URI)
 		if host == "" {
-			return best, fmt.Errorf("contact %q names no host", a.URI)
+			return nil, fmt.Errorf("contact %q names no host", a.URI)
 		}
 		next := candidate{Source: "redirect", Host: host, Port: port, Transport: transport}
 		if transport != "tls" && (transport != "tcp" || !h.allowed(next)) {
 			insecure = &insecureRedirect{transport}
 			continue
 		}
-		best, bestQ = next, q
+		targets = append(targets, target{next, q})
 	}
 	switch {
-	case bestQ < 0 && insecure != nil:
-		return best, insecure
-	case bestQ < 0:
-		return best, errors.New("it has no Contact")
+	case len(targets) == 0 && insecure != nil:
+		return nil, insecure
+	case len(targets) == 0:
+		return nil, errors.New("it has no Contact")
 	}
-	return best, nil
+	slices.SortStableFunc(targets, func(a, b target) int { return cmp.Compare(b.q, a.q) })
+	var out []candidate
+	for _, one := range targets[:min(len(targets), maxTargets)] {
+		out = append(out, one.candidate)
+	}
+	return out, nil
 }
 
 // splitSIPURI takes host, port and transport of a SIP URI; TLS and 5061 are the defaults here.
@@ -223,6 +268,8 @@ func requestFailure(peer string, err error) *Failure {
 
 // authenticate sends REGISTER #1 to #4 and returns the answer to the signed one.
 func (r *registration) authenticate(ctx context.Context) (*sipmessage.Message, *Failure) {
+	r.building = true
+	defer func() { r.building = false }()
 	challenge, failure := r.exchangeRegister(ctx, r.registerMessage(""))
 	if failure != nil {
 		return nil, failure
@@ -338,16 +385,11 @@ func (r *registration) associate(ctx context.Context, first tlsdsk.Params) *Fail
 	if err != nil {
 		return fail(stage, "security-association", r.peer, "no keys", err)
 	}
-	r.sa = &association{opaque: strings.Clone(p.Opaque), targetName: strings.Clone(first.TargetName), version: version, keys: keys, expires: r.h.associationEnd()}
+	r.former = r.sa
+	r.sa = &association{opaque: strings.Clone(p.Opaque), targetName: strings.Clone(first.TargetName), version: version, keys: keys}
+	r.building = false
+	r.associationDue = time.Now().Add(r.h.associationLife())
 	return nil
-}
-
-func (h *Handset) associationEnd() time.Time {
-	end := h.now().Add(associationLifetime)
-	if cert := h.outcome().Certificate; cert != nil {
-		end = earlier(end, cert.NotAfter)
-	}
-	return end.Add(-associationBuffer)
 }
 
 // accept reads the 200: Expires, GRUU, keep-alive (sip.md §4.5).
@@ -364,6 +406,10 @@ func (r *registration) accept(m *sipmessage.Message) error {
 	r.refreshDue = now.Add(max(r.expires-r.h.profile.RefreshBefore, r.expires/2))
 	r.keepAlive = keepAliveInterval(m.Get("ms-keep-alive"))
 	r.keepAliveDue = now.Add(r.keepAlive)
+	if strings.Contains(m.Get("presence-state"), `is-connected-to-primary="no"`) && !r.atBackup {
+		r.atBackup = true
+		r.h.note("%s is the backup registrar: not all that the pool offers is there", r.home.Host)
+	}
 	uuid := r.instance()
 	for _, value := range m.Values("Contact") {
 		a, err := sipmessage.ParseAddress(value)

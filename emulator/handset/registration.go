@@ -20,6 +20,7 @@ type registration struct {
 	h    *Handset
 	conn *sipstack.Conn
 	home candidate
+	told []candidate // by the redirect that led here
 	peer string
 
 	local   string // ip:port of this end
@@ -31,17 +32,23 @@ type registration struct {
 	cseq    int
 	opaque  string // ms-opaque of the Contact
 
-	sa            *association
-	gruu          string
-	expires       time.Duration
-	keepAlive     time.Duration
-	refreshDue    time.Time
-	keepAliveDue  time.Time
-	updateDue     time.Time
-	subscriptions []*subscription
-	event         devicestate.Event // what the pool told meanwhile, for the loop
-	failure       *Failure
-	signedOff     bool
+	sa             *association
+	former         *association // that sa takes the place of, until the registrar has taken a message signed by sa
+	building       bool         // an association is being built: the registrar's answers are not signed
+	renew          bool         // the association has to be made anew
+	lost           int          // signed requests answered by a fresh challenge, one after the other
+	associationDue time.Time
+	gruu           string
+	expires        time.Duration
+	keepAlive      time.Duration
+	refreshDue     time.Time
+	keepAliveDue   time.Time
+	toProvision    []func(context.Context) error // steps of provisioning that are left
+	subscriptions  []*subscription
+	event          devicestate.Event // what the pool told meanwhile, for the loop
+	failure        *Failure
+	signedOff      bool
+	atBackup       bool
 }
 
 func (r *registration) close() {
@@ -120,14 +127,22 @@ func (r *registration) receive(ctx context.Context) (*sipmessage.Message, error)
 
 // check verifies a response. A challenge is not signed, nor is anything before the association stands (sip.md §3.4).
 func (r *registration) check(m *sipmessage.Message) error {
-	if r.sa == nil || m.Status == 401 || m.Status == 407 {
+	if r.sa == nil || r.building || m.Status == 401 || m.Status == 407 {
 		return nil
 	}
-	err := r.sa.verify(m)
+	err := r.verify(m)
 	if errors.Is(err, errUnsigned) && m.Status < 200 {
 		return nil
 	}
 	return err
+}
+
+// verify checks the pool's signature by the association that the message names.
+func (r *registration) verify(m *sipmessage.Message) error {
+	if r.former != nil && r.former.signed(m) {
+		return r.former.verify(m)
+	}
+	return r.sa.verify(m)
 }
 
 func describe(m *sipmessage.Message) string {
@@ -155,7 +170,7 @@ func (r *registration) answer(m *sipmessage.Message) {
 		r.h.dropped("sip", r.peer, "a request before the security association stands")
 		return
 	}
-	if err := r.sa.verify(m); err != nil {
+	if err := r.verify(m); err != nil {
 		r.h.dropped("sip", r.peer, fmt.Sprintf("%s: %v", m.Method, err))
 		return
 	}
@@ -248,10 +263,14 @@ func (h *Handset) connectRegistrar(ctx context.Context, c candidate) (*registrat
 	addrs := c.addresses
 	if len(addrs) == 0 {
 		resolved, err := h.lookupHost(ctx, c.Host)
+		if err != nil && strings.EqualFold(c.Host, h.flash.Registrar) && len(h.flash.RegistrarAddresses) > 0 {
+			h.note("%s does not resolve, its addresses of flash are taken: %v", c.Host, err)
+			resolved, err = h.flash.RegistrarAddresses, nil // discovery.md §1.6
+		}
 		if err != nil {
 			return nil, fail(stage, "unresolved", c.Host, "the registrar's name does not resolve", err)
 		}
-		addrs = resolved
+		addrs, c.addresses = resolved, resolved
 	}
 	conn, peer, failure := h.connectTo(ctx, stage, c.Host, addrs, strconv.Itoa(int(c.Port)), "registering")
 	if failure != nil {
@@ -272,7 +291,7 @@ func (h *Handset) connectRegistrar(ctx context.Context, c candidate) (*registrat
 	}
 	_, domain, _ := strings.Cut(h.flash.SIPAddress, "@")
 	return &registration{
-		h: h, conn: stack, home: c, peer: peer, local: local, sip: h.flash.SIPAddress, domain: domain,
+		h: h, conn: stack, home: c, told: c.told, peer: peer, local: local, sip: h.flash.SIPAddress, domain: domain,
 		epid: h.flash.EPID, fromTag: randomHex(5), callID: randomHex(16), opaque: randomHex(5),
 	}, nil
 }

@@ -3,6 +3,7 @@ package handset
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"strings"
 
@@ -35,6 +36,9 @@ type heldTicket struct {
 // webTicket reads the metadata of both services and asks for a ticket with number and PIN (web-services.md §0.1 B-D), or
 // with user name and password.
 func (h *Handset) webTicket(ctx context.Context) (devicestate.Event, *Failure) {
+	if h.machine.Renewing {
+		return h.ticketByCertificate(ctx)
+	}
 	if h.heldBack() {
 		return devicestate.TicketFailed, fail(devicestate.StageTicket, "held-back", "",
 			"the pool has refused this "+h.ram.credentials.kind()+" before; they are not sent again, so that no account is locked", nil)
@@ -45,7 +49,7 @@ func (h *Handset) webTicket(ctx context.Context) (devicestate.Event, *Failure) {
 		h.begins("asking for a web ticket with number and PIN", timeline.Field{Name: timeline.FieldNumber, Value: c.Number})
 	}
 	var ports ticketPorts
-	if failure := h.withRetry(ctx, func() (f *Failure) { ports, f = h.findPorts(ctx); return f }); failure != nil {
+	if failure := h.withRetry(ctx, func() (f *Failure) { ports, f = h.findPorts(ctx, nil); return f }); failure != nil {
 		return devicestate.TicketFailed, failure
 	}
 	refused, failure := h.askTicket(ctx, ports)
@@ -65,9 +69,10 @@ func (h *Handset) webTicket(ctx context.Context) (devicestate.Event, *Failure) {
 // ticketPorts are where the ticket is used and where it is asked for.
 type ticketPorts struct{ enroll, issue, peer string }
 
-func (h *Handset) findPorts(ctx context.Context) (ticketPorts, *Failure) {
+// findPorts finds the ports for number and PIN, for user name and password, or for the client certificate.
+func (h *Handset) findPorts(ctx context.Context, client *tls.Certificate) (ticketPorts, *Failure) {
 	var p ticketPorts
-	r := webRequest{stage: devicestate.StageTicket, doing: "reading the metadata", trust: h.trustNow(false)}
+	r := webRequest{stage: devicestate.StageTicket, doing: "reading the metadata", trust: h.trustNow(false), client: client}
 	meta, failure := h.metadata(ctx, r, h.ram.certURL)
 	if failure != nil {
 		return p, failure
@@ -81,7 +86,10 @@ func (h *Handset) findPorts(ctx context.Context) (ticketPorts, *Failure) {
 		return p, failure
 	}
 	choose, kind, what := webticket.PINPort, "pin-not-offered", "PIN"
-	if h.ram.credentials.byPassword() {
+	switch {
+	case client != nil:
+		choose, kind, what = webticket.CertificatePort, "certificate-not-offered", "certificate"
+	case h.ram.credentials.byPassword():
 		choose, kind, what = webticket.WindowsPort, "windows-off", "Windows"
 	}
 	issue, err := choose(meta)
@@ -103,8 +111,12 @@ func (h *Handset) askTicket(ctx context.Context, ports ticketPorts) (refused boo
 		forms = []string{h.flash.PINForm}
 	}
 	for _, form := range forms {
+		request := webticket.Request{Form: webticket.Form(form)}
+		if form != "" {
+			request.Number, request.PIN = h.ram.credentials.Number, h.ram.credentials.PIN.Reveal()
+		}
 		failure = h.withRetry(ctx, func() (f *Failure) {
-			refused, f = h.askTicketIn(ctx, webticket.Form(form), ports)
+			refused, f = h.askTicketIn(ctx, request, ports, nil)
 			return f
 		})
 		if !refused || ctx.Err() != nil {
@@ -120,30 +132,30 @@ func (h *Handset) askTicket(ctx context.Context, ports ticketPorts) (refused boo
 	return refused, failure
 }
 
-// askTicketIn asks with the PIN in the form, or without a form with the password.
-func (h *Handset) askTicketIn(ctx context.Context, form webticket.Form, ports ticketPorts) (refused bool, failure *Failure) {
+// askTicketIn asks with the PIN of the request, with the client certificate, or without either with the password.
+func (h *Handset) askTicketIn(ctx context.Context, request webticket.Request, ports ticketPorts, client *tls.Certificate) (refused bool, failure *Failure) {
 	entropy := make([]byte, entropySize)
 	rand.Read(entropy) // never fails, crypto/rand
-	request := webticket.Request{Context: newUUID(), AppliesTo: ports.enroll, Entropy: entropy}
-	if form != "" {
-		request.Number, request.PIN, request.Form = h.ram.credentials.Number, h.ram.credentials.PIN.Reveal(), form
-	}
+	request.Context, request.AppliesTo, request.Entropy = newUUID(), ports.enroll, entropy
 	body, err := request.Append(nil)
 	if err != nil {
 		return false, fail(devicestate.StageTicket, "garbage", "", "the request cannot be built", err)
 	}
 	r := webRequest{
 		stage: devicestate.StageTicket, doing: "asking for the web ticket", url: ports.issue,
-		action: webticket.Action, body: body, trust: h.trustNow(false),
+		action: webticket.Action, body: body, trust: h.trustNow(false), client: client,
 	}
 	var answer webAnswer
-	if form == "" {
+	if request.Form == "" && client == nil {
 		answer, refused, failure = h.exchangeByPassword(ctx, r)
 	} else {
 		answer, failure = h.exchange(ctx, r)
 	}
 	if failure != nil {
 		return refused, failure
+	}
+	if client != nil && (answer.Status == 401 || answer.Status == 403) { // web-services.md §3.4
+		return true, wantStatus(r.stage, answer, r.doing)
 	}
 	if refused, failure := readTicketFault(answer); failure != nil {
 		return refused, failure
@@ -159,7 +171,7 @@ func (h *Handset) askTicketIn(ctx context.Context, form webticket.Form, ports ti
 		return false, fail(r.stage, "garbage", answer.peer, "the web ticket names no SIP address", nil)
 	}
 	h.ram.ticket = &heldTicket{ticket, webticket.ProofKey(entropy, ticket.ServerEntropy), ports.enroll}
-	h.ram.identity = identity{ticket.SIPAddress, form}
+	h.ram.identity = identity{ticket.SIPAddress, request.Form}
 	h.note("web ticket for %s until %s", ticket.SIPAddress, ticket.Expires.UTC().Format("2006-01-02T15:04:05Z"))
 	return false, nil
 }

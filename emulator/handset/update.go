@@ -66,9 +66,11 @@ func (h *Handset) updateDomain(ctx context.Context) string {
 
 // updateCheck repeats the query as the signed-in user, with the URL of in-band provisioning (handset.md §3.2).
 func (h *Handset) updateCheck(ctx context.Context) (devicestate.Event, *Failure) {
-	if h.ram.sip != nil {
-		h.ram.sip.updateDue = time.Now().Add(h.profile.UpdateInterval)
+	if h.machine.Reconnecting && time.Now().Before(h.ram.updateDue) { // no sign-in
+		h.skipped = true
+		return devicestate.UpdateAnswered, nil
 	}
+	h.ram.updateDue = time.Now().Add(h.profile.UpdateInterval)
 	if h.flash.UpdateURL == "" {
 		h.note("provisioning gave no update URL")
 		h.skipped = true

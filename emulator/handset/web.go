@@ -105,6 +105,9 @@ func (h *Handset) session(ctx context.Context, r webRequest, target *url.URL) (s
 		port = map[string]string{"http": "80", "https": "443"}[target.Scheme]
 	}
 	key := target.Scheme + "://" + strings.ToLower(target.Hostname()) + ":" + port
+	if r.client != nil {
+		key += " with a client certificate"
+	}
 	if !r.unshared && h.ram.web != nil {
 		if h.ram.web.key == key {
 			return h.ram.web, false, nil

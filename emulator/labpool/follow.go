@@ -24,10 +24,15 @@ func (p *Pool) follow() error {
 // followPorts opens and closes the ports of web services and registrars.
 func (p *Pool) followPorts() error {
 	errs := []error{p.web.UpdatePorts()}
-	for _, r := range p.Registrars {
-		if p.on("register=refused") {
+	down := p.on("register=pool-down")
+	p.primary.beats(!down, p.cfg.Now())
+	for i, r := range p.Registrars {
+		switch {
+		case down && i < len(p.cfg.Lab.FrontEnds):
+			errs = append(errs, r.Stop())
+		case p.on("register=refused"):
 			errs = append(errs, r.Refuse())
-		} else {
+		default:
 			errs = append(errs, r.Listen())
 		}
 	}

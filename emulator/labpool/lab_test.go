@@ -129,8 +129,19 @@ func (r *room) phone() *rig.Run {
 // boot boots once and signs off.
 func (r *room) boot() report.Result {
 	r.t.Helper()
+	return r.stay(0)
+}
+
+// stay boots and stays signed in for a while, which may be 0.
+func (r *room) stay(d time.Duration) report.Result {
+	r.t.Helper()
 	run := r.phone()
 	result := run.Boot(context.Background())
+	if result.Result == report.Success && d > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), d)
+		defer cancel()
+		result = run.Stay(ctx)
+	}
 	if err := run.Close(); err != nil {
 		r.t.Error(err)
 	}

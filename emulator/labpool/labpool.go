@@ -97,6 +97,7 @@ type Pool struct {
 	timePort  uint16                // 0: no time server
 	addresses map[string]netip.Addr // of the stations, by name
 	endpoints []Endpoint
+	primary   heartbeat   // of the front ends, as the backup hears it
 	dialled   string      // SIP address of the user of Config.DialledNumber, "" if it dials none
 	closers   []io.Closer // closed in reverse
 	nextMAC   byte

@@ -349,20 +349,20 @@ func (p *Pool) startWeb(station ethernet.Station) error {
 // startOtherRegistrars starts backup and Director.
 func (p *Pool) startOtherRegistrars() error {
 	lab := p.cfg.Lab
-	home := []registrar.Address{p.Registrars[0].Addresses()}
+	primary, backup := p.Registrars[0], (*registrar.Server)(nil)
 	if b := lab.Backup; b != nil {
-		if err := p.startRegistrarAt(*b, nil); err != nil {
+		if err := p.startRegistrarAt(*b, p.awayFromBackup(primary)); err != nil {
 			return err
 		}
-		home = append(home, p.Registrars[len(p.Registrars)-1].Addresses())
+		backup = p.Registrars[len(p.Registrars)-1]
 	}
 	if d := lab.Director; d != nil {
-		return p.startRegistrarAt(*d, home)
+		return p.startRegistrarAt(*d, directed(primary, backup))
 	}
 	return nil
 }
 
-func (p *Pool) startRegistrarAt(host configs.Host, home []registrar.Address) error {
+func (p *Pool) startRegistrarAt(host configs.Host, home func() []registrar.Address) error {
 	station, err := p.joinAt(host.FQDN, p.cfg.Lab.Network.VoiceVLAN, host.Address, p.cfg.Lab.Network.Subnet)
 	if err != nil {
 		return err
@@ -370,7 +370,7 @@ func (p *Pool) startRegistrarAt(host configs.Host, home []registrar.Address) err
 	return p.startRegistrar(station, host, home)
 }
 
-func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home []registrar.Address) error {
+func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home func() []registrar.Address) error {
 	tcp := uint16(0)
 	if p.cfg.SIPTCP {
 		tcp = registrar.DefaultTCPPort

@@ -74,12 +74,12 @@ func stageOf(code devicestate.Code, out handset.Outcome) devicestate.Stage {
 func failureOf(ctx context.Context, out handset.Outcome, runErr error) (devicestate.Code, string) {
 	var refusal *devicestate.Refusal
 	switch {
-	case errors.As(runErr, &refusal) && refusal.Event == devicestate.ConnectionLost && out.Failure != nil:
-		return out.Failure.Code, out.Failure.Detail() + " (this version does not recover from it)"
-	case refusal != nil:
+	case errors.As(runErr, &refusal):
 		return devicestate.CodeRefused, refusal.Error()
 	case runErr != nil:
 		return devicestate.CodeInternal, runErr.Error()
+	case out.Machine.Reconnecting && out.Failure != nil:
+		return out.Failure.Code, out.Failure.Detail()
 	case errors.Is(ctx.Err(), context.Canceled):
 		return devicestate.CodeInterrupted, "interrupted in state " + string(out.Waiting)
 	case out.Failure != nil:
@@ -93,6 +93,9 @@ func failureOf(ctx context.Context, out handset.Outcome, runErr error) (devicest
 // goesOn says what the hardware would do where the boot was ended.
 func goesOn(out handset.Outcome) string {
 	p := out.Profile
+	if out.Machine.Reconnecting {
+		return fmt.Sprintf("The handset goes on trying without end, at the longest every %v.", p.ReconnectMost)
+	}
 	switch out.Waiting {
 	case devicestate.LinkDetect:
 		if out.Failure != nil {

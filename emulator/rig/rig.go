@@ -6,6 +6,8 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"sync/atomic"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/report"
+	"github.com/phone-edition/lpe/emulator/secret"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
@@ -34,6 +37,7 @@ type Options struct {
 	MAC         net.HardwareAddr
 	Flash       handset.FlashStore
 	Credentials handset.Credentials
+	UnlockPIN   secret.Value // that the user sets when the phone asks for one
 	Target      handset.Target
 	Faults      []string // stage=kind[:parameter]
 	Timeout     time.Duration
@@ -81,6 +85,7 @@ type Run struct {
 	site    *site
 	own     bool // the site is the run's own
 	station ethernet.Station
+	flash   io.Closer // the lock of a flash directory, nil: there is none
 	mac     net.HardwareAddr
 
 	malformed atomic.Int64 // frames to it that cannot be read
@@ -106,6 +111,11 @@ func (r *Run) assemble() error {
 	if r.mac, err = o.HandsetMAC(); err != nil {
 		return err
 	}
+	if dir, ok := o.Flash.(handset.FlashDir); ok {
+		if r.flash, err = dir.Lock(); err != nil {
+			return &ComputerError{fmt.Errorf("flash: %w", err)}
+		}
+	}
 	r.site.describe(r)
 	port := ethernet.Port{Trunk: o.Interface != ""}
 	if o.Lab != nil {
@@ -120,7 +130,7 @@ func (r *Run) assemble() error {
 	}
 	r.Handset, err = handset.New(handset.Config{
 		Station: r.station, Profile: o.Profile, Flash: o.Flash, Credentials: o.Credentials, Target: o.Target,
-		Network: o.Network, Authorities: o.Authorities, RetryRefused: o.RetryRefused, DHCP: o.dhcp,
+		Network: o.Network, Authorities: o.Authorities, RetryRefused: o.RetryRefused, UnlockPIN: o.UnlockPIN, DHCP: o.dhcp,
 		Timeline: r.Timeline, Decode: o.Decode, KeyLog: r.site.keyLog(), NewKey: o.HandsetKey,
 	})
 	if err != nil {
@@ -161,11 +171,12 @@ func (r *Run) boot(ctx context.Context) report.Result {
 	return r.result(ctx, out, err)
 }
 
-// Stay keeps a handset that is Ready signed in until ctx ends or it is not Ready any more.
+// Stay keeps a handset that is Ready signed in until ctx ends, or until it is signed out. A connection that is lost is
+// none of its ends.
 func (r *Run) Stay(ctx context.Context) report.Result {
 	out, err := r.Handset.Run(ctx, func(m devicestate.Machine) bool { return m.State == devicestate.Failed })
-	if err == nil && ctx.Err() != nil && out.Machine.State == devicestate.UpdateCheck {
-		out.Machine.State = devicestate.Ready // the daily query was interrupted, the handset is signed in
+	if err == nil && ctx.Err() != nil && out.Machine.Registered() {
+		out.Machine.State = devicestate.Ready // something that it does now and then was interrupted
 	}
 	return r.result(ctx, out, err)
 }
@@ -191,6 +202,9 @@ func (r *Run) Close() error {
 	}
 	if r.station != nil {
 		errs = append(errs, r.station.Close())
+	}
+	if r.flash != nil {
+		errs = append(errs, r.flash.Close())
 	}
 	r.site.left(r)
 	if r.own {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/handset"
-	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/emulator/timeline"
@@ -104,21 +103,16 @@ func TestNoCredentials(t *testing.T) {
 	})
 }
 
-// TestRefusals: what this version leaves out ends the run under a name, and the endpoint is signed off.
+// TestRefusals: what has no use for an event ends the run under a name, and the endpoint is signed off.
 func TestRefusals(t *testing.T) {
-	for _, event := range []devicestate.Event{
-		devicestate.AssociationDue, devicestate.CertificateDue, devicestate.HardReset, devicestate.FactoryReset,
-		devicestate.PhoneLock, devicestate.RegistrarFailedOver, devicestate.Retry, devicestate.PowerOn,
+	for event, name := range map[devicestate.Event]string{
+		devicestate.PhoneLock: "no-unlock-pin", devicestate.PhoneUnlock: "stale", devicestate.Retry: "stale", devicestate.PowerOn: "already-on",
 	} {
 		t.Run(string(event), func(t *testing.T) {
 			ready(t, nil, func(x *signedIn) {
 				result := x.during(func() { x.run.Handset.Do(event) })
-				want := map[devicestate.Event]string{devicestate.Retry: "stale", devicestate.PowerOn: "already-on"}[event]
-				if want == "" {
-					want = "not-built"
-				}
 				if result.Code != "lpe.refused" || result.State != devicestate.Ready || result.Stage != devicestate.StageReady ||
-					!strings.Contains(result.Diagnosis, string(event)) || !strings.Contains(result.Diagnosis, want) {
+					!strings.Contains(result.Diagnosis, string(event)) || !strings.Contains(result.Diagnosis, name) {
 					x.t.Errorf("code %q, state %s, stage %q: %s", result.Code, result.State, result.Stage, result.Diagnosis)
 				}
 				x.close()
@@ -126,64 +120,6 @@ func TestRefusals(t *testing.T) {
 			})
 		})
 	}
-}
-
-// TestConnectionLost ends as a refusal with the code of what was seen.
-func TestConnectionLost(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		wait time.Duration
-		lose func(*signedIn)
-	}{
-		{"closed by the front end", time.Second, func(x *signedIn) {
-			if err := x.registrar().Close(); err != nil {
-				x.t.Error(err)
-			}
-		}},
-		{"carrier", 30 * time.Minute, func(x *signedIn) { x.Cable.(labpool.Switch).SetCarrier("handset", false) }},
-		{"front end silent", 30 * time.Minute, func(x *signedIn) { x.Cable.(labpool.Switch).SetCarrier(litwareFQDN, false) }},
-		{"associations forgotten", 30 * time.Minute, func(x *signedIn) {
-			if err := x.registrar().DropAssociations(context.Background()); err != nil {
-				x.t.Error(err)
-			}
-		}},
-		{"association over", 9 * time.Hour, func(*signedIn) {}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			ready(t, nil, func(x *signedIn) {
-				began := time.Now()
-				result := x.during(func() {
-					test.lose(x)
-					time.Sleep(test.wait) // virtual
-				})
-				if result.Code != "ready.connection-lost" || result.State != devicestate.Ready || result.Stage != devicestate.StageReady {
-					x.t.Errorf("code %q, state %s after %v: %s\n%s", result.Code, result.State, time.Since(began), result.Diagnosis, x.log())
-				}
-				if !strings.Contains(result.Diagnosis, "this version does not recover from it") {
-					x.t.Errorf("diagnosis %q", result.Diagnosis)
-				}
-				if took := x.close(); took > signOffLimit {
-					x.t.Errorf("took %v", took)
-				}
-			})
-		})
-	}
-}
-
-// TestConnectionLostInProvision: the connection ends between registration and Ready.
-func TestConnectionLostInProvision(t *testing.T) {
-	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
-		s.Faults = []string{"provision=timeout"}
-		x, result := booting(s, devicestate.Provision, func(x *signedIn, _ func()) {
-			if err := x.registrar().Close(); err != nil {
-				x.t.Error(err)
-			}
-		})
-		if result.Code != "register.reset" || result.State != devicestate.Provision {
-			t.Errorf("code %q, state %s: %s\n%s", result.Code, result.State, result.Diagnosis, s.log())
-		}
-		x.close()
-	})
 }
 
 // TestExpectedUser compares the user that number and PIN belong to with the one expected.

@@ -41,8 +41,8 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// oneRefresh is long enough for a keep-alive, after 300 s, and for one refresh of the registration, 30 s before its 600 s
-// are over (sip.md §4.5).
+// oneRefresh is long enough for a keep-alive, after 300 s, for the renewal of each subscription, 120 s before its 600 s are
+// over (sip.md §5.1), and for one refresh of the registration, 30 s before its 600 s are (sip.md §4.5).
 const oneRefresh = 590 * time.Second
 
 func golden(t *testing.T, name, got string) {

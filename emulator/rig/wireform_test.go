@@ -43,7 +43,7 @@ var patterns = map[string]string{
 	"uuid":         `[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`,
 	"entropy":      `[A-Za-z0-9+/]{43}=`, // 32 bytes
 	"body":         `(?s:.*)`,
-	"lifetime":     `<Created xmlns="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd">2013-05-01T09:[0-9:]+Z</Created><Expires xmlns="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd">2013-05-01T[0-9:]+Z</Expires>`,
+	"lifetime":     `<Created xmlns="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd">2013-05-01T[0-9:]+Z</Created><Expires xmlns="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd">2013-05-01T[0-9:]+Z</Expires>`,
 	"assertion":    `<saml:Assertion .*</saml:Assertion>`,
 	"assertion-id": `SamlSecurityToken-[0-9a-f-]{36}`,
 	"digest":       `[A-Za-z0-9+/]{27}=`, // SHA-1

@@ -43,11 +43,24 @@ Supported: ms-benotify
 Proxy-Require: ms-benotify
 Supported: ms-piggyback-first-notify
 %[3]s`
+	// §5.1, the first SUBSCRIBE in its dialog.
+	resubscribeForm = `SUBSCRIBE sip:atl-cs-001.litwareinc.com:5061;transport=tls SIP/2.0
+` + sipHead + `To: <sip:kenmyer@litwareinc.com>;tag={to-tag}
+Call-ID: {call-id}
+CSeq: 2 SUBSCRIBE
+Contact: <{gruu}>
+` + userAgent + `Event: vnd-microsoft-%[1]s
+Accept: application/vnd-microsoft-roaming-%[2]s+xml
+Supported: com.microsoft.autoextend
+Supported: ms-benotify
+Proxy-Require: ms-benotify
+Supported: ms-piggyback-first-notify
+%[3]s`
 	// §5.4: to the Contact of the 200, with its To tag.
 	unsubscribeForm = `SUBSCRIBE sip:atl-cs-001.litwareinc.com:5061;transport=tls SIP/2.0
 ` + sipHead + `To: <sip:kenmyer@litwareinc.com>;tag={to-tag}
 Call-ID: {call-id}
-CSeq: 2 SUBSCRIBE
+CSeq: 3 SUBSCRIBE
 Contact: <{gruu}>
 ` + userAgent + `Event: vnd-microsoft-roaming-%s
 Expires: 0
@@ -133,6 +146,8 @@ func (x *tapped) holdSIP() {
 		{"SUBSCRIBE to self", fmt.Sprintf(subscribeForm, "roaming-self", "self", signedForm+selfBody), "self"},
 		{"SERVICE", publishForm, ""},
 		{"keep-alive", "\n", ""},
+		{"SUBSCRIBE that renews contacts", fmt.Sprintf(resubscribeForm, "roaming-contacts", "contacts", signedForm+"Content-Length: 0\n"), "contacts"},
+		{"SUBSCRIBE that renews self", fmt.Sprintf(resubscribeForm, "roaming-self", "self", signedForm+selfBody), "self"},
 		{"REGISTER that refreshes", register(5, signedForm), "registration"}, // §8.10
 		{"un-SUBSCRIBE of contacts", fmt.Sprintf(unsubscribeForm, "contacts"), "contacts"},
 		{"un-SUBSCRIBE of self", fmt.Sprintf(unsubscribeForm, "self"), "self"},

@@ -19,8 +19,9 @@ const (
 
 // Errors of choosing a port.
 var (
-	ErrNoPINPort     = errors.New("PIN authentication is not offered")
-	ErrNoWindowsPort = errors.New("no port for Windows authentication")
+	ErrNoPINPort         = errors.New("PIN authentication is not offered")
+	ErrNoWindowsPort     = errors.New("no port for Windows authentication")
+	ErrNoCertificatePort = errors.New("no port for a client certificate")
 )
 
 // PINPort selects the port for number and PIN: by name, else by a location ending in /pin, never another (web-services.md §1.6).
@@ -42,6 +43,19 @@ func WindowsPort(m soap.Metadata) (soap.Port, error) {
 		return port, nil
 	}
 	return soap.Port{}, ErrNoWindowsPort
+}
+
+// CertificatePort selects the port for the client certificate: by name, else by a location ending in /cert.
+func CertificatePort(m soap.Metadata) (soap.Port, error) {
+	if port, ok := m.Port(CertificatePortName); ok {
+		return port, nil
+	}
+	for _, port := range m.Ports {
+		if strings.HasSuffix(strings.ToLower(port.Location), CertificateSuffix) {
+			return port, nil
+		}
+	}
+	return soap.Port{}, ErrNoCertificatePort
 }
 
 // WSDL writes the service's metadata; base is its URL (web-services.md §1.6; the policy of the PIN port is inferred).

@@ -87,6 +87,24 @@ func TestPINPort(t *testing.T) {
 	}
 }
 
+// The port for a client certificate is chosen as that for a PIN is.
+func TestCertificatePort(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		ports []soap.Port
+		want  string
+	}{
+		{"by name", []soap.Port{{Name: "other", Location: "a/cert"}, {Name: "WebTicketServiceCert", Location: "b"}}, "b"},
+		{"by location", []soap.Port{{Name: "WebTicketServicePin", Location: "a/pin"}, {Name: "other", Location: "b/Cert"}}, "b/Cert"},
+		{"none", []soap.Port{{Name: "WebTicketServicePin", Location: "a/pin"}, {Name: "x", Location: "a/cert/x"}, {Name: "y", Location: "a/concert"}}, ""},
+	} {
+		got, err := webticket.CertificatePort(soap.Metadata{Ports: test.ports})
+		if got.Location != test.want || (test.want == "") != errors.Is(err, webticket.ErrNoCertificatePort) {
+			t.Errorf("%s: %q %v, want %q", test.name, got.Location, err, test.want)
+		}
+	}
+}
+
 // The Windows port is chosen by its name, in any case, and is no other.
 func TestWindowsPort(t *testing.T) {
 	for name, want := range map[string]string{

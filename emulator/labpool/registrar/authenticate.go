@@ -243,6 +243,9 @@ func (c *connection) signed(m *sipmessage.Message, p tlsdsk.Params, id identity)
 	}
 	c.from.auth = authDSK
 	c.known(a)
+	if c.struckByRefresh(m, a, id) {
+		return
+	}
 	c.confirm(a)
 	a.extend(now, max(associationIdle, a.until.Sub(now)))
 	if refused := c.entitled(a, id); refused != nil {

@@ -183,6 +183,13 @@ func (e *endpoints) unbind(sip, epid string, state State) bool {
 	return true
 }
 
+// has reports whether an endpoint is registered.
+func (e *endpoints) has(sip, epid string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.user(sip).find(epid) != nil
+}
+
 // of lists the live endpoints of a user.
 func (e *endpoints) of(sip string) []*endpoint {
 	e.mu.Lock()

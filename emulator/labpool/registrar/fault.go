@@ -33,6 +33,12 @@ const (
 	faultProvisionTimeout  = "provision=timeout"  //
 	faultProvisionEmpty    = "provision=empty"    // a 200 without a body to every SUBSCRIBE and SERVICE
 	faultProvisionUnsigned = "provision=unsigned" // whatever is no REGISTER is answered without a signature
+
+	// Of a handset that is signed in, when it refreshes its registration.
+	faultAssociationLost    = "ready=association-lost"
+	faultCertificateRevoked = "ready=certificate-revoked"
+	faultRegistrationLost   = "ready=registration-lost"
+	faultConnectionLost     = "ready=connection-lost"
 )
 
 // statusFaults are the answers to a signed REGISTER under register=STATUS (sip.md §4.6; which id goes with 480 and 503
@@ -143,6 +149,39 @@ func (s *Server) firstRedirect(id identity) bool {
 		return false
 	}
 	s.redirected[key] = true
+	return true
+}
+
+// struckByRefresh does to the refresh of a registration what a fault of a handset that is signed in says. The association
+// must have signed a message before: the one that is built in its place is none of a refresh.
+func (c *connection) struckByRefresh(m *sipmessage.Message, a *association, id identity) bool {
+	if m.Method != "REGISTER" || m.Get("Expires") == "0" || !a.confirmed {
+		return false
+	}
+	forget := func(fault string) {
+		delete(c.associations, a.opaque)
+		c.refuse(m, nil, checkAssociation.refuse("fault %s", fault))
+	}
+	switch {
+	case c.s.struck(faultConnectionLost):
+		c.note(timeline.Dropped, "%s: fault %s", describe(m), faultConnectionLost)
+		reset(c.raw)
+	case c.s.struck(faultCertificateRevoked):
+		device := sipmessage.FormatUUID(sipmessage.InstanceUUID(a.epid))
+		if _, err := c.s.cfg.Authority.Revoke(a.user(), device); err != nil {
+			c.note(timeline.Note, "fault %s: %v", faultCertificateRevoked, err)
+		}
+		forget(faultCertificateRevoked)
+	case c.s.struck(faultAssociationLost):
+		forget(faultAssociationLost)
+	case c.s.struck(faultRegistrationLost):
+		c.note(timeline.Note, "fault %s", faultRegistrationLost)
+		c.s.endpoints.unbind(id.aor, id.epid, Expired)
+		c.forgetDialogs(id.aor, id.epid)
+		return false
+	default:
+		return false
+	}
 	return true
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/phone-edition/lpe/emulator/labpool/registrar"
 	"github.com/phone-edition/lpe/protocol/provisioning"
@@ -135,15 +136,100 @@ func TestRefusedConnections(t *testing.T) {
 	})
 }
 
+// TestBackupRegistrar takes endpoints while it is in charge, and sends them home when it is no more: at the next refresh,
+// but for those that leave.
+func TestBackupRegistrar(t *testing.T) {
+	var home []registrar.Address
+	primary := []registrar.Address{{TLS: "fe02.lab.test:5061"}}
+	virtual(t, func(l *lab) {
+		s := signedOn(l)
+		if answer := s.refresh(); answer.Status != 200 {
+			t.Errorf("in charge: %d", answer.Status)
+		}
+		home = primary
+		got := s.send(s.sign(s.register()))
+		if got.String() != "301 Redirect request to Home Server" || got.answer.Get("Contact") != "<sip:fe02.lab.test:5061;transport=tls>" || !got.signed() {
+			t.Errorf("%s, Contact %q", got, got.answer.Get("Contact"))
+		}
+		if list := l.server.Registrations(); len(list) != 1 || list[0].State != registrar.Removed {
+			t.Errorf("%+v", list)
+		}
+		if got := s.send(s.sign(s.register(expires("0")))); got.String() != "301 Redirect request to Home Server" {
+			t.Errorf("sign-out of one who is not registered: %s", got)
+		}
+		home = nil
+		s.mustSignOn()
+		home = primary
+		if got := s.send(s.sign(s.register(expires("0")))); got.String() != "200 OK" {
+			t.Errorf("sign-out: %s", got)
+		}
+		if list := l.server.Registrations(); list[len(list)-1].State != registrar.SignedOff {
+			t.Errorf("%+v", list)
+		}
+	}, func(l *lab) { l.cfg.Home = func() []registrar.Address { return home } })
+}
+
+// TestStop ends the connections; the ports open again.
+func TestStop(t *testing.T) {
+	virtual(t, func(l *lab) {
+		s := signedOn(l)
+		s.must(l.server.Stop())
+		if _, ended := s.ends(time.Second); !ended {
+			t.Error("the connection stays")
+		}
+		address := netip.MustParsePrefix("192.0.2.92/24")
+		station := l.station("later", address)
+		if conn, err := station.DialTCP(l.soon(), netip.AddrPortFrom(serverAddress.Addr(), 5061)); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("%v, %v", conn, err)
+		}
+		s.must(l.server.Listen())
+		conn, err := station.DialTCP(l.soon(), netip.AddrPortFrom(serverAddress.Addr(), 5061))
+		s.must(err)
+		conn.Close()
+	})
+}
+
+// TestReadyFaults strike a refresh and nothing else.
+func TestReadyFaults(t *testing.T) {
+	for fault, want := range map[string]string{
+		"ready=association-lost:1": "401 Unauthorized, a fresh challenge", "ready=certificate-revoked": "401 Unauthorized, a fresh challenge",
+		"ready=registration-lost:1": "200 OK", "ready=connection-lost:1": "",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			virtual(t, func(l *lab) {
+				s := signedOn(l)
+				s.want200(contactsRequest(s))
+				got := s.send(s.sign(s.register()))
+				switch {
+				case want == "":
+					if got.err == nil || errors.Is(got.err, errSilence) {
+						t.Errorf("%s, %v, want a reset", got, got.err)
+					}
+				case got.String() != want:
+					t.Errorf("%s, want %s", got, want)
+				case fault == "ready=registration-lost:1" && !strings.HasPrefix(got.answer.Get("presence-state"), `register-action="added"`):
+					t.Errorf("presence-state %q", got.answer.Get("presence-state"))
+				}
+				if want == "401 Unauthorized, a fresh challenge" {
+					err := asError(s.associate())
+					if revoked := fault == "ready=certificate-revoked"; (err != nil) != revoked {
+						t.Errorf("then %v", err)
+					}
+				}
+			}, withFaults(fault))
+		})
+	}
+}
+
 // TestRedirects have the form of production with one target and that of a Director with two (sip.md §4.6).
 func TestRedirects(t *testing.T) {
 	const one, two = "fe02.lab.test:5061", "backup.lab.test:5061"
 	home := func(names ...string) func(*lab) {
-		return func(l *lab) {
-			for _, name := range names {
-				l.cfg.Home = append(l.cfg.Home, registrar.Address{TLS: name})
-			}
+		var list []registrar.Address
+		for _, name := range names {
+			list = append(list, registrar.Address{TLS: name})
 		}
+		return func(l *lab) { l.cfg.Home = func() []registrar.Address { return list } }
 	}
 	neighbour := func(l *lab) { l.cfg.Neighbour = func() registrar.Address { return registrar.Address{TLS: one} } }
 	for name, c := range map[string]struct {

@@ -26,12 +26,12 @@ func (c *connection) register(m *sipmessage.Message, a *association, id identity
 	if c.struckByRegister(m, a, id) {
 		return
 	}
-	if len(c.s.cfg.Home) > 0 {
-		c.received(m, "redirected home")
-		c.redirect(m, a, c.s.cfg.Home)
+	leaves := asked != nil && *asked == 0
+	if home := c.s.home(); len(home) > 0 && !(leaves && c.s.endpoints.has(id.aor, id.epid)) {
+		c.sendHome(m, a, id, home)
 		return
 	}
-	if asked != nil && *asked == 0 {
+	if leaves {
 		c.signOff(m, a, id)
 		return
 	}
@@ -40,6 +40,23 @@ func (c *connection) register(m *sipmessage.Message, a *association, id identity
 		expires = c.s.endpoints.grants().grant(*asked)
 	}
 	c.bind(m, a, id, expires)
+}
+
+// home is where endpoints are sent, none when they are at home here.
+func (s *Server) home() []Address {
+	if s.cfg.Home == nil {
+		return nil
+	}
+	return s.cfg.Home()
+}
+
+// sendHome redirects an endpoint; one that was registered here is registered here no more.
+func (c *connection) sendHome(m *sipmessage.Message, a *association, id identity, home []Address) {
+	c.received(m, "redirected home")
+	if c.s.endpoints.unbind(id.aor, id.epid, Removed) {
+		c.forgetDialogs(id.aor, id.epid)
+	}
+	c.redirect(m, a, home)
 }
 
 // registrable checks a signed REGISTER and returns the time that it asks for, nil if it asks for none.

@@ -1,6 +1,6 @@
 // Package registrar is one front end of the lab: a SIP registrar over TLS, and over TCP if told, that authenticates handsets with TLS-DSK as
 // [MS-SIPAE] describes it, binds their endpoints as [MS-SIPREGE] describes it, and answers what a signed-in handset
-// subscribes to and publishes. A front end with homes is a Director: it authenticates and redirects.
+// subscribes to and publishes. A Director authenticates and redirects.
 package registrar
 
 import (
@@ -33,9 +33,9 @@ type Config struct {
 	Port    uint16 // 0: DefaultPort
 	TCPPort uint16 // of SIP without TLS, 0: none
 	Host    string // FQDN of this machine: targetname, and the source of diagnostics
-	// Home are the front ends that a Director sends every endpoint to, the primary first; empty: endpoints are at home
-	// here.
-	Home []Address
+	// Home are the front ends that endpoints are sent to, the primary first, none when they are at home here. A Director
+	// sends every endpoint away, a backup while it is not in charge. nil: endpoints are always at home here.
+	Home func() []Address
 	// Neighbour is another front end of the pool, nil: there is none.
 	Neighbour func() Address
 
@@ -136,6 +136,17 @@ func (s *Server) Close() error {
 	s.serving.Wait()
 	if errors.Is(err, net.ErrClosed) {
 		return nil
+	}
+	return err
+}
+
+// Stop closes the ports and ends the connections, as a service does that stops; [Server.Listen] opens the ports again.
+func (s *Server) Stop() error {
+	err := s.Refuse()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.connections {
+		c.hangUp()
 	}
 	return err
 }

@@ -74,7 +74,7 @@ func TestRedirectsOverTCP(t *testing.T) {
 				if got.answer == nil || strings.Join(got.answer.Values("Contact"), "|") != contacts {
 					t.Errorf("%s, Contact %q", got, got.answer.Values("Contact"))
 				}
-			}, withTCP, func(l *lab) { l.cfg.Home = home })
+			}, withTCP, func(l *lab) { l.cfg.Home = func() []registrar.Address { return home } })
 		})
 	}
 }
