@@ -18,7 +18,7 @@ func bootCommand(sys system) *cobra.Command {
 	var f bootFlags
 	c := command("boot", "Boot one handset",
 		bootLong,
-		"  lpe boot --lab\n  lpe boot --lab contoso -o json\n  lpe Test-CsPhoneBootstrap -PhoneOrExt \"+12065551219\" -Pin \"0712\" -Verbose --lab\n  lpe boot --lab --phone-or-ext 1219 --pin-file pin.txt --fault discovery=option43-port-binary\n"+
+		"  lpe boot --lab\n  lpe boot --lab contoso -o json -o html=boot.html\n  lpe boot --lab --users users.csv -o junit=users.xml\n  lpe Test-CsPhoneBootstrap -PhoneOrExt \"+12065551219\" -Pin \"0712\" -Verbose --lab\n  lpe boot --lab --phone-or-ext 1219 --pin-file pin.txt --fault discovery=option43-port-binary\n"+
 			"  lpe boot --host --target-fqdn pool.contoso.com --phone-or-ext 1219 --pin-file pin.txt\n  lpe boot --interface eth0 --phone-or-ext 1219 --pin-file pin.txt",
 		func(c *cobra.Command, _ []string) error {
 			if f.listFaults {
@@ -57,7 +57,8 @@ const bootLong = `boot boots one handset from the cable to Ready, against one of
 Against a real pool it needs a number and its PIN, no role and no permission on the server. It signs off at the end.
 The parameters of Test-CsPhoneBootstrap are taken as PowerShell takes them, -PhoneOrExt, -PIN and the others in any case and
 cut short; lpe Test-CsPhoneBootstrap is lpe boot, and takes --host if none of the three is given.
-Progress goes to standard error, the result to standard output.`
+Progress goes to standard error, the result to standard output. With -o nagios there the exit codes are those of a monitoring plugin:
+0 OK, 1 slower than --warn, 2 failed, 3 wrong usage, interrupted, or the computer lacks something.`
 
 func listFaults(sys system) error {
 	faults, err := configs.Faults()

@@ -162,6 +162,8 @@ func steady(text []byte) string {
 		`(?m) +\d+\.\d{3} s  `:                 " (time)  ",
 		`(?m) +\d+\.\d{3} s$`:                  " (time)",
 		`(?m)\t\d+\.\d{3}s$`:                   "\t(time)",
+		`=\d+\.\d{3}s;`:                        "=(time);",
+		` in \d+\.\d{3} s \|`:                  " in (time) |",
 		`completed in '\d+\.\d{7}' secs`:       "completed in (time)",
 	} {
 		out = regexp.MustCompile(pattern).ReplaceAllString(out, mark)
