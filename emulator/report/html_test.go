@@ -21,6 +21,7 @@ func exchange() *report.Case {
 	r := failure()
 	r.Diagnosis, r.Error, r.TargetFQDN = hostile, hostile, hostile
 	r.Warnings = []report.Warning{{Code: "time.no-answer", Text: hostile}}
+	r.Probes = []report.Probe{{Name: "tcp", Target: hostile, Outcome: report.Failed, Seen: hostile}}
 	r.States = success().States
 	r.States[0].Glass.Text = hostile
 	c := &report.Case{Name: hostile, Result: r}
