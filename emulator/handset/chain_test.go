@@ -12,16 +12,19 @@ import (
 )
 
 func TestChainTrouble(t *testing.T) {
-	for err, want := range map[error]devicestate.Code{
-		fmt.Errorf("%w", certprov.ErrChainTooLong):  "chain.too-long",
-		fmt.Errorf("%w: text", certprov.ErrNoChain): "chain.empty",
-		soap.ErrMalformed:            "chain.garbage",
-		soap.ErrTooLarge:             "chain.garbage",
-		errors.New("something else"): "chain.garbage",
+	for _, test := range []struct {
+		err  error
+		want devicestate.Code
+	}{
+		{fmt.Errorf("%w", certprov.ErrChainTooLong), "chain.too-long"},
+		{fmt.Errorf("%w: text", certprov.ErrNoChain), "chain.empty"},
+		{soap.ErrMalformed, "chain.garbage"},
+		{soap.ErrTooLarge, "chain.garbage"},
+		{errors.New("something else"), "chain.garbage"},
 	} {
-		got := devicestate.NewCode(devicestate.StageChain, chainTrouble(err))
-		if _, explained := report.Lookup(got); got != want || !explained {
-			t.Errorf("%v: %s, want %s; explained: %v", err, got, want, explained)
+		got := devicestate.NewCode(devicestate.StageChain, chainTrouble(test.err))
+		if _, explained := report.Lookup(got); got != test.want || !explained {
+			t.Errorf("%v: %s, want %s; explained: %v", test.err, got, test.want, explained)
 		}
 	}
 }
