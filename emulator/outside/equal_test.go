@@ -89,9 +89,6 @@ type twin struct {
 	log     frameLog
 	capture *trace.Writer
 	path    string
-
-	mu       sync.Mutex
-	observed []timeline.Observation
 }
 
 func newTwin(t *testing.T, lab *configs.Lab) *twin {
