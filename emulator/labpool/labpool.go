@@ -1,5 +1,22 @@
 // Package labpool assembles a lab on a cable: the access switch, DHCP, DNS and time servers, and the pool's web
 // services, registrars and device updates, each a station of its own with real ports.
+//
+// # Limits
+//
+// A peer that is slow, silent, talkative or without an end takes neither place nor time of others:
+//
+//	web services  2048 connections of both ports; 30 s for the TLS handshake, and for a header of 16 KiB; 60 s for a
+//	              request, with a body of 256 KiB; 2 min for the answer; 2 min without a request
+//	registrar     1024 connections that nobody has authenticated on, 64 of one user; 20 s for the TLS handshake, 90 s
+//	              until somebody has authenticated; 64 KiB a message, which is there within 60 to 120 s; 10 s for a
+//	              write; 10 min without a byte; 16 associations and 64 subscriptions of a connection, 256 publications
+//	              and, as configured, 8 endpoints of a user
+//	DNS           64 connections over TCP; 10 s and 4 KiB a query
+//	DHCP          the lab's addresses, each offered for a minute
+//	LLDP          4096 endpoints
+//	management    as package manage has it
+//
+// Of connections the one that nothing was heard of for the longest has to go when there is one too many.
 package labpool
 
 import (

@@ -107,11 +107,13 @@ const (
 	ednsSize   = 1232
 	maxQuery   = 4096
 	headerSize = 12
+
+	maxDatagram = 65535 // Windows takes it for an error of the socket if one does not fit
 )
 
 func (s *Server) run() {
 	defer close(s.done)
-	buffer := make([]byte, maxQuery+1)
+	buffer := make([]byte, maxDatagram)
 	for {
 		n, peer, err := s.conn.ReadFrom(buffer)
 		if errors.Is(err, net.ErrClosed) {

@@ -17,6 +17,9 @@ import (
 // stratum of the server: it is its own reference, as chronyd with "local stratum 3".
 const stratum = 3
 
+// maxDatagram is read whole: Windows takes it for an error of the socket if one does not fit.
+const maxDatagram = 65535
+
 // wrongYear is where fault time=wrong puts the clock.
 const wrongYear = 2001
 
@@ -62,7 +65,7 @@ func (s *Server) Close() error {
 
 func (s *Server) run() {
 	defer close(s.done)
-	buffer := make([]byte, ntp.MaxSize+1)
+	buffer := make([]byte, maxDatagram)
 	for {
 		n, peer, err := s.conn.ReadFrom(buffer)
 		received := s.cfg.Clock()
