@@ -52,7 +52,9 @@ func (p *Pool) start() error {
 		return fmt.Errorf("directory: %w", err)
 	}
 	p.History = history.New(p.sipOf)
-	p.keep(observed(p.Timeline.Observe(p.History.Observe)))
+	if !p.cfg.Forgets {
+		p.keep(observed(p.Timeline.Observe(p.History.Observe)))
+	}
 	lab := p.cfg.Lab
 	p.Authority, err = authority.New(authority.Config{
 		PKI: lab.PKI, Name: lab.Name, Now: p.cfg.Now, Keys: authority.KeySource(p.cfg.NewKey), State: p.cfg.State,

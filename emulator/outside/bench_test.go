@@ -71,7 +71,7 @@ func newWorld(t *testing.T, cable ethernet.Cable, handsets int, keys []*rsa.Priv
 			LineURI: fmt.Sprintf("tel:+1206555%04d;ext=%04d", i, i), PIN: fmt.Sprintf("7%04d", i),
 		})
 	}
-	if w.pool, err = labpool.Start(labpool.Config{Lab: w.lab, Cable: cable}); err != nil {
+	if w.pool, err = labpool.Start(labpool.Config{Lab: w.lab, Cable: cable, Forgets: true}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
