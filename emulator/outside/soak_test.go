@@ -3,12 +3,14 @@
 package outside
 
 import (
+	"bufio"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -134,7 +136,6 @@ func (s *soaked) handset(user int) error {
 func (s *soaked) sipe(user, nth int) error {
 	by := []string{"tls", "tcp"}[nth%2]
 	u := s.lab.Users[user]
-	own := &namespace{t: s.t}
 	path, err := signInPath()
 	if err != nil {
 		return err
@@ -147,12 +148,27 @@ func (s *soaked) sipe(user, nth int) error {
 	}
 	defer os.RemoveAll(home)
 	at := fmt.Sprintf("%s:%d", s.served.Pool.EntryName(), s.at("sip-"+by).Port())
+	began := time.Now()
 	c := exec.CommandContext(ctx, path, strings.TrimPrefix(u.SIPAddress, "sip:"), u.Login, at, by, s.trust, home)
-	return own.untilSignedOn(c, u.Password)
+	if err := untilSignedOn(c, u.Password); err != nil {
+		return fmt.Errorf("%w\n%s", err, s.since(began))
+	}
+	return nil
+}
+
+// since is what the pool has seen since then.
+func (s *soaked) since(then time.Time) string {
+	var b strings.Builder
+	for _, e := range s.served.Pool.History.All(0) {
+		if e.At.After(then) {
+			fmt.Fprintf(&b, "%s %s %s %s %s\n", e.At.Format("05.000"), e.Kind, e.Protocol, e.Peer, e.Text)
+		}
+	}
+	return b.String()
 }
 
 // untilSignedOn runs the program of pidgin-sipe until it has signed on, and lets it sign off.
-func (n *namespace) untilSignedOn(c *exec.Cmd, password string) error {
+func untilSignedOn(c *exec.Cmd, password string) error {
 	stdin, err := c.StdinPipe()
 	if err != nil {
 		return err
@@ -166,17 +182,10 @@ func (n *namespace) untilSignedOn(c *exec.Cmd, password string) error {
 	}
 	fmt.Fprintln(stdin, password) // fails if it has ended, which Wait tells
 	var events []string
-	buffer := make([]byte, 4096)
-	for {
-		k, err := stdout.Read(buffer)
-		for line := range strings.Lines(string(buffer[:k])) {
-			events = append(events, strings.TrimSpace(line))
-			if strings.HasPrefix(line, "SIGNIN signed-on") {
-				stdin.Close()
-			}
-		}
-		if err != nil {
-			break
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		events = append(events, lines.Text())
+		if lines.Text() == "SIGNIN signed-on" {
+			stdin.Close()
 		}
 	}
 	err = c.Wait()
@@ -296,7 +305,7 @@ func (s *soaked) settled() footprint {
 func (s *soaked) noise(d time.Duration) (calls int, err error) {
 	sipp, port := program(s.t, "sipp"), strconv.Itoa(int(s.at("sip-tcp").Port()))
 	var all sync.WaitGroup
-	errs := make([]error, 2)
+	errs, free := make([]error, 2), freePorts(s.t, 2) // two of sipp would look for one at the same time
 	for i, kind := range []struct {
 		mode string
 		rate int
@@ -306,7 +315,7 @@ func (s *soaked) noise(d time.Duration) (calls int, err error) {
 		all.Go(func() {
 			ctx, cancel := context.WithTimeout(s.t.Context(), d+time.Minute)
 			defer cancel()
-			c := exec.CommandContext(ctx, sipp, "127.0.0.1:"+port, "-sf", "testdata/sipp/register.xml", "-t", kind.mode,
+			c := exec.CommandContext(ctx, sipp, "127.0.0.1:"+port, "-sf", "testdata/sipp/register.xml", "-t", kind.mode, "-p", free[i],
 				"-r", strconv.Itoa(kind.rate), "-m", strconv.Itoa(count), "-recv_timeout", "20000", "-nostdin", "-max_socket", "2000")
 			if out, err := c.CombinedOutput(); err != nil {
 				errs[i] = fmt.Errorf("%s: %w\n%.4000s", c, err, out)
@@ -315,6 +324,20 @@ func (s *soaked) noise(d time.Duration) (calls int, err error) {
 	}
 	all.Wait()
 	return calls, errors.Join(errs...)
+}
+
+// freePorts are TCP ports that nobody listens on.
+func freePorts(t *testing.T, n int) (out []string) {
+	t.Helper()
+	for range n {
+		listener, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		out = append(out, strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
+	}
+	return out
 }
 
 // TestSoakNoise lets strangers make noise while handsets and pidgin-sipe go on signing in. Nothing of it stays.
@@ -343,7 +366,7 @@ func TestSoakNoise(t *testing.T) {
 			}
 		}
 	})
-	calls := 0
+	calls, began := 0, time.Now()
 	for left := *soakNoise; left > 0; left -= noiseRound {
 		n, err := s.noise(min(left, noiseRound))
 		if err != nil {
@@ -352,8 +375,9 @@ func TestSoakNoise(t *testing.T) {
 		}
 		calls += n
 	}
+	took := time.Since(began).Round(time.Second)
 	close(quiet)
 	signing.Wait()
-	fmt.Printf("soak.noise: %d REGISTERs in %s, %d sign-ins of each client meanwhile\n", 2*calls, *soakNoise, signIns+1)
+	fmt.Printf("soak.noise: %d REGISTERs in %s, %d sign-ins of each client meanwhile\n", 2*calls, took, signIns+1)
 	s.wantNoMore(before)
 }

@@ -62,6 +62,20 @@ int xmlSAXUserParseMemory(xmlSAXHandlerPtr sax, void *data, const char *text, in
 	return next(sax, data, text, size);
 }
 
+/*
+ * When libpurple 2.14.12 has written its ring buffer to the very end, and what comes next makes it grow, it writes the end
+ * of that before its beginning: so the message after one of 256, 512, 768... bytes is garbled, and the connection is lost.
+ * An empty buffer that starts anew at its beginning cannot be in that state.
+ */
+void purple_circ_buffer_append(PurpleCircBuffer *buffer, gconstpointer text, gsize length)
+{
+	void (*next)(PurpleCircBuffer *, gconstpointer, gsize) = dlsym(RTLD_NEXT, "purple_circ_buffer_append");
+
+	if (buffer->bufused == 0)
+		buffer->inptr = buffer->outptr = buffer->buffer;
+	next(buffer, text, length);
+}
+
 /* libpurple's event loop is that of GLib. */
 
 struct watch {
