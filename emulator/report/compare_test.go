@@ -96,11 +96,14 @@ func TestWithProbes(t *testing.T) {
 		{"sts-uri", "a.example:5061", report.Helps, "names a URL"},
 		{"inform", "255.255.255.255:67", report.Unknown, "not sent"},
 	})
+	if got := r.WithProbes([]report.Probe{{"tcp", "a.example:80", report.Failed, "refused"}}); got.Diagnosis != "It failed. Looked further: tcp a.example:80: refused." {
+		t.Errorf("%q", got.Diagnosis)
+	}
 	want := "It failed. Looked further: tcp a.example:80: refused; sts-uri a.example:5061: names a URL; inform 255.255.255.255:67: not sent. In order: tcp 443, tls 443, clock."
 	if got.Diagnosis != want || len(got.Probes) != 7 {
 		t.Errorf("%q, want %q", got.Diagnosis, want)
 	}
-	if got := r.WithProbes([]report.Probe{{"clock", "web server", report.OK, "the same"}}); got.Diagnosis != "It failed. Looked further: In order: clock." {
+	if got := r.WithProbes([]report.Probe{{"clock", "web server", report.OK, "the same"}}); got.Diagnosis != "It failed. Looked further, and all is in order: clock." {
 		t.Errorf("%q", got.Diagnosis)
 	}
 }

@@ -34,14 +34,16 @@ func (r Result) WithProbes(probes []Probe) Result {
 		}
 		found = append(found, p.Name+" "+p.Target+": "+oneLine(p.Seen))
 	}
-	text := ". Looked further: "
+	text := ". Looked further, and all is in order: "
 	if len(found) > 0 {
-		text += strings.Join(found, "; ") + ". "
+		text = ". Looked further: " + strings.Join(found, "; ") + ". In order: "
 	}
 	if len(fine) > 0 {
-		text += "In order: " + strings.Join(fine, ", ") + "."
+		text += strings.Join(fine, ", ") + "."
+	} else {
+		text = strings.TrimSuffix(text, " In order: ")
 	}
-	r.Diagnosis = strings.TrimRight(r.Diagnosis, ". ") + strings.TrimRight(text, " ")
+	r.Diagnosis = strings.TrimRight(r.Diagnosis, ". ") + text
 	return r
 }
 
