@@ -17,45 +17,58 @@ func Labs() []string { return namesIn("labs") }
 
 // LoadLab reads the named lab of [Labs], else the lab file at that path.
 func LoadLab(nameOrPath string) (*Lab, error) {
+	name, data, err := readLab(nameOrPath)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLab(name, data)
+}
+
+// readLab returns the file of a lab.
+func readLab(nameOrPath string) (name string, data []byte, err error) {
 	if slices.Contains(Labs(), nameOrPath) {
 		data, err := files.ReadFile(path.Join("labs", nameOrPath+".yaml"))
-		if err != nil {
-			return nil, err
-		}
-		return ParseLab(nameOrPath, data)
+		return nameOrPath, data, err
 	}
 	info, err := os.Stat(nameOrPath)
 	if err != nil {
-		return nil, fmt.Errorf("no lab %q (there are %s) and no such file: %w", nameOrPath, strings.Join(Labs(), ", "), err)
+		return "", nil, fmt.Errorf("no lab %q (there are %s) and no such file: %w", nameOrPath, strings.Join(Labs(), ", "), err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("lab file %s: a regular file expected", nameOrPath)
+		return "", nil, fmt.Errorf("lab file %s: a regular file expected", nameOrPath)
 	}
 	f, err := os.Open(nameOrPath)
 	if err != nil {
-		return nil, fmt.Errorf("lab file: %w", err)
+		return "", nil, fmt.Errorf("lab file: %w", err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	data, err = io.ReadAll(io.LimitReader(f, maxFileSize+1))
 	if err != nil {
-		return nil, fmt.Errorf("lab file %s: %w", nameOrPath, err)
+		return "", nil, fmt.Errorf("lab file %s: %w", nameOrPath, err)
 	}
-	return ParseLab(nameOrPath, data)
+	return nameOrPath, data, nil
 }
 
 // ParseLab reads a lab file. The sections pki, pin_policy, web_services, registrar, phone and updates, and each of
 // their keys, may be left out: then the defaults of the cmdlets count (handset.md §4 and §6, web-services.md §1.2).
 // The error is of type [Problems] and names every mistake.
 func ParseLab(name string, data []byte) (*Lab, error) {
+	lab, _, err := parseLab(name, data, nil)
+	return lab, err
+}
+
+// parseLab reads a lab file with the values of set in place of its own, and returns the names that no value has.
+func parseLab(name string, data []byte, set Settings) (lab *Lab, unused []string, err error) {
 	file := name
 	if slices.Contains(Labs(), name) {
 		file = "labs/" + name + ".yaml"
 	}
 	f := parseFile(file, data)
 	if f.root == nil || len(f.problems) > 0 {
-		return nil, f.finish()
+		return nil, nil, f.finish()
 	}
-	lab := &Lab{Name: strings.TrimSuffix(filepath.Base(name), ".yaml")}
+	f.set = set
+	lab = &Lab{Name: strings.TrimSuffix(filepath.Base(name), ".yaml")}
 	top := f.section("", f.root)
 	lab.readNames(top)
 	lab.readNetwork(top.sub("network"))
@@ -64,10 +77,15 @@ func ParseLab(name string, data []byte) (*Lab, error) {
 	lab.readSwitches(top)
 	lab.readUsers(top)
 	top.finish()
-	if err := f.finish(); err != nil {
-		return nil, err
+	for _, one := range set {
+		if !f.placed[one.Name] {
+			unused = append(unused, one.Name)
+		}
 	}
-	return lab, nil
+	if err := f.finish(); err != nil || len(unused) > 0 {
+		return nil, unused, err
+	}
+	return lab, nil, nil
 }
 
 func (l *Lab) readNames(top *section) {

@@ -26,6 +26,7 @@ type section struct {
 // section reads node as a mapping. It is empty, and usable, when node is none.
 func (f *yamlFile) section(name string, node ast.Node) *section {
 	s := &section{file: f, name: name, values: map[string]ast.Node{}, keys: map[string]*token.Token{}, known: map[string]bool{}}
+	defer s.place()
 	if node == nil {
 		return s
 	}
@@ -48,6 +49,27 @@ func (f *yamlFile) section(name string, node ast.Node) *section {
 		s.values[key.Value], s.keys[key.Value] = it.Value(), key
 	}
 	return s
+}
+
+// place puts the values of the file's set in place of the section's own.
+func (s *section) place() {
+	for _, one := range s.file.set {
+		key, ok := one.Name, s.name == ""
+		if !ok {
+			key, ok = strings.CutPrefix(one.Name, s.name+".")
+		}
+		if !ok || strings.Contains(key, ".") {
+			continue
+		}
+		if !s.has(key) {
+			s.order = append(s.order, key)
+		}
+		s.values[key] = one.node
+		if s.file.placed == nil {
+			s.file.placed = map[string]bool{}
+		}
+		s.file.placed[one.Name] = true
+	}
 }
 
 func (s *section) label() string {

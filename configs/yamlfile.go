@@ -27,6 +27,9 @@ type yamlFile struct {
 	lines    []string
 	root     ast.Node
 	problems Problems
+
+	set    Settings        // values in place of those of the file
+	placed map[string]bool // names of set that a section took
 }
 
 // parseFile checks the bounds of a file and parses it. Without problems its root is not nil.

@@ -14,6 +14,11 @@ import (
 	"github.com/phone-edition/lpe/protocol/soap"
 )
 
+// Enter enters credentials at a handset that is in SignIn: on the phone, or on the computer that it is tethered to.
+func (h *Handset) Enter(c Credentials) {
+	h.enter(userEvent{event: devicestate.CredentialsEntered, credentials: c})
+}
+
 // signIn waits for a usable certificate or for credentials.
 func (h *Handset) signIn(ctx context.Context) (devicestate.Event, *Failure) {
 	if h.machine.Memory.Certificate {

@@ -57,6 +57,18 @@ func (h *Handset) timeSync(ctx context.Context) (devicestate.Event, *Failure) {
 	return devicestate.ClockUnset, nil
 }
 
+// ShiftClock puts the handset's clock forward, or back, as a clock does that runs wrong. It must not be called while Run
+// runs.
+func (h *Handset) ShiftClock(by time.Duration) error {
+	h.clockOffset += by
+	h.note("the clock jumps by %v to %s", by, h.now().UTC().Format(time.RFC3339))
+	if !h.flash.ClockKept {
+		return nil
+	}
+	h.flash.ClockOffset = h.clockOffset
+	return h.save()
+}
+
 // askTime asks one server. With [ntp.ErrKissOfDeath] it returns the answer, too.
 func (h *Handset) askTime(ctx context.Context, server string) (*ntp.Response, error) {
 	response, err := ntp.QueryWithOptions(server, ntp.QueryOptions{Timeout: h.profile.TimeTimeout, Dialer: h.dialTime(ctx)})

@@ -175,13 +175,15 @@ func boundVisits(list []Visit) []Visit {
 	return slices.Delete(list, at, at+1)
 }
 
-// shown is the state and code whose text the glass has. A certificate is renewed without a word to the user, and until
-// a lost connection is there again the glass says so (inferred).
+// shown is the state and code whose text the glass has. A refusal is shown where the user is asked again; a certificate is
+// renewed without a word to the user, and until a lost connection is there again the glass says so (inferred).
 func (h *Handset) shown() (devicestate.State, devicestate.Code) {
 	m := h.machine
 	switch {
 	case m.Renewing:
 		return devicestate.Ready, ""
+	case m.State == devicestate.SignIn && m.Reason == devicestate.ReasonRefused && h.failure != nil:
+		return m.State, h.failure.Code
 	case m.Reconnecting && !m.Registered():
 		return m.State, devicestate.NewCode(devicestate.StageReady, "connection-lost")
 	}

@@ -283,7 +283,10 @@ func (h *Handset) next(ctx context.Context) (devicestate.Happening, bool) {
 		entered := h.pending[0]
 		h.pending = h.pending[1:]
 		h.mu.Unlock()
-		return devicestate.Happening{Event: h.judgeUser(entered)}, true
+		if event := h.judgeUser(entered); event != "" {
+			return devicestate.Happening{Event: event}, true
+		}
+		return devicestate.Happening{}, false
 	}
 	h.interrupt = cancel
 	h.mu.Unlock()

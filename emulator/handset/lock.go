@@ -59,17 +59,31 @@ func (h *Handset) lockDue() (time.Time, bool) {
 }
 
 // Unlock enters a PIN at a locked phone.
-func (h *Handset) Unlock(pin secret.Value) { h.enter(userEvent{devicestate.PhoneUnlock, pin}) }
-
-// userEvent is what the user does, with the PIN that he enters for it.
-type userEvent struct {
-	event devicestate.Event
-	pin   secret.Value
+func (h *Handset) Unlock(pin secret.Value) {
+	h.enter(userEvent{event: devicestate.PhoneUnlock, pin: pin})
 }
 
-// judgeUser turns a wrong PIN into its refusal.
+// userEvent is what the user does, with what he enters for it.
+type userEvent struct {
+	event       devicestate.Event
+	pin         secret.Value
+	credentials Credentials
+}
+
+// judgeUser turns a wrong PIN into its refusal. The event is empty if there is nothing to do.
 func (h *Handset) judgeUser(u userEvent) devicestate.Event {
 	h.ram.used = time.Now()
+	if u.event == devicestate.CredentialsEntered {
+		if h.machine.State != devicestate.SignIn || h.machine.Memory.Certificate {
+			h.note("%s were entered, and nobody was asked for them", u.credentials.kind())
+			return ""
+		}
+		h.ram.credentials = u.credentials
+		if h.ram.certURL == "" && h.flash.CertificateURL != "" {
+			h.useURL(h.flash.CertificateURL, "flash")
+			h.out.Registrar = h.flash.Registrar
+		}
+	}
 	if u.event == devicestate.PhoneUnlock && h.machine.Locked && !sumOf(h.flash.UnlockPIN, u.pin.Reveal()) {
 		return devicestate.UnlockRefused
 	}

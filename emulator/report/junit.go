@@ -95,6 +95,10 @@ func WriteJUnit(w io.Writer, cases []*Case) error {
 		h := cases[0].Result.Handset
 		suite.Properties.List = []junitProperty{{"profile", h.Profile}, {"firmware", h.Firmware}}
 	}
+	return writeSuite(w, suite)
+}
+
+func writeSuite(w io.Writer, suite junitSuite) error {
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}
@@ -105,6 +109,38 @@ func WriteJUnit(w io.Writer, cases []*Case) error {
 	}
 	_, err := io.WriteString(w, "\n")
 	return err
+}
+
+// Check is a case of a suite whose cases are no boots.
+type Check struct {
+	Name          string
+	Took          time.Duration
+	Failure       string // one line, "": it passed
+	Type, Details string // of the failure
+	NotRun        bool
+}
+
+// WriteJUnitChecks writes a test suite of checks. class is the one of its cases.
+func WriteJUnitChecks(w io.Writer, name, class string, began time.Time, list []Check) error {
+	suite := junitSuite{
+		Name: name, Package: "lpe", Hostname: hostname(), Tests: len(list), Timestamp: began.UTC().Format("2006-01-02T15:04:05"),
+	}
+	var total time.Duration
+	for _, c := range list {
+		total += c.Took
+		one := junitCase{Name: oneLine(c.Name), Class: class, Time: seconds(c.Took)}
+		switch {
+		case c.NotRun:
+			suite.Skipped++
+			one.Skipped = &struct{}{}
+		case c.Failure != "":
+			suite.Failures++
+			one.Failure = &junitProblem{Message: oneLine(c.Failure), Type: c.Type, Text: c.Details}
+		}
+		suite.Cases = append(suite.Cases, one)
+	}
+	suite.Time = seconds(total)
+	return writeSuite(w, suite)
 }
 
 func problem(r Result) *junitProblem {

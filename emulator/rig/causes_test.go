@@ -117,7 +117,7 @@ func TestDocumentedCauses(t *testing.T) {
 // warmKeys makes keys outside of a bubble.
 func warmKeys(t *testing.T, bits, n int) {
 	t.Helper()
-	source := prepared.source()
+	source := prepared.Source()
 	for range n {
 		if _, err := source(bits); err != nil {
 			t.Fatal(err)

@@ -99,7 +99,7 @@ func (c crash) keys(t *testing.T) func(int) (*rsa.PrivateKey, error) {
 	path := filepath.Join(c.dir, "keys.pem")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		source := prepared.source()
+		source := prepared.Source()
 		for range 6 {
 			key, err := source(2048)
 			if err != nil {

@@ -144,7 +144,7 @@ func TestResetAfterAnotherCA(t *testing.T) {
 	})
 	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
 		s.Flash, s.LabState = flash, filepath.Join(dir, "new.json")
-		other, err := prepared.source(), error(nil) // other keys than the first lab's
+		other, err := prepared.Source(), error(nil) // other keys than the first lab's
 		for range 6 {
 			if _, err = other(2048); err != nil {
 				t.Fatal(err)

@@ -37,6 +37,7 @@ type Options struct {
 	MAC         net.HardwareAddr
 	Flash       handset.FlashStore
 	Credentials handset.Credentials
+	Later       bool         // somebody calls Enter with credentials; these here say whom the lab's faults strike, and who the handset is
 	UnlockPIN   secret.Value // that the user sets when the phone asks for one
 	Target      handset.Target
 	Faults      []string // stage=kind[:parameter]
@@ -63,6 +64,9 @@ type Options struct {
 
 	// Further looks further after a boot that failed, nil: nobody does.
 	Further func(context.Context, *Run, report.Result) []report.Probe
+
+	Random    io.Reader        // of the handset's numbers of DHCP, DNS and SNTP, nil: as chance has it
+	PoolClock func() time.Time // nil: time.Now
 
 	// HandsetKey and PoolKey make RSA keys, nil means a new key each time.
 	HandsetKey, PoolKey func(bits int) (*rsa.PrivateKey, error)
@@ -128,10 +132,14 @@ func (r *Run) assemble() error {
 	if err := errors.Join(o.checkDiscovery(r.station), o.checkRoutes(r.station)); err != nil {
 		return err
 	}
+	credentials := o.Credentials
+	if o.Later {
+		credentials = handset.Credentials{}
+	}
 	r.Handset, err = handset.New(handset.Config{
-		Station: r.station, Profile: o.Profile, Flash: o.Flash, Credentials: o.Credentials, Target: o.Target,
+		Station: r.station, Profile: o.Profile, Flash: o.Flash, Credentials: credentials, Target: o.Target,
 		Network: o.Network, Authorities: o.Authorities, RetryRefused: o.RetryRefused, UnlockPIN: o.UnlockPIN, DHCP: o.dhcp,
-		Timeline: r.Timeline, Decode: o.Decode, KeyLog: r.site.keyLog(), NewKey: o.HandsetKey,
+		Timeline: r.Timeline, Decode: o.Decode, Random: o.Random, KeyLog: r.site.keyLog(), NewKey: o.HandsetKey,
 	})
 	if err != nil {
 		return err
@@ -178,6 +186,18 @@ func (r *Run) Stay(ctx context.Context) report.Result {
 	if err == nil && ctx.Err() != nil && out.Machine.Registered() {
 		out.Machine.State = devicestate.Ready // something that it does now and then was interrupted
 	}
+	return r.result(ctx, out, err)
+}
+
+// Result tells what the handset has come to: Ready is success, and whatever else it waits in is what it waits for without
+// end. It must not be called while the handset runs; err is what its running ended with.
+func (r *Run) Result(err error) report.Result {
+	out := r.Handset.Outcome()
+	if out.Machine.Registered() {
+		out.Machine.State = devicestate.Ready // something that it does now and then was interrupted
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), time.Unix(0, 0))
+	defer cancel()
 	return r.result(ctx, out, err)
 }
 

@@ -2,8 +2,6 @@ package rig_test
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
 	"fmt"
 	"strings"
 	"sync"
@@ -24,32 +22,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// keyring hands out RSA keys made once for the whole test, because making one costs more than a boot.
-type keyring struct {
-	mu   sync.Mutex
-	keys map[int][]*rsa.PrivateKey
-}
-
-var prepared = keyring{keys: map[int][]*rsa.PrivateKey{}}
-
-// source returns a key source whose n-th call gives the n-th key of that size.
-func (k *keyring) source() func(int) (*rsa.PrivateKey, error) {
-	used := map[int]int{}
-	return func(bits int) (*rsa.PrivateKey, error) {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		n := used[bits]
-		used[bits]++
-		for len(k.keys[bits]) <= n {
-			key, err := rsa.GenerateKey(rand.Reader, bits)
-			if err != nil {
-				return nil, err
-			}
-			k.keys[bits] = append(k.keys[bits], key)
-		}
-		return k.keys[bits][n], nil
-	}
-}
+// prepared are the keys of the whole test.
+var prepared rig.Keyring
 
 // setting is a run in preparation.
 type setting struct {
@@ -71,7 +45,7 @@ func newSetting(t *testing.T, lab, profile string) *setting {
 	}
 	s.Credentials = rig.FirstUser(s.Lab, s.Profile)
 	s.Timeout = 45 * time.Second
-	source := prepared.source()
+	source := prepared.Source()
 	s.HandsetKey, s.PoolKey = source, source
 	s.Observers = append(s.Observers, func(o timeline.Observation) {
 		s.mu.Lock()
@@ -121,7 +95,7 @@ func (s *setting) wantSuccess(result report.Result) {
 // virtual runs f in virtual time on a Pipe.
 func virtual(t *testing.T, lab, profile string, f func(*setting)) {
 	t.Helper()
-	warm := prepared.source()
+	warm := prepared.Source()
 	for range 6 { // outside the bubble: making keys takes no virtual time but much real time
 		if _, err := warm(2048); err != nil {
 			t.Fatal(err)

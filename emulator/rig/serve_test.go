@@ -35,7 +35,7 @@ func serveOptions(t *testing.T, lab string) rig.ServeOptions {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rig.ServeOptions{Lab: l, Listen: loopback, PoolKey: prepared.source()}
+	return rig.ServeOptions{Lab: l, Listen: loopback, PoolKey: prepared.Source()}
 }
 
 func mustServe(t *testing.T, o rig.ServeOptions) *rig.Served {

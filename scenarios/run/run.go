@@ -1,0 +1,275 @@
+// Package run runs scenarios: it does their steps with a handset and a pool, and holds what came of it to what they
+// expect.
+package run
+
+import (
+	"context"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/handset"
+	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/rig"
+	"github.com/phone-edition/lpe/emulator/secret"
+	"github.com/phone-edition/lpe/emulator/timeline"
+	"github.com/phone-edition/lpe/scenarios/format"
+)
+
+// Options say on what a scenario runs. The zero Options are the cable that the scenario names.
+type Options struct {
+	Interface string // the segment of this interface, with the pool that is there
+	Host      bool   // the computer's own sockets
+	Keys      func(bits int) (*rsa.PrivateKey, error)
+	Observers []func(timeline.Observation) // of the handset
+	// Settled waits until everybody waits for time to pass. nil: nothing tells.
+	Settled func()
+}
+
+// Real reports whether the handset is on a real cable.
+func (o Options) Real() bool { return o.Interface != "" || o.Host }
+
+// Result is what came of a scenario.
+type Result struct {
+	Name        string        `json:"name"`
+	File        string        `json:"file"`
+	Passed      bool            `json:"passed"`
+	Took        float64         `json:"took"`  // seconds by the scenario's clock
+	State       string          `json:"state"` // what the handset has come to
+	Code        string          `json:"code"`
+	Differences []Difference    `json:"differences"`
+	Boot        json.RawMessage `json:"boot"` // as lpe boot -o json tells it
+}
+
+// Difference is one thing that is not as expected.
+type Difference struct {
+	Path    string   `json:"path"` // in the file: expect.states[3]
+	Line    int      `json:"line"`
+	Text    string   `json:"text"`
+	Context []string `json:"context"` // the timeline around the event that differs, marked with >
+}
+
+// Run runs a scenario. The error is one of the computer or of ctx; what differs is in the result.
+func Run(ctx context.Context, s *format.Scenario, o Options) (Result, error) {
+	e := &engine{scenario: s, options: o, record: newRecord(s), began: time.Now(), after: map[string]int{}}
+	result := Result{Name: s.Name, File: s.File}
+	if err := e.check(); err != nil {
+		return result, err
+	}
+	err := e.open()
+	if err == nil {
+		e.steps(ctx)
+		e.stop()
+	}
+	if err == nil && ctx.Err() == nil {
+		e.judge(&result)
+	}
+	result.Took = time.Since(e.began).Seconds()
+	if e.run != nil {
+		err = errors.Join(err, e.run.Lacking(), e.run.Close())
+	}
+	e.schedule.Wait()
+	result.Differences = append([]Difference{}, e.differences...)
+	result.Passed = err == nil && ctx.Err() == nil && len(e.differences) == 0
+	if err == nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return result, err
+}
+
+// engine is one scenario that runs.
+type engine struct {
+	scenario *format.Scenario
+	options  Options
+	run      *rig.Run
+	flash    *handset.MemoryFlash
+	record   *record
+	began    time.Time
+	shift    atomic.Int64 // of the pool's clock
+	dialled  string
+	after    map[string]int // label of a step: the first observation after it
+
+	driving context.CancelFunc // nil: nobody drives the handset
+	drove   chan error
+	failed  error // what driving ended with
+
+	schedule sync.WaitGroup // of faults that come by the clock
+	over     context.CancelFunc
+
+	mu          sync.Mutex
+	differences []Difference
+}
+
+// check refuses what cannot be done on the cable.
+func (e *engine) check() error {
+	if !e.options.Real() {
+		return nil
+	}
+	s := e.scenario
+	if len(s.Faults) > 0 {
+		return fmt.Errorf("scenario %s has faults, and the pool on a real cable is not this program's: leave out --interface and --host", s.Name)
+	}
+	for _, step := range s.Steps {
+		if slices.Contains(ofHandset, step.Verb) && step.SignIn == "" {
+			continue
+		}
+		return fmt.Errorf("scenario %s: %s (line %d) is done to a lab's pool, and the pool on a real cable is not this program's: leave out --interface and --host",
+			s.Name, step.Verb, s.Line("steps"))
+	}
+	if len(s.Expect.Pool) > 0 {
+		return fmt.Errorf("scenario %s expects something of the pool, and the pool on a real cable is not this program's: leave out --interface and --host", s.Name)
+	}
+	return nil
+}
+
+// ofHandset are the verbs that need no lab.
+var ofHandset = []string{"power", "wipe_flash", "dial", "enter_pin", "login", "do", "phone_unlock", "wait", "stay"}
+
+func (e *engine) open() error {
+	s := e.scenario
+	e.flash = &handset.MemoryFlash{}
+	o := rig.Options{
+		Profile: s.Profile, Flash: e.flash, UnlockPIN: secret.New(s.Handset.UnlockPIN), Decode: true, Later: true,
+		HandsetKey: e.options.Keys, PoolKey: e.options.Keys, PoolClock: e.poolClock,
+		Observers: append([]func(timeline.Observation){e.record.observe}, e.options.Observers...),
+	}
+	if s.Handset.MAC != "" {
+		var err error
+		if o.MAC, err = net.ParseMAC(s.Handset.MAC); err != nil {
+			return err
+		}
+	}
+	if s.Seed != 0 {
+		o.Random = &lot{source: rand.NewChaCha8([32]byte{byte(s.Seed), byte(s.Seed >> 8), byte(s.Seed >> 16), byte(s.Seed >> 24)})}
+	}
+	switch {
+	case e.options.Real():
+		o.Interface, o.Host = e.options.Interface, e.options.Host
+	case s.Cable == "segment":
+		o.Lab, o.Cable = s.Pool, ethernet.NewSegment(ethernet.Options{Impairments: impairments(s)})
+	default:
+		o.Lab, o.Cable = s.Pool, ethernet.NewPipe(ethernet.Options{})
+	}
+	if o.Lab != nil {
+		// The faults of the directory, and the handset's MAC address, are those of one user; who signs in is a step.
+		o.Credentials = rig.FirstUser(s.Pool, s.Profile)
+		if u, ok := s.UserNamed(s.Lab.User); ok {
+			o.Credentials = credentialsOf(u, s.Profile.PIN)
+		}
+		mac, err := o.HandsetMAC()
+		if err != nil {
+			return err
+		}
+		o.MAC = mac
+	}
+	var scheduled []func(context.Context)
+	for i, f := range s.Faults {
+		switch {
+		case f.After != "":
+		case f.At == 0:
+			o.Faults = append(o.Faults, f.Fault)
+			if f.For > 0 {
+				scheduled = append(scheduled, func(ctx context.Context) { e.clears(ctx, i, f.For) })
+			}
+		default:
+			scheduled = append(scheduled, func(ctx context.Context) { e.strikes(ctx, i) })
+		}
+	}
+	var err error
+	if e.run, err = rig.Start(o); err != nil {
+		return err
+	}
+	ctx, over := context.WithCancel(context.Background())
+	e.over = over
+	for _, do := range scheduled {
+		e.schedule.Go(func() { do(ctx) })
+	}
+	return nil
+}
+
+func impairments(s *format.Scenario) ethernet.Impairments {
+	if s.Impair == nil {
+		return ethernet.Impairments{}
+	}
+	const percent = 100
+	return ethernet.Impairments{
+		Seed: s.Seed, Delay: s.Impair.Delay, Jitter: s.Impair.Jitter, Loss: float64(s.Impair.Loss) / percent,
+		Duplicate: float64(s.Impair.Duplicate) / percent, Reorder: float64(s.Impair.Reorder) / percent,
+	}
+}
+
+// lot draws numbers from a seed.
+type lot struct {
+	mu     sync.Mutex
+	source *rand.ChaCha8
+}
+
+func (l *lot) Read(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.source.Read(p)
+}
+
+func (e *engine) poolClock() time.Time { return time.Now().Add(time.Duration(e.shift.Load())) }
+
+// strikes lets a fault begin at its time.
+func (e *engine) strikes(ctx context.Context, i int) {
+	f := e.scenario.Faults[i]
+	if !passes(ctx, f.At) {
+		return
+	}
+	if err := e.run.Pool.SetFault(f.Fault, ""); err != nil {
+		e.differs(at("faults", i), "%v", err)
+		return
+	}
+	e.clears(ctx, i, f.For)
+}
+
+// clears ends a fault when its time is over.
+func (e *engine) clears(ctx context.Context, i int, after time.Duration) {
+	if after == 0 || !passes(ctx, after) {
+		return
+	}
+	f, err := faults.Parse(e.scenario.Faults[i].Fault)
+	if err == nil {
+		_, err = e.run.Pool.ClearFault(f.Name)
+	}
+	if err != nil {
+		e.differs(at("faults", i), "%v", err)
+	}
+}
+
+func passes(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func at(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i+1) }
+
+// differs notes something that is not as expected, with what is around the last observation.
+func (e *engine) differs(path, text string, args ...any) {
+	e.differsAt(path, e.record.len()-1, text, args...)
+}
+
+// differsAt is differs with what is around the n-th observation.
+func (e *engine) differsAt(path string, n int, text string, args ...any) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.differences = append(e.differences, Difference{
+		Path: path, Line: e.scenario.Line(path), Text: fmt.Sprintf(text, args...), Context: e.record.around(n, e.began),
+	})
+}

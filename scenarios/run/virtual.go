@@ -1,0 +1,53 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/phone-edition/lpe/emulator/rig"
+	"github.com/phone-edition/lpe/scenarios/format"
+)
+
+// Began is when scenarios in virtual time begin: the pools of the time were young, and their certificates valid.
+var Began = time.Date(2013, 5, 1, 9, 0, 0, 0, time.UTC)
+
+const preparedKeys = 8 // more than one scenario needs at first
+
+// Prepare makes the keys that scenarios in virtual time share: making keys takes no virtual time, but much real one.
+func Prepare(keys *rig.Keyring) error {
+	source := keys.Source()
+	for range preparedKeys {
+		if _, err := source(2048); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Virtually runs a scenario in virtual time, which needs a test to run in.
+func Virtually(ctx context.Context, t *testing.T, s *format.Scenario, keys *rig.Keyring) (result Result, err error) {
+	if err := CheckVirtual(s, Options{}); err != nil {
+		return Result{Name: s.Name, File: s.File}, err
+	}
+	synctest.Test(t, func(*testing.T) {
+		time.Sleep(time.Until(Began)) // the bubble begins in 2000
+		result, err = Run(ctx, s, Options{Keys: keys.Source(), Settled: synctest.Wait})
+	})
+	return result, err
+}
+
+// CheckVirtual refuses a scenario that cannot run in virtual time.
+func CheckVirtual(s *format.Scenario, o Options) error {
+	switch {
+	case o.Real():
+		return fmt.Errorf("scenario %s: a real cable knows no virtual time: leave out --virtual, or --interface and --host", s.Name)
+	case s.Impair != nil:
+		return fmt.Errorf("scenario %s: line %d: frames are impaired on a segment, whose TCP/IP stack knows no virtual time: leave out --virtual", s.Name, s.Line("impair"))
+	case s.Cable != "pipe":
+		return fmt.Errorf("scenario %s: line %d: the TCP/IP stack of a segment knows no virtual time: leave out --virtual, or name the cable pipe", s.Name, s.Line("cable"))
+	}
+	return nil
+}
