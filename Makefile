@@ -1,5 +1,5 @@
-# boot, test and dist need Go alone. race needs a C compiler; test-outside needs tshark, xmlsec1, xmllint, openssl, curl and
-# promtool; test-web needs Chromium; test-peers needs root, network namespaces and the servers that .ci/run installs, soak
+# boot, test and dist need Go alone. race needs a C compiler; test-outside needs tshark, xmlsec1, xmllint, jsonschema, openssl,
+# curl and promtool; test-web needs Chromium; test-peers needs root, network namespaces and the servers that .ci/run installs, soak
 # some of them.
 export GOFLAGS += -buildvcs=false
 
@@ -52,7 +52,7 @@ lint:
 
 # Writes the generated pages and the golden files anew.
 docs:
-	go test -count=1 ./configs ./devicestate ./emulator/dhcpconfig ./emulator/report ./emulator/labpool -update
+	go test -count=1 ./configs ./devicestate ./emulator/dhcpconfig ./emulator/report ./emulator/labpool ./scenarios/format -update
 
 # Programs without version control's mark, C library and paths, and their checksums.
 dist:

@@ -109,6 +109,18 @@ var permits = []permit{
 	{"emulator/exporter", "emulator/wholefile", "the file of refused PINs"},
 	{"emulator/exporter", "github.com/prometheus/client_golang/...", "metrics"},
 	{"emulator/exporter", "go.uber.org/zap", "the diary of its probes"},
+	{"scenarios/format", "configs", "profiles, labs and faults that a scenario names, and the way of reading YAML"},
+	{"scenarios/format", "devicestate", "what states can follow on each other"},
+	{"scenarios/format", "emulator/labpool", "the lab of a scenario that names none"},
+	{"scenarios/format", "emulator/labpool/faults", "faults with their parameters"},
+	{"scenarios/format", "emulator/rig", "the profile of a scenario that names none"},
+	{"scenarios/format", "emulator/timeline", "messages are selected by what the timeline tells of them"},
+	{"scenarios/library", "scenarios/format", "its files"},
+	{"scenarios/run", "configs", "users of the lab, and its settings"},
+	{"scenarios/run", "devicestate", "states, events and what flash holds"},
+	{"scenarios/run", "emulator/...", "it puts a run together and looks at what came of it"},
+	{"scenarios/run", "scenarios/format", "what it runs"},
+	{"emulator/cmd/lpe", "scenarios/...", "the commands"},
 	{"emulator/cmd/lpe", "devicestate", "the commands"},
 	{"emulator/cmd/lpe", "configs", "the commands"},
 	{"emulator/cmd/lpe", "protocol/dhcpoption", "lpe dhcp decode"},
@@ -122,6 +134,7 @@ var permits = []permit{
 var denials = []permit{
 	{"emulator/labpool/...", "emulator/handset", "the pool never knows the handset"},
 	{"emulator/rig", "emulator/cmd/...", "commands are above"},
+	{"scenarios/...", "emulator/cmd/...", "commands are above"},
 }
 
 func within(pattern, name string) bool {

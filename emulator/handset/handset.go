@@ -91,7 +91,7 @@ type Config struct {
 	Decode bool
 
 	// Random gives the numbers of DHCP, DNS and SNTP by which an answer is told: with the same ones, the same answers are
-	// asked for in the same bytes. nil: crypto/rand. It may be called from several goroutines.
+	// asked for in the same bytes; and the time before a lost connection is made anew. nil: crypto/rand. It may be called from several goroutines.
 	Random io.Reader
 	// KeyLog receives the TLS secrets of the outer connections in NSS key log format. nil: nobody can decrypt.
 	KeyLog io.Writer

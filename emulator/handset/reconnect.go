@@ -2,7 +2,7 @@ package handset
 
 import (
 	"context"
-	"math/rand/v2"
+	"encoding/binary"
 	"strings"
 	"time"
 
@@ -21,7 +21,9 @@ func (h *Handset) backOff() {
 	}
 	wait = min(wait, h.profile.ReconnectMost)
 	if spread := wait / 100 * time.Duration(h.profile.ReconnectJitter); spread > 0 {
-		wait -= rand.N(spread)
+		var lot [8]byte
+		h.draw(lot[:])
+		wait -= time.Duration(binary.BigEndian.Uint64(lot[:]) % uint64(spread))
 	}
 	h.ram.failures++
 	h.ram.notBefore = time.Now().Add(wait)

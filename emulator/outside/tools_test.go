@@ -24,7 +24,7 @@ import (
 
 // packages are the Debian packages of programs with another name.
 var packages = map[string]string{
-	"chronyd": "chrony", "dhcpd": "isc-dhcp-server", "dhcrelay": "isc-dhcp-relay", "dnsmasq": "dnsmasq-base", "ip": "iproute2",
+	"chronyd": "chrony", "dhcpd": "isc-dhcp-server", "dhcrelay": "isc-dhcp-relay", "dnsmasq": "dnsmasq-base", "ip": "iproute2", "jsonschema": "python3-jsonschema",
 	"kea-dhcp4": "kea-dhcp4-server", "lldpcli": "lldpd", "promtool": "prometheus", "setcap": "libcap2-bin", "setpriv": "util-linux",
 	"sipp": "sip-tester", "unshare": "util-linux", "xmllint": "libxml2-utils",
 }

@@ -76,9 +76,9 @@ func (s *Scenario) checkWait(i int, want devicestate.State, now standing, graph 
 
 // never reports a wait that does not end, and whether a later step would end it: then wait and step wait for each other.
 func (s *Scenario) never(path string, i int, why string, ends func(Step) bool) {
-	for n := i + 1; n < len(s.Steps); n++ {
+	for n := i; n < len(s.Steps); n++ {
 		if ends(s.Steps[n]) {
-			s.report(path, "a cyclic wait: %s before %s (line %d), which comes only after this wait", why, at("steps", n), s.Line(at("steps", n)))
+			s.report(path, "a cyclic wait: %s until %s (line %d) is done, and that is done only after this wait", why, at("steps", n), s.Line(at("steps", n)))
 			return
 		}
 	}

@@ -68,8 +68,17 @@ func resolve(word string) (names, paths []string, err error) {
 	case !info.IsDir():
 		return nil, []string{word}, nil
 	}
-	if paths, err = filepath.Glob(filepath.Join(word, "*.yaml")); err != nil || len(paths) == 0 {
-		return nil, nil, errors.Join(err, fmt.Errorf("%s has no .yaml file", word))
+	entries, err := os.ReadDir(word)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, entry := range entries {
+		if !entry.IsDir() && filepath.Ext(entry.Name()) == ".yaml" {
+			paths = append(paths, filepath.Join(word, entry.Name()))
+		}
+	}
+	if len(paths) == 0 {
+		return nil, nil, fmt.Errorf("%s has no .yaml file", word)
 	}
 	return nil, paths, nil
 }

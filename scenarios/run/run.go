@@ -39,8 +39,8 @@ func (o Options) Real() bool { return o.Interface != "" || o.Host }
 
 // Result is what came of a scenario.
 type Result struct {
-	Name        string        `json:"name"`
-	File        string        `json:"file"`
+	Name        string          `json:"name"`
+	File        string          `json:"file"`
 	Passed      bool            `json:"passed"`
 	Took        float64         `json:"took"`  // seconds by the scenario's clock
 	State       string          `json:"state"` // what the handset has come to
@@ -117,12 +117,11 @@ func (e *engine) check() error {
 	if len(s.Faults) > 0 {
 		return fmt.Errorf("scenario %s has faults, and the pool on a real cable is not this program's: leave out --interface and --host", s.Name)
 	}
-	for _, step := range s.Steps {
-		if slices.Contains(ofHandset, step.Verb) && step.SignIn == "" {
-			continue
+	for i, step := range s.Steps {
+		if !slices.Contains(ofHandset, step.Verb) {
+			return fmt.Errorf("scenario %s: %s (line %d) is of a lab, and the pool on a real cable is not this program's: leave out --interface and --host",
+				s.Name, step.Verb, s.Line(at("steps", i)))
 		}
-		return fmt.Errorf("scenario %s: %s (line %d) is done to a lab's pool, and the pool on a real cable is not this program's: leave out --interface and --host",
-			s.Name, step.Verb, s.Line("steps"))
 	}
 	if len(s.Expect.Pool) > 0 {
 		return fmt.Errorf("scenario %s expects something of the pool, and the pool on a real cable is not this program's: leave out --interface and --host", s.Name)

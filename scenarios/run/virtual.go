@@ -39,6 +39,16 @@ func Virtually(ctx context.Context, t *testing.T, s *format.Scenario, keys *rig.
 	return result, err
 }
 
+// Check refuses a scenario that cannot run on the cable of o, or in virtual time if that is wanted.
+func Check(s *format.Scenario, o Options, virtual bool) error {
+	if virtual {
+		if err := CheckVirtual(s, o); err != nil {
+			return err
+		}
+	}
+	return (&engine{scenario: s, options: o}).check()
+}
+
 // CheckVirtual refuses a scenario that cannot run in virtual time.
 func CheckVirtual(s *format.Scenario, o Options) error {
 	switch {

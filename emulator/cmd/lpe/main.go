@@ -11,11 +11,15 @@ import (
 	"golang.org/x/term"
 
 	"github.com/phone-edition/lpe/emulator/rig"
+	scenariorun "github.com/phone-edition/lpe/scenarios/run"
 )
 
 func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(rig.GCPercent)
+	}
+	if scenariorun.InVirtualTime(os.Getenv) {
+		scenariorun.ServeVirtualTime(os.Stdin, os.Stdout)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for the sign-off

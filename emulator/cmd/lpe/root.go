@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, sys system) int {
 	root.SetErr(sys.err)
 	root.CompletionOptions.DisableDefaultCmd = true
 	boot := bootCommand(sys)
-	root.AddCommand(boot, dhcpCommand(sys), poolCommand(sys), statesCommand(sys), profileCommand(sys), portsCommand(sys), labCommand(sys),
+	root.AddCommand(boot, dhcpCommand(sys), poolCommand(sys), statesCommand(sys), profileCommand(sys), portsCommand(sys), labCommand(sys), scenarioCommand(sys),
 		explainCommand(sys), exporterCommand(sys), versionCommand(sys), completionCommand(sys))
 	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {

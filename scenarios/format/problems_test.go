@@ -1,0 +1,205 @@
+package format_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/scenarios/format"
+)
+
+// good is a scenario without a mistake, of which each test changes something.
+const good = `name: good
+description: A boot.
+source: a test
+handset: {profile: polycom-cx600-4.0.7577.4463}
+lab: {name: litware}
+faults:
+  - chain=slow:1s
+steps:
+  - power: on
+  - sign_in: kenmyer
+  - {wait: Ready, within: 20s, label: there}
+  - do: reboot
+  - wait: Ready
+  - power: off
+expect:
+  states: [LinkDetect, ..., Ready, Rebooting, ..., Ready, PoweredOff]
+  glass: [Acquiring IP Address]
+  result: {state: PoweredOff}
+  messages:
+    - {message: sent sip REGISTER 1, field: Authorization, absent: true}
+  never:
+    - {code: ticket.refused}
+  flash: {user: "sip:kenmyer@litwareinc.com"}
+  pool:
+    - {user: kenmyer, attempts: 0}
+`
+
+func TestGood(t *testing.T) {
+	if _, err := format.Parse("good.yaml", []byte(good)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestProblems changes one thing of a good scenario each, and wants the sentence about it at its line.
+func TestProblems(t *testing.T) {
+	for name, c := range map[string]struct{ old, new, want string }{
+		"unknown key":                {"source: a test", "sourec: a test", `good.yaml:3: sourec: unknown key`},
+		"missing key":                {"source: a test\n", "", `source: missing`},
+		"unknown key of a step":      {"- do: reboot", "- {do: reboot, wihtin: 5s}", `good.yaml:12: steps[4].wihtin: unknown key`},
+		"no verb":                    {"- do: reboot", "- {label: x}", `good.yaml:12: steps[4]: does nothing: a step has one of power, `},
+		"two verbs":                  {"- do: reboot", "- {do: reboot, stay: 5s}", `good.yaml:12: steps[4]: does do and stay at once`},
+		"unquoted PIN":               {"- sign_in: kenmyer", "- dial: \"1219\"\n  - enter_pin: 0712", `good.yaml:11: steps[3].enter_pin: must be in quotes: YAML reads digits after a leading 0 as an octal number`},
+		"unquoted number":            {"- sign_in: kenmyer", "- dial: 1219\n  - enter_pin: \"0712\"", `good.yaml:10: steps[2].dial: must be in quotes`},
+		"unquoted MAC":               {"4463}", "4463, mac: 00:04:F2:12:34:56}", `good.yaml:4: handset.mac: must be in quotes`},
+		"no MAC":                     {"4463}", "4463, mac: \"01:04:F2:12:34:56\"}", `handset.mac: expected a MAC address of one host`},
+		"missing profile":            {"polycom-cx600-4.0.7577.4463", "polycom-cx601", `good.yaml:4: handset.profile: no profile "polycom-cx601"`},
+		"missing fact":               {"4463}", "4463, set: {lldp.wiat: 5s}}", `good.yaml:4: handset.set.lldp.wiat: a profile has no such fact`},
+		"fact of another kind":       {"4463}", "4463, set: {lldp.wait: long}}", `good.yaml:4: handset.set.lldp.wait: expected a duration`},
+		"missing lab":                {"name: litware", "name: litwar", `good.yaml:5: lab: no lab "litwar" (there are contoso, litware) and no such file`},
+		"missing setting":            {"name: litware", "name: litware, set: {network.lldp: none}", `good.yaml:5: lab.set.network.lldp: unknown key`},
+		"missing section of lab":     {"name: litware", "name: litware, set: {net.lldp: none}", `good.yaml:5: lab.set.net.lldp: a lab has no such setting`},
+		"setting of another kind":    {"name: litware", "name: litware, set: {network.lldp_policy: loud}", `good.yaml:5: lab.set.network.lldp_policy: expected one of tagged, untagged, none`},
+		"setting that contradicts":   {"name: litware", "name: litware, set: {network.voice_vlan: 5}", `good.yaml:5: lab.set.network.voice_vlan: a voice VLAN needs native_subnet`},
+		"missing fault":              {"chain=slow:1s", "chain=slo", `good.yaml:7: faults[1].fault: fault chain=slo is not known`},
+		"parameter of a fault":       {"chain=slow:1s", "chain=slow:3", `good.yaml:7: faults[1].fault: fault chain=slow takes no number of times`},
+		"missing label":              {"- chain=slow:1s", "- {fault: \"chain=slow:1s\", after: nowhere}", `good.yaml:7: faults[1].after: no step has the label "nowhere"`},
+		"label twice":                {"- do: reboot", "- {do: reboot, label: there}", `good.yaml:12: steps[4].label: "there" is the label of an earlier step`},
+		"fault that ends at once":    {"- chain=slow:1s", "- {fault: \"chain=slow:1s\", after: there, until: there}", `faults[1].until: step "there" comes before step "there"`},
+		"unknown user":               {"sign_in: kenmyer", "sign_in: kenny", `good.yaml:10: steps[2].sign_in: lab litware has no user "kenny", there are kenmyer, second`},
+		"user without PIN":           {"sign_in: kenmyer", "sign_in: nopin", `good.yaml:10: steps[2].sign_in: user nopin has no PIN`},
+		"unknown state":              {"within: 20s, label: there", "label: there}\n  - {wait: Raedy", `good.yaml:12: steps[4].wait: "Raedy" is no state, there are PoweredOff, LinkDetect`},
+		"PIN without number":         {"- sign_in: kenmyer", "- enter_pin: \"0712\"", `good.yaml:10: steps[2].enter_pin: no number was dialled before`},
+		"within without wait":        {"- do: reboot", "- {do: reboot, within: 5s}", `steps[4].within: goes with wait alone`},
+		"station":                    {"- do: reboot", "- unplug: printer", `steps[4].unplug: "printer" is none of handset, atl-cs-001.litwareinc.com`},
+		"cleared with parameter":     {"- do: reboot", "- clear_fault: \"register=503:2\"", `steps[4].clear_fault: a fault is cleared by its name, without parameter`},
+		"registrar setting":          {"- do: reboot", "- set_registrar: {expire: 600}", `good.yaml:12: steps[4].set_registrar.expire: unknown key`},
+		"impaired pipe":              {"faults:", "impair: {loss_percent: 3}\nfaults:", `good.yaml:6: impair: frames are impaired on the cable segment alone`},
+		"nothing expected":           {good[strings.Index(good, "  states:"):], "  states:\n", `expect`},
+		"unreachable state":          {"[LinkDetect, ...,", "[LinkDetect, Register, ...,", `good.yaml:16: expect.states[2].state: Register cannot follow on LinkDetect at once with what is done here`},
+		"unreachable first state":    {"[LinkDetect, ...,", "[Ready, ...,", `expect.states[1].state: Ready cannot follow on PoweredOff at once`},
+		"state that is never done":   {"  - power: off\n", "", `expect.states[7].state: PoweredOff cannot follow on Ready at once`},
+		"reboot that is never done":  {"- do: reboot", "- do: sign-out", `expect.states[4].state: Rebooting cannot follow on Ready at once`},
+		"dots twice":                 {"[LinkDetect, ...,", "[LinkDetect, ..., ...,", `expect.states[3]: ... stands for any number of states already`},
+		"times that contradict":      {"[LinkDetect, ...,", "[{state: LinkDetect, within: 1s, after: 2s}, ...,", `expect.states[1].after: 2s is above within, 1s`},
+		"glass of another":           {"[Acquiring IP Address]", "[Welcome, Locating Domain Controller]", `good.yaml:17: expect.glass[2]: the glass of polycom-cx600-4.0.7577.4463 never shows "Locating Domain Controller"`},
+		"unknown code":               {"code: ticket.refused", "code: ticket.refusd", `good.yaml:22: expect.never[1].code: no failure and no warning has the code "ticket.refusd"`},
+		"code of success":            {"result: {state: PoweredOff}", "result: {state: Ready, code: ticket.refused}", `expect.result.code: a handset that is Ready has no failure code`},
+		"failure without code":       {"result: {state: PoweredOff}", "result: {state: Failed}", `expect.result.state: a handset in Failed has a failure code`},
+		"end that contradicts":       {"result: {state: PoweredOff}", "result: {state: Ready}", `expect.result.state: the list of states ends with PoweredOff, not Ready`},
+		"never and listed":           {"code: ticket.refused", "state: Rebooting", `good.yaml:22: expect.never[1].state: Rebooting must never be entered, and is in the list of states`},
+		"message":                    {"sent sip REGISTER 1", "sends sip REGISTER 1", `good.yaml:20: expect.messages[1].message: expected a message such as: sent sip REGISTER 1; "sends" is none of sent, received, dropped`},
+		"protocol":                   {"sent sip REGISTER 1", "sent smtp HELO", `"smtp" is none of lldp, dhcp`},
+		"field without check":        {", absent: true", "", `expect.messages[1].field: goes with one of equals, matches and absent`},
+		"count of a field":           {"absent: true", "absent: true, count: 3", `expect.messages[1].field: a count is of messages, not of fields`},
+		"broken pattern":             {"absent: true", "matches: \"(\"", `expect.messages[1].matches: error parsing regexp`},
+		"never of two things":        {"code: ticket.refused", "code: ticket.refused, state: Failed", `expect.never[1]: expected one of state, code, glass and message`},
+		"account of nobody":          {"user: kenmyer, attempts", "user: nobody, attempts", `good.yaml:25: expect.pool[1].user: lab litware has no user "nobody"`},
+		"wait without power":         {"- power: on\n  - sign_in: kenmyer", "- stay: 1s\n  - wait: Ready\n  - power: on\n  - sign_in: kenmyer", `good.yaml:10: steps[2].wait: a cyclic wait: the handset has no power until steps[3] (line 11) is done, and that is done only after this wait`},
+		"wait without sign-in":       {"- sign_in: kenmyer\n", "- wait: Enroll\n  - sign_in: kenmyer\n", `good.yaml:10: steps[2].wait: a cyclic wait: nobody has signed in until steps[3] (line 11) is done`},
+		"wait that never ends":       {"- sign_in: kenmyer\n", "- stay: 1s\n", `steps[3].wait: never ends: nobody has signed in, and no step changes that`},
+		"wait for power off":         {"- do: reboot\n", "- wait: PoweredOff\n", `steps[4].wait: the handset has power, and no step before takes it away`},
+		"wait without link":          {"- power: on\n", "- unplug: handset\n  - power: on\n  - wait: AddressAcquire\n  - plug: handset\n", `steps[3].wait: a cyclic wait: the handset has no link until steps[4]`},
+		"wait that a fault ends":     {"chain=slow:1s", "chain=off", `good.yaml:11: steps[3].wait: never ends: fault chain=off ends the boot with chain.off, and no step changes that`},
+		"fault cleared after a wait": {"- chain=slow:1s", "- {fault: chain=off, until: there}", `good.yaml:11: steps[3].wait: a cyclic wait: fault chain=off ends the boot with chain.off until steps[3] (line 11) is done`},
+		"sign-in without power":      {"- power: on\n  - sign_in: kenmyer", "- sign_in: kenmyer\n  - power: on", `steps[1]: the handset has no power, so that nobody can sign in`},
+		"wiping with power on":       {"- do: reboot", "- wipe_flash: true", `steps[4].wipe_flash: flash can be emptied while the power is off alone`},
+		"a list that is none":        {"steps:\n", "steps: none\nmore:\n", `steps: expected a list, found a text`},
+		"no YAML":                    {"name: good", "name: [good", `good.yaml:`},
+		"alias":                      {"source: a test", "source: &a test", `anchors are not used in these files`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if !strings.Contains(good, c.old) {
+				t.Fatalf("the good scenario has no %q", c.old)
+			}
+			_, err := format.Parse("good.yaml", []byte(strings.Replace(good, c.old, c.new, 1)))
+			var problems configs.Problems
+			if !errors.As(err, &problems) {
+				t.Fatalf("no problems, but %v", err)
+			}
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("want %q in\n%v", c.want, err)
+			}
+			if strings.Contains(err.Error(), "0712") {
+				t.Errorf("the PIN is shown: %v", err)
+			}
+		})
+	}
+}
+
+// TestAllProblems finds several mistakes at once, each with its line, in the order of the lines.
+func TestAllProblems(t *testing.T) {
+	text := strings.NewReplacer("sign_in: kenmyer", "sign_in: kenny", "chain=slow:1s", "chain=slo", "ticket.refused", "ticket.no", "good\n", "Good\n").Replace(good)
+	_, err := format.Parse("good.yaml", []byte(text))
+	var problems configs.Problems
+	if !errors.As(err, &problems) {
+		t.Fatal(err)
+	}
+	var lines []int
+	for _, p := range problems {
+		lines = append(lines, p.Line)
+		if p.Excerpt == "" {
+			t.Errorf("no excerpt: %v", p)
+		}
+	}
+	if len(lines) != 4 || lines[0] != 1 || lines[1] != 7 || lines[2] != 10 || lines[3] != 22 {
+		t.Errorf("lines %v of\n%v", lines, err)
+	}
+}
+
+// TestLabFile reads a lab file that lies next to the scenario.
+func TestLabFile(t *testing.T) {
+	dir := t.TempDir()
+	lab, err := os.ReadFile("../../configs/labs/litware.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"mine.yaml":  strings.Replace(string(lab), "litware.yaml", "mine.yaml", 1),
+		"bad.yaml":   strings.Replace(string(lab), "lease_time: 8h", "lease_time: short", 1),
+		"good.yaml":  strings.Replace(good, "name: litware", "name: mine.yaml", 1),
+		"wrong.yaml": strings.Replace(good, "name: litware", "name: bad.yaml", 1),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := format.Load(filepath.Join(dir, "good.yaml"))
+	if err != nil || s.Pool.Name != "mine" {
+		t.Errorf("%v", err)
+	}
+	if _, err = format.Load(filepath.Join(dir, "wrong.yaml")); err == nil || !strings.Contains(err.Error(), "bad.yaml: network.lease_time: expected a duration") {
+		t.Errorf("%v", err)
+	}
+	if _, err := format.Load(dir); err == nil {
+		t.Error("a directory is no scenario")
+	}
+}
+
+// FuzzParse: whatever a file holds, it is read or refused with problems of that file; what is read is read again.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(good))
+	f.Add([]byte("steps: [{power: on}, {wait: {}}, []]\nexpect: {states: [[]], flash: 3}\nlab: {set: {users: []}}\nhandset: {set: {vlan.timeouts: 3}}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := format.Parse("fuzz.yaml", text)
+		var problems configs.Problems
+		switch {
+		case err == nil:
+			if _, err := format.Parse("fuzz.yaml", s.Text); err != nil {
+				t.Errorf("read once, and then: %v", err)
+			}
+		case !errors.As(err, &problems) || len(problems) == 0:
+			t.Errorf("no problems: %v", err)
+		default:
+			for _, p := range problems {
+				if p.File != "fuzz.yaml" || p.Text == "" {
+					t.Errorf("%+v", p)
+				}
+			}
+		}
+	})
+}
