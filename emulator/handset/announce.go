@@ -111,7 +111,7 @@ func (a *announcer) send(pdu lldp.PDU, text string) {
 	if err != nil {
 		o.Kind, o.Text = timeline.Note, "LLDP frame not sent: "+err.Error()
 	}
-	a.h.cfg.Timeline.Add(o)
+	a.h.cfg.timeline.Add(o)
 }
 
 // stop ends the announcements without a word, as a power cut does.

@@ -1,7 +1,6 @@
 package handset
 
 import (
-	"context"
 	"encoding/hex"
 	"net/netip"
 	"strings"
@@ -126,7 +125,7 @@ func TestAnnouncingEnds(t *testing.T) {
 		end func(h *Handset)
 		say bool
 	}{
-		"shutdown":  {func(h *Handset) { h.Shutdown(context.Background()) }, true},
+		"shutdown":  {func(h *Handset) { h.Close() }, true},
 		"reboot":    {func(h *Handset) { h.rebooting() }, true},
 		"power cut": {func(h *Handset) { h.perform(devicestate.LoseMemory) }, false},
 	} {

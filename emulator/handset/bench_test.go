@@ -57,7 +57,7 @@ func onBench(t *testing.T, state devicestate.State, test func(b *bench)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b.h, err = New(Config{Station: station, Profile: profile, Timeline: line}); err != nil {
+		if b.h, err = New(profile, station, WithTimeline(line)); err != nil {
 			t.Fatal(err)
 		}
 		b.h.machine.State = state

@@ -28,17 +28,17 @@ func (h *Handset) useComputer(c ethernet.Computer) {
 
 // overrideNetwork puts what the user named before what the lease says.
 func (h *Handset) overrideNetwork() {
-	if dns := h.cfg.Network.DNS; dns.IsValid() {
+	if dns := h.cfg.network.DNS; dns.IsValid() {
 		h.ram.lease.dns = []netip.Addr{dns}
 	}
-	if domain := h.cfg.Network.Domain; domain != "" {
+	if domain := h.cfg.network.Domain; domain != "" {
 		h.ram.lease.domain = strings.ToLower(domain)
 	}
 }
 
 // resolver returns the computer's resolver if the handset is to use that.
 func (h *Handset) resolver() (ethernet.Computer, bool) {
-	if h.cfg.Network.DNS.IsValid() {
+	if h.cfg.network.DNS.IsValid() {
 		return nil, false
 	}
 	return h.computer()

@@ -223,7 +223,7 @@ func (x *dhcpExchange) hearLate(ctx context.Context, done chan<- struct{}, state
 			text = "too late: " + x.passedOver(m, from)
 		}
 		n++
-		x.h.cfg.Timeline.Add(timeline.Observation{
+		x.h.cfg.timeline.Add(timeline.Observation{
 			Kind: timeline.Dropped, State: state, Protocol: "dhcp", Peer: from.String(), Text: text,
 		})
 	}

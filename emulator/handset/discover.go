@@ -47,7 +47,7 @@ type found struct {
 // poolDiscover sends the INFORM and asks DNS at the same time, and makes the list of registrars to try
 // (discovery.md §1.4, §1.5).
 func (h *Handset) poolDiscover(ctx context.Context) (devicestate.Event, *Failure) {
-	if h.cfg.Target.FQDN != "" {
+	if h.cfg.target.FQDN != "" {
 		return h.targetGiven(ctx)
 	}
 	x := h.openInform() // draws before the DNS queries do, whose order is by chance
@@ -77,7 +77,7 @@ func (h *Handset) poolDiscover(ctx context.Context) (devicestate.Event, *Failure
 
 // certificateURL takes the URL that the user gave, else the first source of the profile that gives one.
 func (h *Handset) certificateURL(ctx context.Context, dhcp found) (devicestate.Event, *Failure) {
-	if given := h.cfg.Target.URI; given != "" {
+	if given := h.cfg.target.URI; given != "" {
 		h.useURL(given, "target")
 		return devicestate.RegistrarFound, nil
 	}
@@ -114,7 +114,7 @@ func defaultURL(host string) string { return "https://" + host + ":443" + defaul
 
 // targetGiven takes the registrar that the user named instead of discovery.
 func (h *Handset) targetGiven(ctx context.Context) (devicestate.Event, *Failure) {
-	t := h.cfg.Target
+	t := h.cfg.target
 	if t.Port == 0 {
 		t.Port = sipTLSPort
 	}

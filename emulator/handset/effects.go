@@ -57,7 +57,7 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 		h.flash.EraseUser()
 		return h.asNew()
 	case devicestate.EraseFlash:
-		h.flash, h.profile = devicestate.Flash{}, h.cfg.Profile
+		h.flash, h.profile = devicestate.Flash{}, h.model
 		return h.asNew()
 	case devicestate.StoreUnlockPIN:
 		return h.storeUnlockPIN()
@@ -105,7 +105,7 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 // has to enter again who he is.
 func (h *Handset) asNew() error {
 	h.clockOffset, h.clockSynced = time.Until(h.profile.ColdDate), false
-	h.ram.credentials = h.cfg.Credentials
+	h.ram.credentials = h.entered
 	h.out.LineURI, h.out.CertificateURL, h.out.URLSource, h.out.Registrar = "", "", "", ""
 	return h.save()
 }

@@ -24,7 +24,7 @@ func (h *Handset) enroll(ctx context.Context) (devicestate.Event, *Failure) {
 	}
 	h.begins("asking for a certificate", timeline.Field{Name: timeline.FieldUser, Value: h.ram.identity.sip},
 		timeline.Field{Name: timeline.FieldEndpoint, Value: h.flash.EPID}, timeline.Field{Name: timeline.FieldURL, Value: h.ram.ticket.enrollURL})
-	key, err := h.cfg.NewKey(h.profile.KeyBits)
+	key, err := h.cfg.newKey(h.profile.KeyBits)
 	if err != nil {
 		return devicestate.EnrollFailed, fail(devicestate.StageEnroll, "csr-refused", "", "no key", err)
 	}

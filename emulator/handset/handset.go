@@ -68,37 +68,6 @@ type Network struct {
 	Domain string     // DNS domain, "": that of the lease, or the computer's
 }
 
-// Config says what a handset is made of.
-type Config struct {
-	Station     ethernet.Station
-	Profile     *configs.Profile
-	Flash       FlashStore
-	Credentials Credentials
-	Target      Target
-	Network     Network
-	// Authorities are trusted instead of the chain that is downloaded, none: the chain is downloaded.
-	Authorities []*x509.Certificate
-	// DHCP is called for each DHCP datagram that is sent or comes in, nil: nobody is. It may be called from another
-	// goroutine than Run's and must be quick.
-	DHCP func(DHCPDatagram)
-	// UnlockPIN is what the user sets when the pool wants its phones to lock and this one has no unlock PIN yet. Without it
-	// the phone does not lock.
-	UnlockPIN secret.Value
-	// RetryRefused sends credentials again that flash remembers as refused.
-	RetryRefused bool
-	Timeline     *timeline.Timeline // nil: nobody watches
-	// Decode puts the fields of each message on the timeline, secrets masked.
-	Decode bool
-
-	// Random gives the numbers of DHCP, DNS and SNTP by which an answer is told: with the same ones, the same answers are
-	// asked for in the same bytes; and the time before a lost connection is made anew. nil: crypto/rand. It may be called from several goroutines.
-	Random io.Reader
-	// KeyLog receives the TLS secrets of the outer connections in NSS key log format. nil: nobody can decrypt.
-	KeyLog io.Writer
-	// NewKey makes the key of the client certificate, nil means rsa.GenerateKey.
-	NewKey func(bits int) (*rsa.PrivateKey, error)
-}
-
 // Warning is something wrong that did not stop the boot.
 type Warning struct {
 	Code devicestate.Code
@@ -135,12 +104,14 @@ type Outcome struct {
 
 // Handset is one handset. Run drives it in the caller's goroutine; Do may be called from others.
 type Handset struct {
-	cfg     Config
-	profile *configs.Profile
+	cfg     config
+	model   *configs.Profile // as it came out of the box
+	profile *configs.Profile // of the firmware that runs
 	station ethernet.Station
 	flash   devicestate.Flash
 	store   FlashStore
 	machine devicestate.Machine
+	entered Credentials // at power on
 
 	announcing  *announcer // from LinkDetect on
 	late        *lingering // the last DHCP exchange
@@ -188,25 +159,45 @@ type memory struct {
 	visited          map[devicestate.State]bool
 }
 
-// New makes a handset that is powered off. The flash store is read at power on.
-func New(cfg Config) (*Handset, error) {
-	if cfg.Station == nil || cfg.Profile == nil {
-		return nil, errors.New("a handset needs a station and a profile")
+// New makes a handset that is powered off, of a model and firmware, at a place in the network.
+func New(profile *configs.Profile, station ethernet.Station, options ...Option) (*Handset, error) {
+	if profile == nil || station == nil {
+		return nil, errors.New("a handset needs a profile and a station")
 	}
-	if cfg.Flash == nil {
-		cfg.Flash = &MemoryFlash{}
+	cfg := config{timeline: timeline.New("handset")}
+	for _, set := range options {
+		set(&cfg)
 	}
-	if cfg.NewKey == nil {
-		cfg.NewKey = func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) }
+	if cfg.flash == nil {
+		cfg.flash = &MemoryFlash{}
 	}
-	if cfg.Random == nil {
-		cfg.Random = rand.Reader
+	if cfg.newKey == nil {
+		cfg.newKey = func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) }
 	}
-	h := &Handset{cfg: cfg, profile: cfg.Profile, station: cfg.Station, store: cfg.Flash}
-	if watcher, ok := cfg.Station.(ethernet.ConflictWatcher); ok {
+	if cfg.random == nil {
+		cfg.random = rand.Reader
+	}
+	h := &Handset{cfg: cfg, model: profile, profile: profile, station: station, store: cfg.flash}
+	if watcher, ok := station.(ethernet.ConflictWatcher); ok {
 		watcher.OnConflict(h.addressContested)
 	}
 	return h, nil
+}
+
+// Observe calls observe for each thing that the handset does or sees from now on, in order: it must be quick and must not
+// call the handset. The function returned ends it.
+func (h *Handset) Observe(observe func(timeline.Observation)) (stop func()) {
+	return h.cfg.timeline.Observe(observe)
+}
+
+// Boot powers the handset on, with credentials to enter when it asks for them, and drives it until it is Ready, until it
+// reports a failure, or until ctx ends. The error is that of flash or of the machine, never a boot that failed: that is
+// told by the Outcome.
+func (h *Handset) Boot(ctx context.Context, c Credentials) (Outcome, error) {
+	if err := h.PowerOn(c); err != nil {
+		return h.outcome(), err
+	}
+	return h.Run(ctx, func(m devicestate.Machine) bool { return m.State == devicestate.Ready })
 }
 
 // Do hands an event of the user's to the handset: PowerOff, Reboot, SignOut, HardReset, FactoryReset, PhoneLock or Retry. It
@@ -222,9 +213,9 @@ func (h *Handset) enter(u userEvent) {
 	}
 }
 
-// PowerOn switches the handset on: flash is read and the boot begins with the next Run. cold sets the clock to the
-// profile's cold date.
-func (h *Handset) PowerOn() error {
+// PowerOn switches the handset on: flash is read and the boot begins with the next Run. A clock that flash does not keep
+// stands at the profile's cold date. The credentials are entered when the handset asks for them.
+func (h *Handset) PowerOn(c Credentials) error {
 	flash, err := h.store.Load()
 	if err != nil {
 		return fmt.Errorf("flash: %w", err)
@@ -236,8 +227,9 @@ func (h *Handset) PowerOn() error {
 	} else {
 		h.clockOffset, h.clockSynced = time.Until(h.profile.ColdDate), false
 	}
-	h.ram = memory{credentials: h.cfg.Credentials, visited: map[devicestate.State]bool{}, used: time.Now()}
-	if h.flash.OtherUser(h.cfg.Credentials.Number, h.cfg.Credentials.User) {
+	h.entered = c
+	h.ram = memory{credentials: c, visited: map[devicestate.State]bool{}, used: time.Now()}
+	if h.flash.OtherUser(c.Number, c.User) {
 		h.note("another user is entered than the one signed in: Switch User")
 		h.flash.EraseSignIn()
 	}
@@ -246,7 +238,7 @@ func (h *Handset) PowerOn() error {
 
 func (h *Handset) memory() devicestate.Memory {
 	m := h.flash.Memory()
-	m.Registrar = m.Registrar && h.cfg.Target.FQDN == "" && h.cfg.Target.URI == "" // what the user names goes before what worked last
+	m.Registrar = m.Registrar && h.cfg.target.FQDN == "" && h.cfg.target.URI == "" // what the user names goes before what worked last
 	if want := h.ram.credentials.ExpectedSIP; want != "" && !sameSIP(want, h.flash.SIPAddress) {
 		m.Certificate = false // it is somebody else's; the credentials have to tell whose they are
 	}
@@ -414,7 +406,7 @@ func (h *Handset) begins(text string, fields ...timeline.Field) {
 
 func (h *Handset) observe(o timeline.Observation) {
 	o.State = h.machine.State
-	h.cfg.Timeline.Add(o)
+	h.cfg.timeline.Add(o)
 }
 
 // sent puts a message on the timeline, with its fields by decode, which may be nil, if somebody wants them.
@@ -427,7 +419,7 @@ func (h *Handset) received(protocol, peer, text string, decode func() []timeline
 }
 
 func (h *Handset) decoded(decode func() []timeline.Field) []timeline.Field {
-	if !h.cfg.Decode || decode == nil {
+	if !h.cfg.decode || decode == nil {
 		return nil
 	}
 	return decode()
@@ -441,7 +433,7 @@ func (h *Handset) stageName() devicestate.Stage { return h.machine.State.Stage()
 
 // draw fills b by lot.
 func (h *Handset) draw(b []byte) {
-	if _, err := io.ReadFull(h.cfg.Random, b); err != nil {
+	if _, err := io.ReadFull(h.cfg.random, b); err != nil {
 		rand.Read(b) // never fails, crypto/rand
 	}
 }
@@ -479,8 +471,11 @@ func closeLast(v *Visit) {
 	}
 }
 
-// Shutdown signs the endpoint off properly, bounded by ctx, and gives up the connections. The station stays.
-func (h *Handset) Shutdown(ctx context.Context) error {
+// Close signs the endpoint off properly, within 3 s, and gives up the connections. The station stays the caller's. It must
+// not be called while Run runs.
+func (h *Handset) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), signOffTime)
+	defer cancel()
 	err := h.deregister(ctx)
 	h.announcing.leave()
 	h.closeConnections()

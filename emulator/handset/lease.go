@@ -131,7 +131,7 @@ func (h *Handset) conflicted(l *lease, conflict *ethernet.AddressInUse) devicest
 // hardware keeps it is inferred. Another goroutine calls it.
 func (h *Handset) addressContested(conflict *ethernet.AddressInUse) {
 	state, _ := h.state.Load().(devicestate.State)
-	h.cfg.Timeline.Add(timeline.Observation{
+	h.cfg.timeline.Add(timeline.Observation{
 		Kind: timeline.Diagnosis, State: state, Protocol: "arp", Peer: conflict.Holder.String(),
 		Code: string(devicestate.NewCode(devicestate.StageAddress, "duplicate")),
 		Text: fmt.Sprintf("warning: %v, too: the handset defends it and goes on (RFC 5227 §2.4)", conflict),

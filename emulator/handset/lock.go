@@ -22,7 +22,7 @@ type lockPolicy struct {
 // takeLockPolicy takes the policy of provisioning.
 func (h *Handset) takeLockPolicy(c provisioning.Configuration) {
 	h.ram.lock = lockPolicy{enforced: c.EnforcePINLock, after: c.PhoneTimeout, digits: c.MinPINLength}
-	pin := h.cfg.UnlockPIN
+	pin := h.cfg.unlockPIN
 	if !h.ram.lock.enforced || h.flash.UnlockPIN != nil || pin.IsZero() {
 		return
 	}
@@ -41,7 +41,7 @@ func (h *Handset) unlockPINSet() bool {
 }
 
 func (h *Handset) storeUnlockPIN() error {
-	sum, err := newSum(h.cfg.UnlockPIN.Reveal())
+	sum, err := newSum(h.cfg.unlockPIN.Reveal())
 	if err != nil {
 		return err
 	}

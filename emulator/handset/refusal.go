@@ -51,7 +51,7 @@ func (h *Handset) holdBack() error {
 
 // heldBack reports whether the pool has refused the credentials before, and the user does not insist.
 func (h *Handset) heldBack() bool {
-	return !h.cfg.RetryRefused && sumOf(h.flash.Refused, h.ram.credentials.text())
+	return !h.cfg.retryRefused && sumOf(h.flash.Refused, h.ram.credentials.text())
 }
 
 // text is what was entered, in one.

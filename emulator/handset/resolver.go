@@ -39,7 +39,7 @@ func (h *Handset) lookupHost(ctx context.Context, name string) ([]netip.Addr, er
 	if address, err := netip.ParseAddr(name); err == nil {
 		return []netip.Addr{address}, nil
 	}
-	t := h.cfg.Target
+	t := h.cfg.target
 	targeted := t.FQDN != "" && strings.EqualFold(name, t.FQDN)
 	if targeted && t.Address.IsValid() {
 		return []netip.Addr{t.Address}, nil

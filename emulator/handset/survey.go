@@ -18,8 +18,8 @@ type DHCPDatagram struct {
 }
 
 func (h *Handset) sawDHCP(sent bool, d ethernet.Datagram) {
-	if h.cfg.DHCP != nil {
-		h.cfg.DHCP(DHCPDatagram{time.Now(), sent, d})
+	if h.cfg.dhcp != nil {
+		h.cfg.dhcp(DHCPDatagram{time.Now(), sent, d})
 	}
 }
 

@@ -153,8 +153,8 @@ func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
 // anchors are the certificates that the user gave, else those in flash.
 func (h *Handset) anchors() []*x509.Certificate {
-	if len(h.cfg.Authorities) > 0 {
-		return h.cfg.Authorities
+	if len(h.cfg.authorities) > 0 {
+		return h.cfg.authorities
 	}
 	var out []*x509.Certificate
 	for _, der := range h.flash.Chain {
@@ -181,7 +181,7 @@ func (h *Handset) tlsConfig(host string, check *trust, client *tls.Certificate) 
 		MinVersion: minVersion, MaxVersion: maxVersion, CipherSuites: suites,
 		InsecureSkipVerify: true, // the check is VerifyConnection
 		Time:               h.now,
-		KeyLogWriter:       h.cfg.KeyLog,
+		KeyLogWriter:       h.cfg.keyLog,
 	}
 	if h.profile.TLSServerName {
 		config.ServerName = host

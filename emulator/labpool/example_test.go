@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/configs"
-	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/labpool"
@@ -35,18 +34,11 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	phone, err := handset.New(handset.Config{
-		Station: station, Profile: profile, Flash: &handset.MemoryFlash{},
-		Credentials: handset.Credentials{Number: "1219", PIN: secret.New("0712")},
-	})
+	phone, err := handset.New(profile, station)
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := phone.PowerOn(); err != nil {
-		log.Fatal(err)
-	}
-	ready := func(m devicestate.Machine) bool { return m.State == devicestate.Ready }
-	if _, err := phone.Run(ctx, ready); err != nil {
+	if _, err := phone.Boot(ctx, handset.Credentials{Number: "1219", PIN: secret.New("0712")}); err != nil {
 		log.Fatal(err)
 	}
 	registration, err := pool.AwaitRegistered(ctx, "1219")
@@ -55,7 +47,7 @@ func Example() {
 	}
 	fmt.Println(registration.SIP, registration.State)
 
-	if err := phone.Shutdown(ctx); err != nil {
+	if err := phone.Close(); err != nil {
 		log.Fatal(err)
 	}
 	if registration, err = pool.AwaitSignedOff(ctx, "kenmyer@litwareinc.com"); err != nil {

@@ -86,7 +86,7 @@ func (p *bridged) reach(state devicestate.State) handset.Outcome {
 	run := p.start()
 	ctx, cancel := context.WithTimeout(p.t.Context(), p.Timeout)
 	defer cancel()
-	if err := run.Handset.PowerOn(); err != nil {
+	if err := run.PowerOn(); err != nil {
 		p.t.Fatal(err)
 	}
 	out, err := run.Handset.Run(ctx, func(m devicestate.Machine) bool { return m.State == state })

@@ -126,23 +126,18 @@ func (w *twin) boot(cable ethernet.Cable, labs ethernet.Cable) {
 		w.t.Fatal(err)
 	}
 	line := timeline.New("handset")
-	phone, err := handset.New(handset.Config{
-		Station: &portedStation{Station: station}, Profile: profile, Credentials: credentials, Timeline: line,
-		KeyLog: secretsWriter{w.capture}, NewKey: handsetKeys.source(), Random: &seeded{source: rand.NewChaCha8([32]byte{1})},
-	})
+	phone, err := handset.New(profile, &portedStation{Station: station}, handset.WithTimeline(line), handset.WithKeyLog(secretsWriter{w.capture}),
+		handset.WithNewKey(handsetKeys.source()), handset.WithRandom(&seeded{source: rand.NewChaCha8([32]byte{1})}))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
-	if err := phone.PowerOn(); err != nil {
-		w.t.Fatal(err)
-	}
-	out, err := phone.Run(ctx, func(m devicestate.Machine) bool { return m.State == devicestate.Ready })
+	out, err := phone.Boot(ctx, credentials)
 	if err != nil || out.Machine.State != devicestate.Ready {
 		w.t.Errorf("%s: %v, %v", out.Machine.State, out.Failure, err)
 	}
-	if err := phone.Shutdown(ctx); err != nil {
+	if err := phone.Close(); err != nil {
 		w.t.Error(err)
 	}
 	for _, c := range []io.Closer{station, pool, cable, labs, w.capture} {

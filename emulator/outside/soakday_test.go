@@ -123,19 +123,11 @@ func (d *day) phone(ctx context.Context, i int, key *rsa.PrivateKey) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	phone, err := handset.New(handset.Config{
-		Station: station, Profile: profile, Flash: &handset.MemoryFlash{}, NewKey: func(int) (*rsa.PrivateKey, error) { return key, nil },
-		Credentials: handset.Credentials{Number: fmt.Sprintf("%04d", i), PIN: secret.New(fmt.Sprintf("7%04d", i))},
-	})
-	if err == nil {
-		err = phone.PowerOn()
-	}
+	phone, err := handset.New(profile, station, handset.WithNewKey(func(int) (*rsa.PrivateKey, error) { return key, nil }))
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	out, err := phone.Run(ctx, func(m devicestate.Machine) bool {
-		return m.State == devicestate.Ready || m.State == devicestate.Failed
-	})
+	out, err := phone.Boot(ctx, handset.Credentials{Number: fmt.Sprintf("%04d", i), PIN: secret.New(fmt.Sprintf("7%04d", i))})
 	if err != nil || out.Machine.State != devicestate.Ready {
 		d.t.Fatalf("phone %d ended in %s: %v, %v", i, out.Machine.State, out.Failure, err)
 	}
@@ -144,7 +136,7 @@ func (d *day) phone(ctx context.Context, i int, key *rsa.PrivateKey) {
 		if ctx.Err() == nil {
 			d.t.Errorf("phone %d did not stay: %v, %v", i, out.Failure, err)
 		}
-		if err := phone.Shutdown(context.Background()); err != nil {
+		if err := phone.Close(); err != nil {
 			d.t.Errorf("phone %d: %v", i, err)
 		}
 	})

@@ -332,7 +332,7 @@ func (x *signedIn) reboot(change func(*devicestate.Flash)) {
 		x.t.Fatal(err)
 	}
 	x.forget()
-	if err := x.run.Handset.PowerOn(); err != nil {
+	if err := x.run.PowerOn(); err != nil {
 		x.t.Fatal(err)
 	}
 }

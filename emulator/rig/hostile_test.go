@@ -239,18 +239,13 @@ func bootTime(t *testing.T, siege func(*besieged)) (took time.Duration) {
 		}
 		own := timeline.New("handset")
 		own.Observe(b.Observers[0])
-		phone, err := handset.New(handset.Config{
-			Station: station, Profile: b.Profile, Credentials: b.Credentials, Timeline: own, NewKey: b.HandsetKey,
-		})
-		if err == nil {
-			err = phone.PowerOn()
-		}
+		phone, err := handset.New(b.Profile, station, handset.WithTimeline(own), handset.WithNewKey(b.HandsetKey))
 		if err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		out, err := phone.Run(ctx, func(m devicestate.Machine) bool { return m.State == devicestate.Ready })
+		out, err := phone.Boot(ctx, b.Credentials)
 		cancel()
 		if took = time.Since(began); err != nil || out.Machine.State != devicestate.Ready {
 			t.Fatalf("ended in %s: %v %v\n%s", out.Machine.State, out.Failure, err, b.log())
@@ -261,7 +256,7 @@ func bootTime(t *testing.T, siege func(*besieged)) (took time.Duration) {
 			t.Errorf("left as %s\n%s", out.Machine.State, b.log())
 		}
 		b.wantHeld(1)
-		if err := phone.Shutdown(t.Context()); err != nil {
+		if err := phone.Close(); err != nil {
 			t.Error(err)
 		}
 		b.retire()

@@ -124,7 +124,7 @@ func TestUnlockPINStays(t *testing.T) {
 		x.until(devicestate.SignIn)
 		x.run.Handset.Do(devicestate.PowerOff)
 		x.until(devicestate.PoweredOff)
-		if err := x.run.Handset.PowerOn(); err != nil {
+		if err := x.run.PowerOn(); err != nil {
 			x.t.Fatal(err)
 		}
 		if m := x.until(devicestate.Ready).Machine; !m.Memory.UnlockPIN || m.Locked {

@@ -223,7 +223,7 @@ func TestSignInAfterSignOut(t *testing.T) {
 		x.run.Handset.Do(devicestate.PowerOff)
 		x.until(devicestate.PoweredOff)
 		x.forget()
-		if err := x.run.Handset.PowerOn(); err != nil {
+		if err := x.run.PowerOn(); err != nil {
 			x.t.Fatal(err)
 		}
 		x.until(devicestate.Ready)

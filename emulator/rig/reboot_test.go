@@ -84,7 +84,7 @@ func TestPowerCut(t *testing.T) {
 			x.t.Errorf("the pool has the endpoint as %q", got)
 		}
 		x.forget()
-		if err := x.run.Handset.PowerOn(); err != nil {
+		if err := x.run.PowerOn(); err != nil {
 			x.t.Fatal(err)
 		}
 		x.wantSameEndpoint(before, x.until(devicestate.Ready))
@@ -105,7 +105,7 @@ func TestColdBoot(t *testing.T) {
 		if err := x.flash.Save(devicestate.Flash{}); err != nil {
 			x.t.Fatal(err)
 		}
-		if err := x.run.Handset.PowerOn(); err != nil {
+		if err := x.run.PowerOn(); err != nil {
 			x.t.Fatal(err)
 		}
 		out := x.until(devicestate.Ready)
@@ -134,7 +134,7 @@ func TestClockOverReboot(t *testing.T) {
 		x.until(devicestate.PoweredOff)
 		time.Sleep(90 * 24 * time.Hour) // virtual
 		x.forget()
-		if err := x.run.Handset.PowerOn(); err != nil {
+		if err := x.run.PowerOn(); err != nil {
 			x.t.Fatal(err)
 		}
 		x.until(devicestate.Ready)

@@ -383,7 +383,7 @@ func TestWarmBootWhileFailedOver(t *testing.T) {
 		x.fault("register=pool-down")
 		time.Sleep(6 * time.Minute) // virtual
 		x.forget()
-		if err := x.run.Handset.PowerOn(); err != nil {
+		if err := x.run.PowerOn(); err != nil {
 			x.t.Fatal(err)
 		}
 		x.until(devicestate.Ready)

@@ -181,7 +181,7 @@ func (x *signedIn) signInAgain(before devicestate.Flash) {
 	x.t.Helper()
 	x.run.Handset.Do(devicestate.PowerOff)
 	x.until(devicestate.PoweredOff)
-	if err := x.run.Handset.PowerOn(); err != nil {
+	if err := x.run.PowerOn(); err != nil {
 		x.t.Fatal(err)
 	}
 	x.until(devicestate.Ready)

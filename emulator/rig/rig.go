@@ -26,9 +26,6 @@ import (
 // 1.6 MB of garbage and keeps 0.1 MB, and collecting it at Go's default of 100 costs 5 % of the boot's processor time.
 const GCPercent = 300
 
-// signOffTime bounds the sign-off at the end of a run, on Ctrl-C too.
-const signOffTime = 3 * time.Second
-
 // Options say what a run is made of. The zero value of a field means its default.
 type Options struct {
 	Lab         *configs.Lab // nil: the pool is somewhere on Interface, or where the computer reaches it
@@ -132,15 +129,7 @@ func (r *Run) assemble() error {
 	if err := errors.Join(o.checkDiscovery(r.station), o.checkRoutes(r.station)); err != nil {
 		return err
 	}
-	credentials := o.Credentials
-	if o.Later {
-		credentials = handset.Credentials{}
-	}
-	r.Handset, err = handset.New(handset.Config{
-		Station: r.station, Profile: o.Profile, Flash: o.Flash, Credentials: credentials, Target: o.Target,
-		Network: o.Network, Authorities: o.Authorities, RetryRefused: o.RetryRefused, UnlockPIN: o.UnlockPIN, DHCP: o.dhcp,
-		Timeline: r.Timeline, Decode: o.Decode, Random: o.Random, KeyLog: r.site.keyLog(), NewKey: o.HandsetKey,
-	})
+	r.Handset, err = handset.New(o.Profile, r.station, o.forHandset(r.Timeline, r.site.keyLog())...)
 	if err != nil {
 		return err
 	}
@@ -148,6 +137,33 @@ func (r *Run) assemble() error {
 		r.Pool.ApplyCableFaults(r.name)
 	}
 	return nil
+}
+
+// entered is what the user has ready at power on.
+func (o Options) entered() handset.Credentials {
+	if o.Later {
+		return handset.Credentials{}
+	}
+	return o.Credentials
+}
+
+// PowerOn switches the handset on, for one that is not to be driven by [Run.Boot].
+func (r *Run) PowerOn() error { return r.Handset.PowerOn(r.options.entered()) }
+
+// forHandset is what the options say of the handset itself.
+func (o Options) forHandset(watch *timeline.Timeline, keys io.Writer) []handset.Option {
+	list := []handset.Option{
+		handset.WithFlash(o.Flash), handset.WithTarget(o.Target), handset.WithNetwork(o.Network), handset.WithAuthorities(o.Authorities),
+		handset.WithUnlockPIN(o.UnlockPIN), handset.WithDHCP(o.dhcp), handset.WithTimeline(watch), handset.WithRandom(o.Random),
+		handset.WithKeyLog(keys), handset.WithNewKey(o.HandsetKey),
+	}
+	if o.RetryRefused {
+		list = append(list, handset.WithRetryRefused())
+	}
+	if o.Decode {
+		list = append(list, handset.WithDecoding())
+	}
+	return list
 }
 
 // Party is the name of the handset's station and timeline where there is one handset.
@@ -172,10 +188,7 @@ func (r *Run) boot(ctx context.Context) report.Result {
 		ctx, cancel = context.WithTimeout(ctx, r.options.Timeout)
 		defer cancel()
 	}
-	if err := r.Handset.PowerOn(); err != nil {
-		return r.result(ctx, r.Handset.Outcome(), err)
-	}
-	out, err := r.Handset.Run(ctx, func(m devicestate.Machine) bool { return m.State == devicestate.Ready })
+	out, err := r.Handset.Boot(ctx, r.options.entered())
 	return r.result(ctx, out, err)
 }
 
@@ -214,9 +227,7 @@ func (r *Run) Lacking() error {
 func (r *Run) Close() error {
 	var errs []error
 	if r.Handset != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), signOffTime)
-		defer cancel()
-		if err := r.Handset.Shutdown(ctx); err != nil {
+		if err := r.Handset.Close(); err != nil {
 			r.Timeline.Add(timeline.Observation{Kind: timeline.Note, Text: "signing off: " + err.Error()})
 		}
 	}

@@ -83,7 +83,7 @@ func TestPINForms(t *testing.T) {
 // refused drives the handset until its number and PIN are refused.
 func (x *tapped) refused() {
 	x.t.Helper()
-	if err := x.handset.PowerOn(); err != nil {
+	if err := x.handset.PowerOn(x.Credentials); err != nil {
 		x.t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), x.Timeout)

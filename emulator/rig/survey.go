@@ -30,7 +30,7 @@ func Survey(ctx context.Context, o Options) (report.Survey, error) {
 		ctx, cancel = context.WithTimeout(ctx, o.Timeout)
 		defer cancel()
 	}
-	if err = run.Handset.PowerOn(); err == nil {
+	if err = run.PowerOn(); err == nil {
 		err = run.Handset.Survey(ctx)
 	}
 	if err := errors.Join(err, run.Close()); err != nil {

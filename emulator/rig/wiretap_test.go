@@ -164,22 +164,22 @@ func (x *tapped) assemble() {
 	for _, observe := range x.Observers {
 		line.Observe(observe)
 	}
-	x.handset, err = handset.New(handset.Config{
-		Station: station, Profile: x.Profile, Flash: x.Flash, Credentials: x.Credentials, KeyLog: x.keys, NewKey: x.HandsetKey,
-		Network: x.Network, Timeline: line, Decode: x.Decode,
-	})
+	options := []handset.Option{
+		handset.WithFlash(x.Flash), handset.WithNetwork(x.Network), handset.WithTimeline(line), handset.WithKeyLog(x.keys), handset.WithNewKey(x.HandsetKey),
+	}
+	if x.Decode {
+		options = append(options, handset.WithDecoding())
+	}
+	x.handset, err = handset.New(x.Profile, station, options...)
 	must(err)
 }
 
 // boot drives the handset until it is Ready.
 func (x *tapped) boot() {
 	x.t.Helper()
-	if err := x.handset.PowerOn(); err != nil {
-		x.t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), x.Timeout)
 	defer cancel()
-	out, err := x.handset.Run(ctx, func(m devicestate.Machine) bool { return m.State == devicestate.Ready })
+	out, err := x.handset.Boot(ctx, x.Credentials)
 	if err != nil || out.Machine.State != devicestate.Ready {
 		x.t.Fatalf("%v, state %s, failure %v\n%s", err, out.Machine.State, out.Failure, x.log())
 	}
@@ -198,9 +198,7 @@ func (x *tapped) stay(d time.Duration) {
 // signOff ends the registration and the connections.
 func (x *tapped) signOff() {
 	x.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), signOffLimit)
-	defer cancel()
-	if err := x.handset.Shutdown(ctx); err != nil {
+	if err := x.handset.Close(); err != nil {
 		x.t.Error(err)
 	}
 }

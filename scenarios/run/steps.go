@@ -208,7 +208,7 @@ func (e *engine) power(ctx context.Context, step format.Step) error {
 		return errors.New("the power is on already")
 	}
 	e.halt()
-	if err := e.run.Handset.PowerOn(); err != nil {
+	if err := e.run.PowerOn(); err != nil {
 		return err
 	}
 	e.drive()

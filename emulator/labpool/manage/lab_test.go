@@ -165,15 +165,9 @@ func (s *served) phone() (hangUp func() error) {
 	s.must(err)
 	facts, err := configs.LoadProfile(profile)
 	s.must(err)
-	phone, err := handset.New(handset.Config{
-		Station: station, Profile: facts, Flash: &handset.MemoryFlash{}, NewKey: prepared(),
-		Credentials: handset.Credentials{Number: "1219", PIN: secret.New("0712")},
-	})
+	phone, err := handset.New(facts, station, handset.WithNewKey(prepared()))
 	s.must(err)
-	s.must(phone.PowerOn())
-	out, err := phone.Run(s.t.Context(), func(m devicestate.Machine) bool {
-		return m.State == devicestate.Ready || m.State == devicestate.Failed
-	})
+	out, err := phone.Boot(s.t.Context(), handset.Credentials{Number: "1219", PIN: secret.New("0712")})
 	if err != nil || out.Machine.State != devicestate.Ready {
 		s.t.Fatalf("the phone does not boot: %v, %v", out.Failure, err)
 	}
@@ -186,7 +180,7 @@ func (s *served) phone() (hangUp func() error) {
 	return func() error {
 		cancel()
 		<-stayed
-		return phone.Shutdown(context.Background())
+		return phone.Close()
 	}
 }
 
