@@ -40,6 +40,11 @@ var permits = []permit{
 	{"configs", "github.com/goccy/go-yaml/...", "profiles, labs and faults are YAML, checked with line and excerpt"},
 	{"emulator/timeline", "devicestate", "an observation names the state it was made in"},
 
+	{"emulator/exchange", "protocol/...", "it tells what messages of every protocol say"},
+	{"emulator/exchange", "devicestate", "a message names the state it was seen in"},
+	{"emulator/exchange", "emulator/timeline", "fields are those of observations"},
+	{"emulator/exchange", "golang.org/x/net/dns/dnsmessage", "DNS messages"},
+
 	{"emulator/credentials", "emulator/secret", "PINs that are read"},
 	{"emulator/credentials", "emulator/wholefile", "files that only their owner may read"},
 
@@ -55,6 +60,7 @@ var permits = []permit{
 	{"emulator/handset", "emulator/secret", "PIN and password"},
 	{"emulator/handset", "emulator/timeline", "what the handset did and saw"},
 	{"emulator/handset", "emulator/ethernet", "its station on the cable"},
+	{"emulator/handset", "emulator/exchange", "what its messages say"},
 	{"emulator/handset", "emulator/sipstack", "its SIP connection"},
 	{"emulator/handset", "emulator/wholefile", "its flash file"},
 	{"emulator/handset", "github.com/insomniacslk/dhcp/dhcpv4", "the types that protocol/dhcpoption encodes and parses"},
@@ -80,6 +86,7 @@ var permits = []permit{
 	{"emulator/trace", "emulator/ethernet", "the frames that the cable's tap hands out"},
 	{"emulator/trace", "github.com/gopacket/gopacket/...", "pcapng with decryption secrets"},
 	{"emulator/report", "emulator/timeline", "progress is read from observations"},
+	{"emulator/report", "emulator/exchange", "as much of a message as a reader takes in"},
 	{"emulator/report", "emulator/trace", "events as JSON lines, one of its output forms"},
 	{"emulator/report", "emulator/wholefile", "its files are written whole or not at all"},
 	{"emulator/report", "protocol/dhcpoption", "what DHCP servers answered is told byte and meaning"},

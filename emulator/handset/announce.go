@@ -7,6 +7,7 @@ import (
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/lldp"
 )
@@ -100,10 +101,8 @@ func (a *announcer) send(pdu lldp.PDU, text string) {
 		return
 	}
 	state, _ := a.h.state.Load().(devicestate.State)
-	o := timeline.Observation{
-		Kind: timeline.Sent, State: state, Protocol: "lldp", Text: text,
-		Fields: a.h.decoded(func() []timeline.Field { return decodeLLDP(pdu) }),
-	}
+	c := a.h.decoded(func() exchange.Content { return exchange.LLDP(pdu) })
+	o := timeline.Observation{Kind: timeline.Sent, State: state, Protocol: "lldp", Text: text, Message: c.Kind, Fields: c.Fields}
 	unit, err := pdu.Append(nil)
 	if err == nil {
 		err = station.SendFrame(ethernetFrame(lldp.Multicast, station.MAC(), lldp.EtherType, unit))

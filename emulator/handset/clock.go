@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/beevik/ntp"
 
 	"github.com/phone-edition/lpe/devicestate"
-	"github.com/phone-edition/lpe/emulator/timeline"
+	"github.com/phone-edition/lpe/emulator/exchange"
 	codec "github.com/phone-edition/lpe/protocol/ntp"
 )
 
@@ -71,10 +72,16 @@ func (h *Handset) ShiftClock(by time.Duration) error {
 
 // askTime asks one server. With [ntp.ErrKissOfDeath] it returns the answer, too.
 func (h *Handset) askTime(ctx context.Context, server string) (*ntp.Response, error) {
-	response, err := ntp.QueryWithOptions(server, ntp.QueryOptions{Timeout: h.profile.TimeTimeout, Dialer: h.dialTime(ctx)})
+	var conn *timeConn
+	dial := func(_, remote string) (_ net.Conn, err error) {
+		conn, err = h.dialTime(ctx, remote)
+		return conn, err
+	}
+	response, err := ntp.QueryWithOptions(server, ntp.QueryOptions{Timeout: h.profile.TimeTimeout, Dialer: dial})
 	if err != nil {
 		return nil, err
 	}
+	h.received("ntp", server, fmt.Sprintf("stratum %d", response.Stratum), func() exchange.Content { return exchange.NTP(conn.answer) })
 	if response.ReferenceTime.Equal(ntpNotSet) {
 		response.ReferenceTime = response.Time // no cause to refuse the time itself (RFC 4330, 5)
 	}
@@ -85,7 +92,6 @@ func (h *Handset) askTime(ctx context.Context, server string) (*ntp.Response, er
 var ntpNotSet = codec.Timestamp(0).Time()
 
 func (h *Handset) setClock(server, source string, response *ntp.Response) {
-	h.received("ntp", server, fmt.Sprintf("stratum %d", response.Stratum), func() []timeline.Field { return decodeNTP(response) })
 	h.clockOffset, h.clockSynced = response.ClockOffset, true
 	h.note("clock set to %s by %s", h.now().UTC().Format(time.RFC3339), source)
 	if h.now().Before(h.profile.ColdDate) {
@@ -124,24 +130,21 @@ func (h *Handset) firstAddress(ctx context.Context, host string) ([]string, erro
 	return []string{addrs[0].String()}, nil
 }
 
-// dialTime returns a dialer whose connections end with ctx.
-func (h *Handset) dialTime(ctx context.Context) func(_, remote string) (net.Conn, error) {
-	return func(_, remote string) (net.Conn, error) {
-		host, _, err := net.SplitHostPort(remote)
-		if err != nil {
-			host = remote
-		}
-		to, err := addrPort(host, ntpPort)
-		if err != nil {
-			return nil, err
-		}
-		h.sent("ntp", host, "client request", nil)
-		conn, err := h.station.DialUDP(to)
-		if err != nil {
-			return nil, err
-		}
-		return &timeConn{Conn: conn, h: h, server: host, unbind: context.AfterFunc(ctx, func() { conn.Close() })}, nil
+// dialTime returns a connection that ends with ctx.
+func (h *Handset) dialTime(ctx context.Context, remote string) (*timeConn, error) {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		host = remote
 	}
+	to, err := addrPort(host, ntpPort)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := h.station.DialUDP(to)
+	if err != nil {
+		return nil, err
+	}
+	return &timeConn{Conn: conn, h: h, server: host, unbind: context.AfterFunc(ctx, func() { conn.Close() })}, nil
 }
 
 const originAt = 24 // of Origin in a packet (RFC 4330, 4)
@@ -154,6 +157,7 @@ type timeConn struct {
 	server string
 	asked  codec.Timestamp // the request's Transmit as package ntp drew it
 	sent   codec.Timestamp // the request's Transmit on the wire, which comes back as Origin
+	answer []byte          // the one that was passed on, as it came, if somebody wants its fields
 	unbind func() bool
 }
 
@@ -171,6 +175,7 @@ func (c *timeConn) Write(b []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	c.h.sent("ntp", c.server, "client request", func() exchange.Content { return exchange.NTP(packet) })
 	if _, err := c.Conn.Write(packet); err != nil {
 		return 0, err
 	}
@@ -192,6 +197,9 @@ func (c *timeConn) Read(b []byte) (int, error) {
 		case answer.Origin != c.sent:
 			c.h.dropped("ntp", c.server, fmt.Sprintf("an answer to another question: origin %016x, %016x expected", uint64(answer.Origin), uint64(c.sent)))
 		default:
+			if c.h.cfg.decode {
+				c.answer = slices.Clone(b[:n])
+			}
 			binary.BigEndian.PutUint64(b[originAt:], uint64(c.asked))
 			return n, nil
 		}

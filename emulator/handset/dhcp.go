@@ -12,6 +12,7 @@ import (
 
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/dhcpoption"
 )
@@ -37,7 +38,7 @@ func (h *Handset) openDHCP() (*dhcpExchange, error) {
 	return &dhcpExchange{h: h, udp: udp, xid: h.newXID(), began: time.Now()}, nil
 }
 
-func (x *dhcpExchange) decode() []timeline.Field { return decodeDHCP(x.last) }
+func (x *dhcpExchange) decode() exchange.Content { return exchange.DHCP(x.last) }
 
 var errNAK = errors.New("DHCPNAK")
 
@@ -262,7 +263,7 @@ func (x *dhcpExchange) send(m *dhcpv4.DHCPv4, to netip.Addr, mac net.HardwareAdd
 	if !to.IsValid() {
 		to = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 	}
-	x.h.sent("dhcp", to.String(), m.MessageType().String(), func() []timeline.Field { return decodeDHCP(payload) })
+	x.h.sent("dhcp", to.String(), m.MessageType().String(), func() exchange.Content { return exchange.DHCP(payload) })
 	datagram := ethernet.Datagram{
 		DstMAC: mac, Src: netip.AddrPortFrom(src, dhcpv4.ClientPort), Dst: netip.AddrPortFrom(to, dhcpv4.ServerPort),
 		Payload: payload,

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
-	"github.com/phone-edition/lpe/emulator/timeline"
+	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/protocol/dhcpoption"
 )
 
@@ -31,6 +31,7 @@ type dnsQuery struct {
 	kind   dnsmessage.Type
 	server netip.Addr
 	packed []byte
+	answer []byte // as it came, of the last
 }
 
 func newDNSQuery(id uint16, server netip.Addr, name string, kind dnsmessage.Type) (*dnsQuery, error) {
@@ -53,6 +54,9 @@ func (q *dnsQuery) String() string {
 	return kindName(q.kind) + " " + strings.TrimSuffix(q.name.String(), ".")
 }
 
+func (q *dnsQuery) tell() exchange.Content { return exchange.DNS(q.packed) }
+func (q *dnsQuery) told() exchange.Content { return exchange.DNS(q.answer) }
+
 func kindName(kind dnsmessage.Type) string { return strings.TrimPrefix(kind.String(), "Type") }
 
 func codeName(code dnsmessage.RCode) string { return strings.TrimPrefix(code.String(), "RCode") }
@@ -68,14 +72,13 @@ func (h *Handset) askDNS(ctx context.Context, server netip.Addr, name string, ki
 	}
 	code, answers, err := h.askOverUDP(ctx, q)
 	if errors.Is(err, errTruncated) {
-		h.received("dns", server.String(), q.String()+": truncated, asked again over TCP", nil)
+		h.received("dns", server.String(), q.String()+": truncated, asked again over TCP", q.told)
 		code, answers, err = h.askOverTCP(ctx, q)
 	}
 	if err != nil {
 		return nil, "", err
 	}
-	h.received("dns", server.String(), fmt.Sprintf("%v: %s, %d records", q, codeName(code), len(answers)),
-		func() []timeline.Field { return decodeDNS(code, answers) })
+	h.received("dns", server.String(), fmt.Sprintf("%v: %s, %d records", q, codeName(code), len(answers)), q.told)
 	switch code {
 	case dnsmessage.RCodeSuccess:
 	case dnsmessage.RCodeNameError:
@@ -111,7 +114,7 @@ func (h *Handset) askOverUDP(ctx context.Context, q *dnsQuery) (dnsmessage.RCode
 	if err := conn.SetReadDeadline(time.Now().Add(h.profile.DNSTimeout)); err != nil {
 		return 0, nil, err
 	}
-	h.sent("dns", q.server.String(), q.String(), nil)
+	h.sent("dns", q.server.String(), q.String(), q.tell)
 	if _, err := conn.Write(q.packed); err != nil {
 		return 0, nil, err
 	}
@@ -139,7 +142,7 @@ func (h *Handset) askOverTCP(ctx context.Context, q *dnsQuery) (dnsmessage.RCode
 	failed := func(err error) (dnsmessage.RCode, []dnsmessage.Resource, error) {
 		return 0, nil, fmt.Errorf("%v: no answer over TCP from DNS server %v: %w", q, q.server, err)
 	}
-	h.sent("dns", q.server.String(), q.String()+" over TCP", nil)
+	h.sent("dns", q.server.String(), q.String()+" over TCP", q.tell)
 	conn, err := h.station.DialTCP(ctx, netip.AddrPortFrom(q.server, dnsPort))
 	if err != nil {
 		return failed(err)
@@ -185,12 +188,14 @@ func (q *dnsQuery) read(b []byte) (dnsmessage.RCode, []dnsmessage.Resource, erro
 		return 0, nil, fmt.Errorf("an answer to another question: %d questions, not %v", len(questions), q)
 	}
 	if header.Truncated {
+		q.answer = b
 		return 0, nil, errTruncated
 	}
 	answers, err := p.AllAnswers()
 	if err != nil {
 		return 0, nil, fmt.Errorf("%v: its answer is no DNS message: %w", q, err)
 	}
+	q.answer = b
 	return header.RCode, answers, nil
 }
 

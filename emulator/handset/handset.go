@@ -19,6 +19,7 @@ import (
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/secret"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
@@ -410,17 +411,19 @@ func (h *Handset) observe(o timeline.Observation) {
 }
 
 // sent puts a message on the timeline, with its fields by decode, which may be nil, if somebody wants them.
-func (h *Handset) sent(protocol, peer, text string, decode func() []timeline.Field) {
-	h.observe(timeline.Observation{Kind: timeline.Sent, Protocol: protocol, Peer: peer, Text: text, Fields: h.decoded(decode)})
+func (h *Handset) sent(protocol, peer, text string, decode func() exchange.Content) {
+	c := h.decoded(decode)
+	h.observe(timeline.Observation{Kind: timeline.Sent, Protocol: protocol, Peer: peer, Text: text, Message: c.Kind, Fields: c.Fields})
 }
 
-func (h *Handset) received(protocol, peer, text string, decode func() []timeline.Field) {
-	h.observe(timeline.Observation{Kind: timeline.Received, Protocol: protocol, Peer: peer, Text: text, Fields: h.decoded(decode)})
+func (h *Handset) received(protocol, peer, text string, decode func() exchange.Content) {
+	c := h.decoded(decode)
+	h.observe(timeline.Observation{Kind: timeline.Received, Protocol: protocol, Peer: peer, Text: text, Message: c.Kind, Fields: c.Fields})
 }
 
-func (h *Handset) decoded(decode func() []timeline.Field) []timeline.Field {
+func (h *Handset) decoded(decode func() exchange.Content) exchange.Content {
 	if !h.cfg.decode || decode == nil {
-		return nil
+		return exchange.Content{}
 	}
 	return decode()
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/ethernet"
-	"github.com/phone-edition/lpe/emulator/timeline"
+	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/protocol/lldp"
 )
 
@@ -86,7 +86,7 @@ func (h *Handset) hearSwitch(frame []byte) devicestate.Event {
 		h.dropped("lldp", peer, fmt.Sprintf("LLDP-MED class %d is no switch, class %d: its policy is not ours", med.Class, lldp.ClassConnectivity))
 		return ""
 	}
-	decode := func() []timeline.Field { return decodeLLDP(pdu) }
+	decode := func() exchange.Content { return exchange.LLDP(pdu) }
 	policy, ok := pdu.VoicePolicy()
 	if !ok {
 		h.received("lldp", peer, "LLDPDU without voice policy", decode)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/protocol/sipmessage"
 )
 
@@ -83,7 +84,7 @@ func (r *registration) doDue(ctx context.Context, now time.Time) (devicestate.Ev
 	case !now.Before(r.refreshDue):
 		return r.refresh(ctx)
 	case !now.Before(r.keepAliveDue):
-		h.sent("sip", r.peer, "keep-alive", nil)
+		h.sent("sip", r.peer, "keep-alive", exchange.KeepAlive)
 		r.keepAliveDue = now.Add(r.keepAlive)
 		if err := r.conn.KeepAlive(); err != nil {
 			return devicestate.ConnectionLost, fail(devicestate.StageReady, "connection-lost", r.peer, "keep-alive", err)

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/sipstack"
-	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/sipmessage"
 )
 
@@ -74,7 +74,7 @@ func (r *registration) message(method, uri, fromTag, to, callID string, cseq int
 
 // send writes one message.
 func (r *registration) send(m *sipmessage.Message) error {
-	r.h.sent("sip", r.peer, describe(m), func() []timeline.Field { return decodeSIP(m) })
+	r.h.sent("sip", r.peer, describe(m), func() exchange.Content { return exchange.SIP(m) })
 	r.keepAliveDue = time.Now().Add(r.keepAlive)
 	if err := r.conn.Send(m); err != nil {
 		return fmt.Errorf("%w: %w", errLost, err)
@@ -120,7 +120,7 @@ func (r *registration) receive(ctx context.Context) (*sipmessage.Message, error)
 		if !ok {
 			return nil, fmt.Errorf("%w: %w", errLost, r.conn.Err())
 		}
-		r.h.received("sip", r.peer, describe(m), func() []timeline.Field { return decodeSIP(m) })
+		r.h.received("sip", r.peer, describe(m), func() exchange.Content { return exchange.SIP(m) })
 		return m, nil
 	}
 }
@@ -146,18 +146,7 @@ func (r *registration) verify(m *sipmessage.Message) error {
 }
 
 func describe(m *sipmessage.Message) string {
-	num, method := m.CSeq()
-	if m.IsRequest() {
-		text := fmt.Sprintf("%s %s", m.Method, num)
-		if event := m.Get("Event"); event != "" && m.Method != "REGISTER" {
-			text += " " + event
-		}
-		if m.Get("Expires") == "0" {
-			text += ", Expires 0"
-		}
-		return text
-	}
-	text := fmt.Sprintf("%d %s to %s %s", m.Status, m.Reason, method, num)
+	text := exchange.SIPKind(m)
 	if d, ok := sipmessage.ParseDiagnostics(m.Get("ms-diagnostics")); ok {
 		text += fmt.Sprintf(", ms-diagnostics %d %q", d.ID, d.Reason)
 	}

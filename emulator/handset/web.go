@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/secret"
-	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/httpmessage"
 	"github.com/phone-edition/lpe/protocol/soap"
 )
@@ -169,17 +169,27 @@ func (h *Handset) secure(ctx context.Context, stage devicestate.Stage, conn net.
 		conn.Close()
 		return nil, fail(stage, "tls-failed", peer, "TLS settings", err)
 	}
+	hello := func(flight []byte) {
+		h.sent("tls", peer, fmt.Sprintf("ClientHello, %s to %s", tls.VersionName(config.MinVersion), tls.VersionName(config.MaxVersion)),
+			func() exchange.Content { return exchange.ClientHello(flight) })
+	}
+	heard := &overheard{Conn: conn, hello: hello}
+	if h.cfg.decode {
+		conn = heard
+	} else {
+		hello(nil)
+	}
 	secured := tls.Client(conn, config)
 	ctx, cancel := context.WithTimeout(ctx, h.profile.TLSTimeout)
 	defer cancel()
-	h.sent("tls", peer, fmt.Sprintf("ClientHello, %s to %s", tls.VersionName(config.MinVersion), tls.VersionName(config.MaxVersion)), nil)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, tlsFailure(stage, peer, err)
 	}
 	state := secured.ConnectionState()
 	h.received("tls", peer, fmt.Sprintf("%s, %s", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite)),
-		func() []timeline.Field { return decodeTLS(state) })
+		func() exchange.Content { return exchange.ServerHello(heard.answer, state.PeerCertificates) })
+	heard.answer, heard.over = nil, true
 	return secured, nil
 }
 
@@ -203,7 +213,7 @@ func (h *Handset) roundTrip(ctx context.Context, s *webSession, r webRequest, ta
 	}
 	stop := context.AfterFunc(ctx, func() { s.conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	h.sent("http", s.peer, r.line(target), func() []timeline.Field { return decodeRequest(request) })
+	h.sent("http", s.peer, r.line(target), func() exchange.Content { return exchange.HTTPRequest(request) })
 	if _, err := s.conn.Write(message); err != nil {
 		return webAnswer{}, connectionFailure(r.stage, s.peer, r.doing, err)
 	}
@@ -215,7 +225,7 @@ func (h *Handset) roundTrip(ctx context.Context, s *webSession, r webRequest, ta
 		return webAnswer{}, connectionFailure(r.stage, s.peer, r.doing, err)
 	}
 	h.received("http", s.peer, fmt.Sprintf("%d %s, %d bytes", response.Status, response.Reason, len(response.Body)),
-		func() []timeline.Field { return decodeResponse(response) })
+		func() exchange.Content { return exchange.HTTPResponse(response) })
 	for _, header := range response.Header {
 		if strings.EqualFold(header.Name, "Set-Cookie") {
 			cookie, _, _ := strings.Cut(header.Value, ";")

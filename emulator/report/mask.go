@@ -163,7 +163,7 @@ func (m *Mask) Observation(o timeline.Observation) timeline.Observation {
 	o.Party, o.Peer, o.Text = m.Text(o.Party), m.Text(o.Peer), m.Text(o.Text)
 	fields := make([]timeline.Field, len(o.Fields))
 	for i, f := range o.Fields {
-		fields[i] = timeline.Field{Name: m.Text(f.Name), Value: m.Text(f.Value)}
+		fields[i] = timeline.Field{Name: m.Text(f.Name), Value: m.Text(f.Value), Origin: f.Origin}
 	}
 	o.Fields = fields
 	return o

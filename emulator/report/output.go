@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/emulator/trace"
 	"github.com/phone-edition/lpe/emulator/wholefile"
@@ -144,6 +145,9 @@ func (o *Outputs) Begin(name string) *Case {
 func (o *Outputs) Observer(c *Case) func(timeline.Observation) {
 	keep := o.Has(HTML)
 	return o.Mask.Observer(func(seen timeline.Observation) {
+		if seen.Message != "" {
+			seen.Fields = exchange.Brief(seen.Fields)
+		}
 		if keep {
 			c.keep(seen)
 		}

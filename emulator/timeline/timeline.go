@@ -43,10 +43,21 @@ const (
 	FieldPort      = "port"
 )
 
+// Origin says what the value of a message's field is.
+type Origin string
+
+// The origins.
+const (
+	Recorded Origin = ""       // as on the wire
+	Masked   Origin = "masked" // a secret, or what may be one: it is not told
+	Fresh    Origin = "fresh"  // what the next boot makes anew: a random number, an identifier, a date, a tag, a signature
+)
+
 // Field is one named detail of an observation, in order.
 type Field struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Origin Origin `json:"-"`
 }
 
 // Observation is one thing that a party did or saw.
@@ -61,6 +72,7 @@ type Observation struct {
 	Code     string            `json:"code,omitempty"` // failure or warning code, `stage.kind`
 	Text     string            `json:"text"`           // one line, see [Timeline.Add]
 	Fields   []Field           `json:"fields,omitempty"`
+	Message  string            `json:"-"` // what message it is in its protocol's terms, "" where nobody asked for fields
 }
 
 // Timeline orders the observations of one party. The nil Timeline drops everything.
