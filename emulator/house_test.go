@@ -44,6 +44,7 @@ var permits = []permit{
 	{"emulator/exchange", "devicestate", "a message names the state it was seen in"},
 	{"emulator/exchange", "emulator/timeline", "fields are those of observations"},
 	{"emulator/exchange", "golang.org/x/net/dns/dnsmessage", "DNS messages"},
+	{"emulator/exchange", "github.com/goccy/go-yaml/ast", "messages in a scenario"},
 
 	{"emulator/credentials", "emulator/secret", "PINs that are read"},
 	{"emulator/credentials", "emulator/wholefile", "files that only their owner may read"},
