@@ -1,0 +1,312 @@
+// Package compare tells in what two boots differ, message by message and field by field, in the terms of the protocols.
+package compare
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/exchange"
+)
+
+// What a difference is about.
+const (
+	MessageMissing = "message missing" // B does not have it
+	MessageAdded   = "message added"   // A does not have it
+	MessageOrder   = "message order"
+	MessageChanged = "message changed"
+	FieldMissing   = "field missing"
+	FieldAdded     = "field added"
+	FieldOrder     = "field order"
+	FieldChanged   = "field changed"
+	State          = "state"
+	Timing         = "timing"
+)
+
+// Names of what is compared besides the fields of a message, for masks.
+const (
+	fieldState  = "state"
+	fieldTiming = "timing"
+)
+
+// ProtocolState is the protocol of what is no message: a state that the handset enters. Two boots of which one does not
+// have any are compared without them.
+const ProtocolState = "state"
+
+// Difference is one thing that is not the same in A and B.
+type Difference struct {
+	What     string            `json:"what"`
+	Protocol string            `json:"protocol"`
+	Message  string            `json:"message"`         // what message it is, in A if A has it
+	Sent     bool              `json:"sent"`            // by the handset
+	State    devicestate.State `json:"state,omitempty"` // of the handset, in A if A has it
+	PlaceA   int               `json:"place_a"`         // of the message, from 1, 0: it has none
+	PlaceB   int               `json:"place_b"`
+	Field    string            `json:"field,omitempty"`
+	A        string            `json:"a"`
+	B        string            `json:"b"`
+}
+
+// lane is one of the orders that messages stand in: what goes on at the same time as the rest has one of its own.
+type lane int
+
+const (
+	mainLane lane = iota
+	lldpLane      // announcements come by a timer of their own
+	dnsLane       // questions are asked in parallel: those of one state are a set
+	lanes
+)
+
+// item is a message with what the comparison needs to know of it.
+type item struct {
+	message *exchange.Message
+	place   int // from 1
+	lane    lane
+	visit   int           // how many states were entered before
+	last    int           // place of the message from which the gap runs, 0: none
+	gap     time.Duration // since then
+}
+
+// Compare tells in what b differs from a. Messages are told from one another by direction, protocol and kind, and put side
+// by side so that as few as possible stand alone.
+func Compare(a, b []exchange.Message, masks Masks) []Difference {
+	withStates := hasStates(a) && hasStates(b)
+	c := comparison{masks: masks, withStates: withStates, left: items(a, masks, withStates), right: items(b, masks, withStates)}
+	for l := range lanes {
+		c.lane(inLane(c.left, l), inLane(c.right, l))
+	}
+	c.timings()
+	slices.SortStableFunc(c.out, func(x, y Difference) int { return order(x) - order(y) })
+	return c.out
+}
+
+// order is where a difference is told: with the message in A, or behind the one before.
+func order(d Difference) int {
+	if d.PlaceA > 0 {
+		return d.PlaceA
+	}
+	return d.PlaceB
+}
+
+func hasStates(list []exchange.Message) bool {
+	return slices.ContainsFunc(list, func(m exchange.Message) bool { return m.Protocol == ProtocolState })
+}
+
+func items(list []exchange.Message, masks Masks, withStates bool) []item {
+	var out []item
+	visit, state := 0, devicestate.State("")
+	last := map[string]int{}
+	for i := range list {
+		m := &list[i]
+		if m.Protocol == ProtocolState && !withStates || masks.leavesOut(m) {
+			continue
+		}
+		one := item{message: m, place: i + 1}
+		clock := ""
+		switch m.Protocol {
+		case "lldp":
+			one.lane, clock = lldpLane, "lldp"
+		case "dns":
+			one.lane, clock = dnsLane, fmt.Sprint("dns ", m.Sent, m.Kind)
+		}
+		if one.lane != lldpLane && m.State != state {
+			visit, state = visit+1, m.State
+		}
+		one.visit = visit
+		if one.last = last[clock]; one.last > 0 {
+			one.gap = m.At - list[one.last-1].At
+		}
+		last[clock] = one.place
+		out = append(out, one)
+	}
+	return out
+}
+
+func inLane(list []item, l lane) []item {
+	var out []item
+	for _, i := range list {
+		if i.lane == l {
+			out = append(out, i)
+		}
+	}
+	if l == dnsLane {
+		slices.SortStableFunc(out, func(x, y item) int {
+			if x.visit != y.visit {
+				return x.visit - y.visit
+			}
+			if c := strings.Compare(question(x), question(y)); c != 0 {
+				return c
+			}
+			return boolean(y.message.Sent) - boolean(x.message.Sent)
+		})
+	}
+	return out
+}
+
+func boolean(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// question is what a DNS message asks, or answers.
+func question(i item) string {
+	text := strings.TrimPrefix(i.message.Kind, "answer to ")
+	if i.message.Sent {
+		return text
+	}
+	text, _, _ = strings.Cut(text, ": ")
+	return text
+}
+
+// comparison is one under way.
+type comparison struct {
+	masks       Masks
+	withStates  bool
+	left, right []item
+	out         []Difference
+	together    map[int]int   // places in A to places in B
+	matched     []matchedPair // in the order of their lanes
+	states      [2]devicestate.State
+}
+
+type matchedPair struct{ a, b item }
+
+func (c *comparison) lane(left, right []item) {
+	same := func(a, b int) bool { return sameMessage(left[a], right[b]) }
+	pairs, ok := align(len(left), len(right), same)
+	if !ok {
+		c.out = append(c.out, Difference{
+			What: MessageChanged, Protocol: left[0].message.Protocol, Message: "the boots as a whole",
+			A: fmt.Sprintf("%d messages", len(left)), B: fmt.Sprintf("%d messages, more than %d of either stand alone", len(right), maxEdits),
+		})
+		return
+	}
+	moved := moves(pairs, same)
+	var onlyA, onlyB []item // of the gap between two pairs
+	settle := func() {
+		c.settle(onlyA, onlyB)
+		onlyA, onlyB = nil, nil
+	}
+	for n, p := range pairs {
+		switch other := moved[n]; {
+		case p.a >= 0 && p.b >= 0:
+			settle()
+			c.pair(left[p.a], right[p.b])
+		case p.a >= 0 && other > 0:
+			b := pairs[other-1].b
+			c.add(MessageOrder, left[p.a], right[b], "", neighbour(left, p.a), neighbour(right, b))
+			c.pair(left[p.a], right[b])
+		case p.b >= 0 && other > 0:
+		case p.a >= 0:
+			onlyA = append(onlyA, left[p.a])
+		default:
+			onlyB = append(onlyB, right[p.b])
+		}
+	}
+	settle()
+}
+
+func sameMessage(a, b item) bool {
+	return a.message.Sent == b.message.Sent && a.message.Protocol == b.message.Protocol && a.message.Kind == b.message.Kind &&
+		(a.lane != dnsLane || a.message.State == b.message.State)
+}
+
+// moves finds messages that stand alone on both sides: for each such pair the number of its other, counted from 1.
+func moves(pairs []pair, same func(a, b int) bool) map[int]int {
+	out := map[int]int{}
+	for n, p := range pairs {
+		if p.b >= 0 || p.a < 0 {
+			continue
+		}
+		for k, q := range pairs {
+			if q.a < 0 && out[k] == 0 && same(p.a, q.b) {
+				out[n], out[k] = k+1, n+1
+				break
+			}
+		}
+	}
+	return out
+}
+
+// neighbour says where a message stands.
+func neighbour(list []item, i int) string {
+	if i == 0 {
+		return "the first"
+	}
+	return "after " + name(list[i-1].message)
+}
+
+// settle pairs what is left over between two pairs of messages: with the same direction and protocol it is a message that
+// has become another.
+func (c *comparison) settle(onlyA, onlyB []item) {
+	for _, a := range onlyA {
+		i := slices.IndexFunc(onlyB, func(b item) bool {
+			return a.message.Sent == b.message.Sent && a.message.Protocol == b.message.Protocol && a.message.Protocol != ProtocolState
+		})
+		if i < 0 {
+			c.add(MessageMissing, a, item{}, "", "", "")
+			continue
+		}
+		c.add(MessageChanged, a, onlyB[i], "", a.message.Kind, onlyB[i].message.Kind)
+		c.pair(a, onlyB[i])
+		onlyB = slices.Delete(slices.Clone(onlyB), i, i+1)
+	}
+	for _, b := range onlyB {
+		c.add(MessageAdded, item{}, b, "", "", "")
+	}
+}
+
+// pair compares two messages that belong together.
+func (c *comparison) pair(a, b item) {
+	if c.together == nil {
+		c.together = map[int]int{}
+	}
+	c.together[a.place] = b.place
+	c.matched = append(c.matched, matchedPair{a, b})
+	if states := [2]devicestate.State{a.message.State, b.message.State}; states[0] != states[1] && states != c.states && !c.withStates {
+		if c.masks.value(a.message, fieldState, "x") != masked {
+			c.add(State, a, b, "", string(states[0]), string(states[1]))
+		}
+		c.states = states
+	}
+	c.fields(a, b)
+}
+
+// timings compares the gaps before messages that belong together, where those before them do, too.
+func (c *comparison) timings() {
+	for _, p := range c.matched {
+		if p.a.last == 0 || p.b.last == 0 || c.together[p.a.last] != p.b.last || sameClass(p.a.gap, p.b.gap) {
+			continue
+		}
+		if c.masks.value(p.a.message, fieldTiming, "x") != masked {
+			c.add(Timing, p.a, p.b, "", class(p.a.gap), class(p.b.gap))
+		}
+	}
+}
+
+func (c *comparison) add(what string, a, b item, field, valueA, valueB string) {
+	one := a
+	if a.message == nil {
+		one = b
+	}
+	c.out = append(c.out, Difference{
+		What: what, Protocol: one.message.Protocol, Message: one.message.Kind, Sent: one.message.Sent, State: one.message.State,
+		PlaceA: a.place, PlaceB: b.place, Field: field, A: valueA, B: valueB,
+	})
+}
+
+// name is a message in a sentence.
+func name(m *exchange.Message) string {
+	if m.Protocol == ProtocolState {
+		return "state " + m.Kind
+	}
+	way := "received"
+	if m.Sent {
+		way = "sent"
+	}
+	return fmt.Sprintf("%s %s %s", m.Protocol, way, m.Kind)
+}
