@@ -30,23 +30,32 @@ func readLab(nameOrPath string) (name string, data []byte, err error) {
 		data, err := files.ReadFile(path.Join("labs", nameOrPath+".yaml"))
 		return nameOrPath, data, err
 	}
-	info, err := os.Stat(nameOrPath)
-	if err != nil {
+	if _, err := os.Stat(nameOrPath); err != nil {
 		return "", nil, fmt.Errorf("no lab %q (there are %s) and no such file: %w", nameOrPath, strings.Join(Labs(), ", "), err)
 	}
-	if !info.Mode().IsRegular() {
-		return "", nil, fmt.Errorf("lab file %s: a regular file expected", nameOrPath)
-	}
-	f, err := os.Open(nameOrPath)
+	data, err = readRegular("lab file", nameOrPath)
+	return nameOrPath, data, err
+}
+
+// readRegular reads a file as far as [parseFile] takes it, and one byte more.
+func readRegular(what, file string) ([]byte, error) {
+	info, err := os.Stat(file)
 	if err != nil {
-		return "", nil, fmt.Errorf("lab file: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s %s: a regular file expected", what, file)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	defer f.Close()
-	data, err = io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
 	if err != nil {
-		return "", nil, fmt.Errorf("lab file %s: %w", nameOrPath, err)
+		return nil, fmt.Errorf("%s %s: %w", what, file, err)
 	}
-	return nameOrPath, data, nil
+	return data, nil
 }
 
 // ParseLab reads a lab file. The sections pki, pin_policy, web_services, registrar, phone and updates, and each of

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -37,6 +38,16 @@ func namesIn(dir string) []string {
 	return names
 }
 
+// LoadProfileFile reads a profile of somebody's own, which may name the bases of this program. It is called as the file is,
+// without directory and .yaml.
+func LoadProfileFile(file string) (*Profile, error) {
+	data, err := readRegular("profile", file)
+	if err != nil {
+		return nil, err
+	}
+	return parseProfile(strings.TrimSuffix(filepath.Base(file), ".yaml"), file, data, baseProfile)
+}
+
 // LoadProfile reads the named profile of [Profiles].
 func LoadProfile(name string) (*Profile, error) {
 	data, err := files.ReadFile(path.Join("profiles", name+".yaml"))
@@ -58,12 +69,16 @@ func baseProfile(name string) ([]byte, error) {
 // base; a later fact replaces an earlier one of the same name. Every fact of [Profile] must be there, each with value,
 // provenance and source; glass texts may be missing. The error is of type [Problems] when files have mistakes.
 func ParseProfile(name string, data []byte, base func(name string) ([]byte, error)) (*Profile, error) {
+	return parseProfile(name, "profiles/"+name+".yaml", data, base)
+}
+
+func parseProfile(name, file string, data []byte, base func(name string) ([]byte, error)) (*Profile, error) {
 	r := &profileReader{profile: &Profile{Name: name, Glass: map[string]GlassText{}}, facts: map[string]Fact{}, base: base}
-	r.read("profiles/"+name+".yaml", data)
+	r.read(file, data)
 	if len(r.problems) > 0 {
 		return nil, r.problems.err()
 	}
-	r.complete("profiles/" + name + ".yaml")
+	r.complete(file)
 	if len(r.problems) > 0 {
 		return nil, r.problems.err()
 	}

@@ -22,7 +22,7 @@ type Message struct {
 	At       time.Duration     // since the boot began
 	State    devicestate.State // of the handset
 	Sent     bool              // by the handset
-	Protocol string            // lldp, dhcp, dns, ntp, tls, http or sip
+	Protocol string            // lldp, dhcp, dns, ntp, tls, http, sip, or ProtocolState
 	Peer     string            // host name, address, or what the switch calls itself; without a port
 	Kind     string            // what message it is, in one line: DISCOVER, REGISTER 1, 401 Unauthorized to REGISTER 2
 	Fields   []Field
@@ -32,6 +32,29 @@ type Message struct {
 type Content struct {
 	Kind   string
 	Fields []Field
+}
+
+// ProtocolState is the protocol of what is no message but a state that the handset enters: its kind is the state's name.
+const ProtocolState = "state"
+
+// OfState is the state that an observation tells of as if it were a message, ok if it tells of one.
+func OfState(o timeline.Observation, began time.Time) (m Message, ok bool) {
+	if o.Kind != timeline.Transition {
+		return Message{}, false
+	}
+	m = Message{At: o.At.Sub(began), State: devicestate.State(o.Text), Protocol: ProtocolState, Kind: o.Text}
+	if o.Code != "" {
+		m.Fields = append(m.Fields, Field{Name: "code", Value: o.Code})
+	}
+	for _, f := range o.Fields {
+		if f.Name == timeline.FieldOutcome {
+			f.Name = "outcome of the one before"
+		}
+		if f.Value != "" {
+			m.Fields = append(m.Fields, f)
+		}
+	}
+	return m, true
 }
 
 // Of is the message that an observation tells of, ok if it tells of one with its fields.

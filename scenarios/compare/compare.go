@@ -31,10 +31,6 @@ const (
 	fieldTiming = "timing"
 )
 
-// ProtocolState is the protocol of what is no message: a state that the handset enters. Two boots of which one does not
-// have any are compared without them.
-const ProtocolState = "state"
-
 // Difference is one thing that is not the same in A and B.
 type Difference struct {
 	What     string            `json:"what"`
@@ -91,7 +87,7 @@ func order(d Difference) int {
 }
 
 func hasStates(list []exchange.Message) bool {
-	return slices.ContainsFunc(list, func(m exchange.Message) bool { return m.Protocol == ProtocolState })
+	return slices.ContainsFunc(list, func(m exchange.Message) bool { return m.Protocol == exchange.ProtocolState })
 }
 
 func items(list []exchange.Message, masks Masks, withStates bool) []item {
@@ -100,7 +96,7 @@ func items(list []exchange.Message, masks Masks, withStates bool) []item {
 	last := map[string]int{}
 	for i := range list {
 		m := &list[i]
-		if m.Protocol == ProtocolState && !withStates || masks.leavesOut(m) {
+		if m.Protocol == exchange.ProtocolState && !withStates || masks.leavesOut(m) {
 			continue
 		}
 		one := item{message: m, place: i + 1}
@@ -245,7 +241,7 @@ func neighbour(list []item, i int) string {
 func (c *comparison) settle(onlyA, onlyB []item) {
 	for _, a := range onlyA {
 		i := slices.IndexFunc(onlyB, func(b item) bool {
-			return a.message.Sent == b.message.Sent && a.message.Protocol == b.message.Protocol && a.message.Protocol != ProtocolState
+			return a.message.Sent == b.message.Sent && a.message.Protocol == b.message.Protocol && a.message.Protocol != exchange.ProtocolState
 		})
 		if i < 0 {
 			c.add(MessageMissing, a, item{}, "", "", "")
@@ -301,7 +297,7 @@ func (c *comparison) add(what string, a, b item, field, valueA, valueB string) {
 
 // name is a message in a sentence.
 func name(m *exchange.Message) string {
-	if m.Protocol == ProtocolState {
+	if m.Protocol == exchange.ProtocolState {
 		return "state " + m.Kind
 	}
 	way := "received"

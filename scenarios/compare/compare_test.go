@@ -159,7 +159,7 @@ func TestCompare(t *testing.T) {
 func TestStates(t *testing.T) {
 	states := func(names ...string) (out []exchange.Message) {
 		for i, n := range names {
-			out = append(out, exchange.Message{At: time.Duration(i) * time.Second, Protocol: compare.ProtocolState, State: devicestate.State(n), Kind: n, Fields: []exchange.Field{field("glass", n)}})
+			out = append(out, exchange.Message{At: time.Duration(i) * time.Second, Protocol: exchange.ProtocolState, State: devicestate.State(n), Kind: n, Fields: []exchange.Field{field("glass", n)}})
 		}
 		return out
 	}

@@ -9,6 +9,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/phone-edition/lpe/emulator/exchange"
 )
 
 // Schema is the version of the JSON form of [Comparison].
@@ -38,7 +40,7 @@ func Sides(a, b Side, masks Masks) Comparison {
 // Where says which message a difference is in.
 func (d Difference) Where() string {
 	switch {
-	case d.Protocol == ProtocolState:
+	case d.Protocol == exchange.ProtocolState:
 		return "state " + d.Message
 	case d.Protocol == protocolFile:
 		return d.Message

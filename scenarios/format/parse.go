@@ -48,9 +48,16 @@ func Load(path string) (*Scenario, error) {
 }
 
 // Parse reads a scenario. The error is of type [configs.Problems] and names every mistake.
-func Parse(file string, data []byte) (*Scenario, error) {
-	s := &Scenario{File: file, Text: data, labels: map[string]int{}}
+func Parse(file string, data []byte) (*Scenario, error) { return ParseAs(file, data, "") }
+
+// ParseAs reads a scenario with another profile, named as in a scenario, in place of the file's, "" for none. The facts
+// that the file sets it sets in that one.
+func ParseAs(file string, data []byte, profile string) (*Scenario, error) {
+	s := &Scenario{File: file, Text: data, As: profile, labels: map[string]int{}}
 	s.doc = configs.ReadDocument(file, data, s)
+	if profile != "" {
+		s.Handset.Profile = profile
+	}
 	if !s.doc.Readable() {
 		return nil, s.doc.Err()
 	}

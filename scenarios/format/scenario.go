@@ -27,6 +27,7 @@ type Scenario struct {
 
 	File    string           // as it was named to [Parse]
 	Text    []byte           // of the file
+	As      string           // the profile in place of the file's, see [ParseAs]
 	Profile *configs.Profile // of Handset, with its settings
 	Pool    *configs.Lab     // of Lab, with its settings
 

@@ -2,7 +2,9 @@ package run
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/gob"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -23,16 +25,19 @@ import (
 type (
 	order struct {
 		Parallel  int
+		Exchange  bool
 		Scenarios []file
 	}
 	file struct {
 		Name string
 		Text []byte
+		As   string
 	}
 	answer struct {
-		N      int
-		Result Result
-		Error  string
+		N        int
+		Result   Result
+		Exchange []byte // in gob, which keeps what JSON does not show
+		Error    string
 	}
 )
 
@@ -43,12 +48,21 @@ const maxAnswer = 64 << 20 // bytes
 
 // AllVirtually is [All] in virtual time.
 func AllVirtually(ctx context.Context, list []*format.Scenario, parallel int, done func(n int, r Result) error) error {
-	work := order{Parallel: parallel}
+	return allVirtually(ctx, list, parallel, false, done)
+}
+
+// AllExchanges is [AllVirtually] with states and messages in the results.
+func AllExchanges(ctx context.Context, list []*format.Scenario, parallel int, done func(n int, r Result) error) error {
+	return allVirtually(ctx, list, parallel, true, done)
+}
+
+func allVirtually(ctx context.Context, list []*format.Scenario, parallel int, exchange bool, done func(n int, r Result) error) error {
+	work := order{Parallel: parallel, Exchange: exchange}
 	for _, s := range list {
 		if err := CheckVirtual(s, Options{}); err != nil {
 			return err
 		}
-		work.Scenarios = append(work.Scenarios, file{s.File, s.Text})
+		work.Scenarios = append(work.Scenarios, file{s.File, s.Text, s.As})
 	}
 	text, err := json.Marshal(work)
 	if err != nil {
@@ -101,6 +115,11 @@ func take(from io.Reader, want int, done func(n int, r Result) error) (count int
 		case a.Error != "":
 			return count, errors.New(a.Error)
 		}
+		if a.Exchange != nil {
+			if err := gob.NewDecoder(bytes.NewReader(a.Exchange)).Decode(&a.Result.Exchange); err != nil {
+				return count, fmt.Errorf("virtual time gave no messages: %w", err)
+			}
+		}
 		count++
 		if err := done(a.N, a.Result); err != nil {
 			return count, err
@@ -145,7 +164,7 @@ func ServeVirtualTime(in io.Reader, out io.Writer) {
 			for n, f := range work.Scenarios {
 				t.Run(strconv.Itoa(n), func(t *testing.T) {
 					t.Parallel()
-					answers <- virtualOne(t, n, f, &keys)
+					answers <- virtualOne(t, n, f, Options{Keys: keys.Source(), Exchange: work.Exchange})
 				})
 			}
 		})
@@ -163,11 +182,16 @@ func ServeVirtualTime(in io.Reader, out io.Writer) {
 	testing.Main(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: "virtual", F: test}}, nil, nil)
 }
 
-func virtualOne(t *testing.T, n int, f file, keys *rig.Keyring) answer {
+func virtualOne(t *testing.T, n int, f file, o Options) answer {
 	a := answer{N: n}
-	s, err := format.Parse(f.Name, f.Text)
+	s, err := format.ParseAs(f.Name, f.Text, f.As)
 	if err == nil {
-		a.Result, err = Virtually(context.Background(), t, s, keys)
+		a.Result, err = virtually(context.Background(), t, s, o)
+	}
+	if err == nil && o.Exchange {
+		var b bytes.Buffer
+		err = gob.NewEncoder(&b).Encode(a.Result.Exchange)
+		a.Exchange = b.Bytes()
 	}
 	if err != nil {
 		a.Error = err.Error()

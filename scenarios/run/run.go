@@ -16,12 +16,14 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/emulator/secret"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/scenarios/format"
+	recorder "github.com/phone-edition/lpe/scenarios/record"
 )
 
 // Options say on what a scenario runs. The zero Options are the cable that the scenario names.
@@ -30,6 +32,7 @@ type Options struct {
 	Host      bool   // the computer's own sockets
 	Keys      func(bits int) (*rsa.PrivateKey, error)
 	Observers []func(timeline.Observation) // of the handset
+	Exchange  bool                         // keep states and messages for the result
 	// Settled waits until everybody waits for time to pass. nil: nothing tells.
 	Settled func()
 }
@@ -47,6 +50,8 @@ type Result struct {
 	Code        string          `json:"code"`
 	Differences []Difference    `json:"differences"`
 	Boot        json.RawMessage `json:"boot"` // as lpe boot -o json tells it
+
+	Exchange []exchange.Message `json:"-"` // states and messages up to the end of the steps, if they were to be kept
 }
 
 // Difference is one thing that is not as expected.
@@ -61,6 +66,10 @@ type Difference struct {
 func Run(ctx context.Context, s *format.Scenario, o Options) (Result, error) {
 	e := &engine{scenario: s, options: o, record: newRecord(s), began: time.Now(), after: map[string]int{}}
 	result := Result{Name: s.Name, File: s.File}
+	kept := recorder.Recorder{States: true}
+	if o.Exchange {
+		e.options.Observers = append(slices.Clone(o.Observers), kept.Observe)
+	}
 	if err := e.check(); err != nil {
 		return result, err
 	}
@@ -73,6 +82,7 @@ func Run(ctx context.Context, s *format.Scenario, o Options) (Result, error) {
 		e.judge(&result)
 	}
 	result.Took = time.Since(e.began).Seconds()
+	result.Exchange, _ = kept.Messages()
 	if e.run != nil {
 		err = errors.Join(err, e.run.Lacking(), e.run.Close())
 	}

@@ -28,13 +28,23 @@ func Prepare(keys *rig.Keyring) error {
 }
 
 // Virtually runs a scenario in virtual time, which needs a test to run in.
-func Virtually(ctx context.Context, t *testing.T, s *format.Scenario, keys *rig.Keyring) (result Result, err error) {
-	if err := CheckVirtual(s, Options{}); err != nil {
+func Virtually(ctx context.Context, t *testing.T, s *format.Scenario, keys *rig.Keyring) (Result, error) {
+	return virtually(ctx, t, s, Options{Keys: keys.Source()})
+}
+
+// VirtualExchange is [Virtually] with the messages in the result.
+func VirtualExchange(ctx context.Context, t *testing.T, s *format.Scenario, keys *rig.Keyring) (Result, error) {
+	return virtually(ctx, t, s, Options{Keys: keys.Source(), Exchange: true})
+}
+
+func virtually(ctx context.Context, t *testing.T, s *format.Scenario, o Options) (result Result, err error) {
+	if err := CheckVirtual(s, o); err != nil {
 		return Result{Name: s.Name, File: s.File}, err
 	}
 	synctest.Test(t, func(*testing.T) {
 		time.Sleep(time.Until(Began)) // the bubble begins in 2000
-		result, err = Run(ctx, s, Options{Keys: keys.Source(), Settled: synctest.Wait})
+		o.Settled = synctest.Wait
+		result, err = Run(ctx, s, o)
 	})
 	return result, err
 }
