@@ -50,7 +50,7 @@ func OfState(o timeline.Observation, began time.Time) (m Message, ok bool) {
 		if f.Name == timeline.FieldOutcome {
 			f.Name = "outcome of the one before"
 		}
-		if f.Value != "" {
+		if f.Value != "" && f.Name != timeline.FieldProvenance { // which is ours, and not the phone's
 			m.Fields = append(m.Fields, f)
 		}
 	}

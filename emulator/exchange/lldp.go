@@ -32,10 +32,14 @@ func LLDP(p lldp.PDU) Content {
 	for _, t := range p.TLVs {
 		f.tlv(t)
 	}
-	if p.TTL == 0 {
+	med, endpoint := p.MED()
+	switch {
+	case p.TTL == 0:
 		return Content{"LLDPDU that withdraws", f.list}
+	case endpoint && med.Class <= lldp.ClassEndpointIII:
+		return Content{"LLDPDU", f.list}
 	}
-	return Content{"LLDPDU", f.list}
+	return Content{"LLDPDU of a switch", f.list} // which begins with MED when it has heard an endpoint
 }
 
 func (f *fields) tlv(t lldp.TLV) {

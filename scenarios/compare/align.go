@@ -143,3 +143,13 @@ func outOfOrder(order []int) []int {
 	}
 	return out
 }
+
+// Align puts two lists side by side so that as few as possible stand alone: pairs of places, -1 where a list has nothing.
+func Align(n, m int, same func(a, b int) bool) [][2]int {
+	aligned, _ := align(n, m, same)
+	out := make([][2]int, len(aligned))
+	for i, p := range aligned {
+		out[i] = [2]int{p.a, p.b}
+	}
+	return out
+}

@@ -50,8 +50,9 @@ type lane int
 
 const (
 	mainLane lane = iota
-	lldpLane      // announcements come by a timer of their own
-	dnsLane       // questions are asked in parallel: those of one state are a set
+	lldpLane      // announcements come by a timer of their own, and those of the switch by another
+	switchLane
+	dnsLane // questions are asked in parallel: those of one state are a set
 	lanes
 )
 
@@ -103,14 +104,20 @@ func items(list []exchange.Message, masks Masks, withStates bool) []item {
 		clock := ""
 		switch m.Protocol {
 		case "lldp":
-			one.lane, clock = lldpLane, "lldp"
+			one.lane, clock = lldpLane, fmt.Sprint("lldp ", m.Sent)
+			if !m.Sent {
+				one.lane = switchLane
+			}
 		case "dns":
 			one.lane, clock = dnsLane, fmt.Sprint("dns ", m.Sent, m.Kind)
 		}
-		if one.lane != lldpLane && m.State != state {
+		if one.lane != lldpLane && one.lane != switchLane && m.State != state {
 			visit, state = visit+1, m.State
 		}
 		one.visit = visit
+		if m.Protocol == ProtocolFile {
+			clock = m.Kind // which has no time
+		}
 		if one.last = last[clock]; one.last > 0 {
 			one.gap = m.At - list[one.last-1].At
 		}
@@ -264,7 +271,7 @@ func (c *comparison) pair(a, b item) {
 	c.together[a.place] = b.place
 	c.matched = append(c.matched, matchedPair{a, b})
 	if states := [2]devicestate.State{a.message.State, b.message.State}; states[0] != states[1] && states != c.states && !c.withStates {
-		if c.masks.value(a.message, fieldState, "x") != masked {
+		if c.masks.value(a.message, fieldState, "x") != hidden {
 			c.add(State, a, b, "", string(states[0]), string(states[1]))
 		}
 		c.states = states
@@ -278,7 +285,7 @@ func (c *comparison) timings() {
 		if p.a.last == 0 || p.b.last == 0 || c.together[p.a.last] != p.b.last || sameClass(p.a.gap, p.b.gap) {
 			continue
 		}
-		if c.masks.value(p.a.message, fieldTiming, "x") != masked {
+		if c.masks.value(p.a.message, fieldTiming, "x") != hidden {
 			c.add(Timing, p.a, p.b, "", class(p.a.gap), class(p.b.gap))
 		}
 	}
@@ -288,6 +295,9 @@ func (c *comparison) add(what string, a, b item, field, valueA, valueB string) {
 	one := a
 	if a.message == nil {
 		one = b
+	}
+	if (what == MessageMissing || what == MessageAdded || what == FieldMissing || what == FieldAdded) && c.masks.optional(one.message, field) {
+		return
 	}
 	c.out = append(c.out, Difference{
 		What: what, Protocol: one.message.Protocol, Message: one.message.Kind, Sent: one.message.Sent, State: one.message.State,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 
@@ -16,11 +17,13 @@ import (
 type Mask struct {
 	Protocol string `yaml:"protocol"`
 	Message  string `yaml:"message"`
-	Field    string `yaml:"field"` // missing: the message is left out of the comparison
-	Part     string `yaml:"part"`  // of the value, missing: all of it
+	State    string `yaml:"state"`
+	Field    string `yaml:"field"`    // missing: the rule is about the message as a whole
+	Part     string `yaml:"part"`     // of the value, or the group in it; missing: all of it
+	Optional bool   `yaml:"optional"` // the message, or the field, may be missing; what it says is compared
 	Why      string `yaml:"why"`
 
-	protocol, message, field, part *regexp.Regexp
+	protocol, message, state, field, part *regexp.Regexp
 }
 
 // Masks are the rules of a file.
@@ -55,48 +58,69 @@ func parseMasks(name string, data []byte) (Masks, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	for i := range file.Masks {
-		m := &file.Masks[i]
-		if m.Why == "" {
-			return nil, fmt.Errorf("%s: mask %d does not say why", name, i+1)
-		}
-		for _, one := range []struct {
-			key, text string
-			into      **regexp.Regexp
-			whole     bool
-		}{
-			{"protocol", m.Protocol, &m.protocol, true},
-			{"message", m.Message, &m.message, true},
-			{"field", m.Field, &m.field, true},
-			{"part", m.Part, &m.part, false},
-		} {
-			if one.text == "" {
-				continue
-			}
-			text := one.text
-			if one.whole {
-				text = "^(?:" + text + ")$"
-			}
-			compiled, err := regexp.Compile(text)
-			if err != nil {
-				return nil, fmt.Errorf("%s: mask %d: %s %q: %w", name, i+1, one.key, one.text, err)
-			}
-			*one.into = compiled
+		if err := file.Masks[i].compile(); err != nil {
+			return nil, fmt.Errorf("%s: mask %d: %w", name, i+1, err)
 		}
 	}
 	return file.Masks, nil
+}
+
+func (m *Mask) compile() error {
+	if m.Why == "" {
+		return fmt.Errorf("it does not say why")
+	}
+	whole := func(text string) string { return "^(?:" + text + ")$" }
+	for _, one := range []struct {
+		key, text, pattern string
+		into               **regexp.Regexp
+	}{
+		{"protocol", m.Protocol, whole(m.Protocol), &m.protocol},
+		{"message", m.Message, whole(m.Message), &m.message},
+		{"state", m.State, whole(m.State), &m.state},
+		{"field", m.Field, whole(m.Field), &m.field},
+		{"part", m.Part, m.Part, &m.part},
+	} {
+		if one.text == "" {
+			continue
+		}
+		compiled, err := regexp.Compile(one.pattern)
+		if err != nil {
+			return fmt.Errorf("%s %q: %w", one.key, one.text, err)
+		}
+		*one.into = compiled
+	}
+	return nil
+}
+
+// about reports whether a rule is about a message.
+func (m *Mask) about(one *exchange.Message) bool {
+	return matches(m.protocol, one.Protocol) && matches(m.message, one.Kind) && matches(m.state, string(one.State))
 }
 
 func matches(pattern *regexp.Regexp, text string) bool {
 	return pattern == nil || pattern.MatchString(text)
 }
 
-// masked stands for what may differ.
-const masked = "…"
+// hidden stands for what may differ.
+const hidden = "…"
 
 // leavesOut reports whether a message is no part of the comparison.
 func (list Masks) leavesOut(m *exchange.Message) bool {
 	for _, mask := range list {
-		if mask.field == nil && matches(mask.protocol, m.Protocol) && matches(mask.message, m.Kind) {
+		if mask.field == nil && !mask.Optional && mask.about(m) {
+			return true
+		}
+	}
+	return false
+}
+
+// optional reports whether a message may be missing, or with a name its field.
+func (list Masks) optional(m *exchange.Message, name string) bool {
+	for _, mask := range list {
+		if !mask.Optional || !mask.about(m) {
+			continue
+		}
+		if mask.field == nil && name == "" || mask.field != nil && name != "" && mask.field.MatchString(name) {
 			return true
 		}
 	}
@@ -107,11 +131,25 @@ func (list Masks) leavesOut(m *exchange.Message) bool {
 func (list Masks) value(m *exchange.Message, name, value string) string {
 	for _, mask := range list {
 		switch {
-		case mask.field == nil || !matches(mask.protocol, m.Protocol) || !matches(mask.message, m.Kind) || !matches(mask.field, name):
+		case mask.field == nil || mask.Optional || !mask.about(m) || !mask.field.MatchString(name):
 		case mask.part == nil:
-			return masked
+			return hidden
 		default:
-			value = mask.part.ReplaceAllString(value, masked)
+			value = hide(mask.part, value)
+		}
+	}
+	return value
+}
+
+// hide hides what a pattern matches, or the first group in it if it has one.
+func hide(part *regexp.Regexp, value string) string {
+	if part.NumSubexp() == 0 {
+		return part.ReplaceAllString(value, hidden)
+	}
+	found := part.FindAllStringSubmatchIndex(value, -1)
+	for _, at := range slices.Backward(found) {
+		if from, to := at[2], at[3]; from >= 0 {
+			value = value[:from] + hidden + value[to:]
 		}
 	}
 	return value
@@ -129,7 +167,7 @@ func (list Masks) Apply(messages []exchange.Message) []exchange.Message {
 			if f.Origin == "" {
 				f.Value = list.value(&m, f.Name, f.Value)
 			} else {
-				f.Value = masked
+				f.Value = hidden
 			}
 			fields[i] = f
 		}

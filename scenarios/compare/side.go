@@ -13,12 +13,12 @@ type Side struct {
 	Messages []exchange.Message
 }
 
-// protocolFile is the protocol of what is no message: the keys and values of a file.
-const protocolFile = "file"
+// ProtocolFile is the protocol of what is no message but the keys and values of a file, or what came of a scenario.
+const ProtocolFile = "file"
 
 // Profile is a profile as a side: its facts are the fields of one message.
 func Profile(p *configs.Profile) Side {
-	m := exchange.Message{Protocol: protocolFile, Kind: "profile"}
+	m := exchange.Message{Protocol: ProtocolFile, Kind: "profile"}
 	for _, fact := range p.Facts {
 		m.Fields = append(m.Fields, exchange.Field{Name: fact.Name, Value: fmt.Sprint(fact.Value)})
 	}

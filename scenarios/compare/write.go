@@ -42,7 +42,7 @@ func (d Difference) Where() string {
 	switch {
 	case d.Protocol == exchange.ProtocolState:
 		return "state " + d.Message
-	case d.Protocol == protocolFile:
+	case d.Protocol == ProtocolFile:
 		return d.Message
 	}
 	way := "received"

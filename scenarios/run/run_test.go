@@ -91,7 +91,7 @@ func TestDifferences(t *testing.T) {
 		{"least: 2, most: 4", "least: 20", "expect.messages[3].least", "not 20 at least"},
 		{"equals: 4 REGISTER", "equals: 5 REGISTER", "expect.messages[4].equals", `is "4 REGISTER", not "5 REGISTER"`},
 		{"matches: MS-UC-Client", "matches: ^CPE", "expect.messages[5].matches", "does not match ^CPE"},
-		{"field: option 60 vendor class", "field: option 61 vendor class", "expect.messages[5].field", "has no field option 61 vendor class, it has transaction, "},
+		{"field: option 60 vendor class", "field: option 61 vendor class", "expect.messages[5].field", "has no field option 61 vendor class, it has xid, "},
 		{"count: 3", "count: 4", "expect.messages[6].count", `3 times "sent http GET", not 4`},
 		{"state: Failed", "state: Enroll", "expect.never[1]", "it happened: 1"},
 		{"code: ready.connection-lost", "code: sign-in.no-credentials", "expect.never[2]", "sign-in.no-credentials"},
