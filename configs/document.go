@@ -19,14 +19,14 @@ type Document struct {
 }
 
 // ReadDocument reads a file into the struct that into points to. A field is the value of the key in its key tag; it is a
-// text, a flag, a number, a duration, another such struct, a list of these, or [Settings]; a pointer is nil where the key
+// text, a flag, a number, a duration, another such struct, a list of these, [Settings], or a [NodeReader]; a pointer is nil where the key
 // is missing. Further tags: need, the key may not be missing; oneof, the values that a text may have; range, those of a
 // number; quoted, a text that YAML would read as a number; short, the field that stands for its whole struct when that is
 // a text; signed, a duration that may be below 0; empty, a text that may be empty.
 //
 // Every problem is kept for [Document.Err].
 func ReadDocument(name string, data []byte, into any) *Document {
-	d := &Document{file: parseFile(name, data), lines: map[string]int{}}
+	d := &Document{file: parseBounded(name, data, MaxDocumentSize, maxDocumentKeys), lines: map[string]int{}}
 	if d.file.root == nil || len(d.file.problems) > 0 {
 		return d
 	}
@@ -81,6 +81,11 @@ var (
 	settingsType = reflect.TypeFor[Settings]()
 )
 
+// NodeReader reads its own part of a file, and reports each problem with its line.
+type NodeReader interface {
+	ReadNode(node ast.Node, report func(line int, text string))
+}
+
 func (d *Document) fillStruct(path string, node ast.Node, into reflect.Value) {
 	s := d.file.section(path, node)
 	if _, exists := d.lines[path]; !exists && node != nil {
@@ -119,6 +124,10 @@ func (d *Document) fill(s *section, key string, tag reflect.StructTag, node ast.
 		return
 	case settingsType:
 		into.Set(reflect.ValueOf(d.settings(s.path(key), node)))
+		return
+	}
+	if reader, ok := into.Addr().Interface().(NodeReader); ok {
+		reader.ReadNode(node, func(line int, text string) { d.file.report(line, "%s: %s", s.path(key), text) })
 		return
 	}
 	switch into.Kind() {

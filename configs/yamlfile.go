@@ -19,6 +19,10 @@ const (
 	maxFileSize = 256 << 10 // bytes
 	maxDepth    = 64        // mappings and lists inside each other
 	maxKeys     = 5000      // the parser's time grows with the square of the keys in a mapping
+
+	// Of a [Document], which may hold all messages of a boot. In one mapping there are maxKeys at most all the same.
+	MaxDocumentSize = 8 << 20
+	maxDocumentKeys = 250_000
 )
 
 // yamlFile is a file being read. Problems are collected, so that one run shows them all.
@@ -34,10 +38,14 @@ type yamlFile struct {
 
 // parseFile checks the bounds of a file and parses it. Without problems its root is not nil.
 func parseFile(name string, data []byte) *yamlFile {
+	return parseBounded(name, data, maxFileSize, maxKeys)
+}
+
+func parseBounded(name string, data []byte, size, keys int) *yamlFile {
 	f := &yamlFile{name: name}
 	switch {
-	case len(data) > maxFileSize:
-		f.report(0, "the file has %d bytes, at most %d are read", len(data), maxFileSize)
+	case len(data) > size:
+		f.report(0, "the file has %d bytes, at most %d are read", len(data), size)
 		return f
 	case !utf8.Valid(data):
 		f.report(0, "the file is not UTF-8 text")
@@ -50,7 +58,7 @@ func parseFile(name string, data []byte) *yamlFile {
 		return f
 	}
 	tokens := lexer.Tokenize(text)
-	if f.checkTokens(tokens); len(f.problems) > 0 {
+	if f.checkTokens(tokens, keys); len(f.problems) > 0 {
 		return f
 	}
 	tree, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
@@ -79,13 +87,14 @@ func hasControl(line string) bool {
 
 // checkTokens refuses what these files never need, before the parser builds a tree of it: anchors, aliases and merge
 // keys (a small file can unfold to gigabytes), tags, directives, and nesting far over the bound.
-func (f *yamlFile) checkTokens(tokens token.Tokens) {
+func (f *yamlFile) checkTokens(tokens token.Tokens, mostKeys int) {
 	refused := map[token.Type]string{
 		token.AnchorType: "anchors", token.AliasType: "aliases", token.MergeKeyType: "merge keys",
 		token.TagType: "tags", token.DirectiveType: "directives", token.MappingKeyType: "complex keys",
 	}
-	flow, keys := 0, 0
-	var columns []int
+	flow, keys, inFlow := 0, 0, 0
+	type level struct{ column, keys int }
+	var columns []level
 	for i, t := range tokens {
 		if what, ok := refused[t.Type]; ok {
 			f.report(t.Position.Line, "%s are not used in these files", what)
@@ -94,8 +103,8 @@ func (f *yamlFile) checkTokens(tokens token.Tokens) {
 		if t.Type == token.MappingValueType {
 			keys++
 		}
-		if keys > maxKeys {
-			f.report(t.Position.Line, "the file has more than %d keys", maxKeys)
+		if keys > mostKeys {
+			f.report(t.Position.Line, "the file has more than %d keys", mostKeys)
 			return
 		}
 		start := t
@@ -106,16 +115,29 @@ func (f *yamlFile) checkTokens(tokens token.Tokens) {
 			flow--
 		case token.MappingValueType, token.SequenceEntryType:
 			if flow > 0 {
+				if inFlow++; inFlow > maxKeys {
+					f.report(t.Position.Line, "a mapping in braces has more than %d keys", maxKeys)
+					return
+				}
 				continue
 			}
+			inFlow = 0
 			if t.Type == token.MappingValueType && i > 0 {
 				start = tokens[i-1]
 			}
 			column := start.Position.Column
-			for len(columns) > 0 && columns[len(columns)-1] >= column {
+			now := level{column: column}
+			for len(columns) > 0 && columns[len(columns)-1].column >= column {
+				if last := columns[len(columns)-1]; last.column == column && t.Type == token.MappingValueType {
+					now.keys = last.keys
+				}
 				columns = columns[:len(columns)-1]
 			}
-			columns = append(columns, column)
+			if now.keys++; now.keys > maxKeys {
+				f.report(t.Position.Line, "a mapping has more than %d keys", maxKeys)
+				return
+			}
+			columns = append(columns, now)
 		}
 		if flow > maxDepth || len(columns) > maxDepth {
 			f.reportDepth(t)

@@ -81,6 +81,14 @@ func Quoted(text string) string {
 	return strconv.Quote(text)
 }
 
+// Messages are a part of a file.
+type Messages []Message
+
+// ReadNode reads them with [ReadYAML].
+func (l *Messages) ReadNode(node ast.Node, report func(line int, text string)) {
+	*l = ReadYAML(node, report)
+}
+
 // Bounds of a list that is read.
 const maxMessages = 100_000
 

@@ -19,12 +19,8 @@ import (
 	"github.com/phone-edition/lpe/emulator/rig"
 )
 
-const (
-	maxSize = 256 << 10 // bytes of a file
-
-	// DefaultWithin is how long a wait takes at most that does not say.
-	DefaultWithin = time.Minute
-)
+// DefaultWithin is how long a wait takes at most that does not say.
+const DefaultWithin = time.Minute
 
 // Load reads a scenario file.
 func Load(path string) (*Scenario, error) {
@@ -40,7 +36,7 @@ func Load(path string) (*Scenario, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	data, err := io.ReadAll(io.LimitReader(f, configs.MaxDocumentSize+1))
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 )
 
@@ -24,6 +25,8 @@ type Scenario struct {
 	Faults      []Fault `key:"faults" doc:"what goes wrong by the clock"`
 	Steps       []Step  `key:"steps" need:"yes" doc:"what is done, one after the other"`
 	Expect      Expect  `key:"expect" need:"yes" doc:"what has to come of it"`
+
+	Exchange exchange.Messages `key:"exchange" doc:"the messages of the boot that this was recorded of, for scenario diff and replay"`
 
 	File    string           // as it was named to [Parse]
 	Text    []byte           // of the file

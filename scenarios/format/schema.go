@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/exchange"
 )
 
 // schemaURI is the dialect of [Schema].
@@ -76,6 +77,9 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 			{"type", append(scalar, "array", "object")}, {"items", object{{"type", scalar}}},
 		}}}
 	}
+	if t == reflect.TypeFor[exchange.Messages]() {
+		return object{{"type", "array"}, {"items", messageSchema}}
+	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return schemaOf(t.Elem(), tag)
@@ -102,6 +106,25 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 	}
 	return out
 }
+
+// messageSchema is that of what [exchange.ReadYAML] reads.
+var messageSchema = func() object {
+	text := object{{"type", "string"}}
+	origin := func(name string) object {
+		return object{{"type", "object"}, {"properties", object{{name, text}}}, {"required", []string{name}}, {"additionalProperties", false}}
+	}
+	return object{
+		{"type", "object"}, {"properties", object{
+			{"at", object{{"type", "string"}, {"pattern", durationPattern}}}, {"state", text},
+			{"sent", object{{"description", "the protocol, of a message of the handset"}, {"type", "string"}}},
+			{"received", object{{"description", "the protocol, of a message to the handset"}, {"type", "string"}}},
+			{"peer", text}, {"message", text},
+			{"fields", object{{"type", "object"}, {"additionalProperties", object{{"oneOf", []object{text, origin("fresh"), origin("masked")}}}}}},
+		}},
+		{"additionalProperties", false}, {"required", []string{"at", "message"}},
+		{"oneOf", []object{{{"required", []string{"sent"}}}, {{"required", []string{"received"}}}}},
+	}
+}()
 
 func schemaOfStruct(t reflect.Type) object {
 	var properties object
