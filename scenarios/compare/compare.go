@@ -2,6 +2,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,6 +44,8 @@ type Difference struct {
 	Field    string            `json:"field,omitempty"`
 	A        string            `json:"a"`
 	B        string            `json:"b"`
+
+	lane lane
 }
 
 // lane is one of the orders that messages stand in: what goes on at the same time as the rest has one of its own.
@@ -62,6 +65,7 @@ type item struct {
 	place   int // from 1
 	lane    lane
 	visit   int           // how many states were entered before
+	prior   int           // place of the last message of the main lane before that state
 	last    int           // place of the message from which the gap runs, 0: none
 	gap     time.Duration // since then
 }
@@ -70,21 +74,51 @@ type item struct {
 // by side so that as few as possible stand alone.
 func Compare(a, b []exchange.Message, masks Masks) []Difference {
 	withStates := hasStates(a) && hasStates(b)
-	c := comparison{masks: masks, withStates: withStates, left: items(a, masks, withStates), right: items(b, masks, withStates)}
+	c := comparison{together: map[int]int{}, back: map[int]int{}, masks: masks, withStates: withStates, left: items(a, masks, withStates), right: items(b, masks, withStates)}
 	for l := range lanes {
 		c.lane(inLane(c.left, l), inLane(c.right, l))
 	}
 	c.timings()
-	slices.SortStableFunc(c.out, func(x, y Difference) int { return order(x) - order(y) })
+	c.sort()
 	return c.out
 }
 
-// order is where a difference is told: with the message in A, or behind the one before.
-func order(d Difference) int {
-	if d.PlaceA > 0 {
-		return d.PlaceA
+// sort puts the differences in the order of A. What only B has comes before the next message that both have in the order
+// of its lane; lanes of their own go on beside the main one, so there it is that one's.
+func (c *comparison) sort() {
+	var next [lanes]map[int]int // places in B to places in A
+	for l := range lanes {
+		next[l] = map[int]int{}
 	}
-	return d.PlaceB
+	for _, p := range c.matched {
+		next[p.b.lane][p.b.place] = p.a.place
+	}
+	end := 0
+	for _, i := range c.left {
+		end = max(end, i.place)
+	}
+	last := 0
+	for _, i := range c.right {
+		last = max(last, i.place)
+	}
+	place := func(d Difference) int {
+		if d.PlaceA > 0 {
+			return d.PlaceA
+		}
+		lane := d.lane
+		if lane == dnsLane {
+			lane = mainLane
+		}
+		for b := d.PlaceB; b <= last; b++ {
+			if a, ok := next[lane][b]; ok {
+				return a - 1
+			}
+		}
+		return end
+	}
+	slices.SortStableFunc(c.out, func(x, y Difference) int {
+		return cmp.Or(cmp.Compare(place(x), place(y)), -cmp.Compare(min(x.PlaceA, 1), min(y.PlaceA, 1)), cmp.Compare(x.PlaceB, y.PlaceB))
+	})
 }
 
 func hasStates(list []exchange.Message) bool {
@@ -93,7 +127,7 @@ func hasStates(list []exchange.Message) bool {
 
 func items(list []exchange.Message, masks Masks, withStates bool) []item {
 	var out []item
-	visit, state := 0, devicestate.State("")
+	visit, state, prior, main := 0, devicestate.State(""), 0, 0
 	last := map[string]int{}
 	for i := range list {
 		m := &list[i]
@@ -112,9 +146,12 @@ func items(list []exchange.Message, masks Masks, withStates bool) []item {
 			one.lane, clock = dnsLane, fmt.Sprint("dns ", m.Sent, m.Kind)
 		}
 		if one.lane != lldpLane && one.lane != switchLane && m.State != state {
-			visit, state = visit+1, m.State
+			visit, state, prior = visit+1, m.State, main
 		}
-		one.visit = visit
+		if one.lane == mainLane {
+			main = one.place
+		}
+		one.visit, one.prior = visit, prior
 		if m.Protocol == ProtocolFile {
 			clock = m.Kind // which has no time
 		}
@@ -172,6 +209,7 @@ type comparison struct {
 	left, right []item
 	out         []Difference
 	together    map[int]int   // places in A to places in B
+	back        map[int]int   // and from there
 	matched     []matchedPair // in the order of their lanes
 	states      [2]devicestate.State
 }
@@ -179,7 +217,7 @@ type comparison struct {
 type matchedPair struct{ a, b item }
 
 func (c *comparison) lane(left, right []item) {
-	same := func(a, b int) bool { return sameMessage(left[a], right[b]) }
+	same := func(a, b int) bool { return c.same(left[a], right[b]) }
 	pairs, ok := align(len(left), len(right), same)
 	if !ok {
 		c.out = append(c.out, Difference{
@@ -213,9 +251,18 @@ func (c *comparison) lane(left, right []item) {
 	settle()
 }
 
-func sameMessage(a, b item) bool {
-	return a.message.Sent == b.message.Sent && a.message.Protocol == b.message.Protocol && a.message.Kind == b.message.Kind &&
-		(a.lane != dnsLane || a.message.State == b.message.State)
+// same reports whether two messages are one and the same by direction, protocol and kind. Questions are the same only in the
+// same stay in a state.
+func (c *comparison) same(a, b item) bool {
+	if a.message.Sent != b.message.Sent || a.message.Protocol != b.message.Protocol || a.message.Kind != b.message.Kind {
+		return false
+	}
+	if a.lane != dnsLane {
+		return true
+	}
+	inB, matchedA := c.together[a.prior]
+	_, matchedB := c.back[b.prior]
+	return a.message.State == b.message.State && (inB == b.prior || !matchedA || !matchedB)
 }
 
 // moves finds messages that stand alone on both sides: for each such pair the number of its other, counted from 1.
@@ -265,10 +312,7 @@ func (c *comparison) settle(onlyA, onlyB []item) {
 
 // pair compares two messages that belong together.
 func (c *comparison) pair(a, b item) {
-	if c.together == nil {
-		c.together = map[int]int{}
-	}
-	c.together[a.place] = b.place
+	c.together[a.place], c.back[b.place] = b.place, a.place
 	c.matched = append(c.matched, matchedPair{a, b})
 	if states := [2]devicestate.State{a.message.State, b.message.State}; states[0] != states[1] && states != c.states && !c.withStates {
 		if c.masks.value(a.message, fieldState, "x") != hidden {
@@ -301,7 +345,7 @@ func (c *comparison) add(what string, a, b item, field, valueA, valueB string) {
 	}
 	c.out = append(c.out, Difference{
 		What: what, Protocol: one.message.Protocol, Message: one.message.Kind, Sent: one.message.Sent, State: one.message.State,
-		PlaceA: a.place, PlaceB: b.place, Field: field, A: valueA, B: valueB,
+		PlaceA: a.place, PlaceB: b.place, Field: field, A: valueA, B: valueB, lane: one.lane,
 	})
 }
 
