@@ -125,6 +125,8 @@ var permits = []permit{
 	{"scenarios/format", "emulator/rig", "the profile of a scenario that names none"},
 	{"scenarios/format", "emulator/timeline", "messages are selected by what the timeline tells of them"},
 	{"scenarios/library", "scenarios/format", "its files"},
+	{"scenarios/record", "devicestate", "the state that a boot came to"},
+	{"scenarios/record", "emulator/report", "what came of a boot"},
 	{"scenarios/record", "emulator/exchange", "the messages that are recorded"},
 	{"scenarios/record", "emulator/timeline", "it is an observer"},
 	{"scenarios/matrix", "configs", "profiles"},

@@ -143,7 +143,7 @@ func items(list []exchange.Message, masks Masks, withStates bool) []item {
 				one.lane = switchLane
 			}
 		case "dns":
-			one.lane, clock = dnsLane, fmt.Sprint("dns ", m.Sent, m.Kind)
+			one.lane = dnsLane
 		}
 		if one.lane != lldpLane && one.lane != switchLane && m.State != state {
 			visit, state, prior = visit+1, m.State, main
@@ -152,6 +152,9 @@ func items(list []exchange.Message, masks Masks, withStates bool) []item {
 			main = one.place
 		}
 		one.visit, one.prior = visit, prior
+		if one.lane == dnsLane {
+			clock = fmt.Sprint("dns ", visit, m.Sent, m.Kind) // a question is asked again by a timer
+		}
 		if m.Protocol == ProtocolFile {
 			clock = m.Kind // which has no time
 		}
@@ -314,7 +317,8 @@ func (c *comparison) settle(onlyA, onlyB []item) {
 func (c *comparison) pair(a, b item) {
 	c.together[a.place], c.back[b.place] = b.place, a.place
 	c.matched = append(c.matched, matchedPair{a, b})
-	if states := [2]devicestate.State{a.message.State, b.message.State}; states[0] != states[1] && states != c.states && !c.withStates {
+	states := [2]devicestate.State{a.message.State, b.message.State}
+	if states[0] != states[1] && states != c.states && !c.withStates && a.lane != lldpLane && a.lane != switchLane {
 		if c.masks.value(a.message, fieldState, "x") != hidden {
 			c.add(State, a, b, "", string(states[0]), string(states[1]))
 		}

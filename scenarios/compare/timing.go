@@ -8,7 +8,7 @@ import (
 // Timing classes. A gap that a program or a network makes is no timer; one that a timer makes is told to the second, and
 // the longer it is the more of it may be the work of others.
 const (
-	atOnce      = 500 * time.Millisecond // shorter is at once
+	atOnce      = 900 * time.Millisecond // shorter is at once
 	tolerance   = 500 * time.Millisecond // of two gaps that are of one class
 	toleranceIn = 50                     // or as large a part of the longer
 )

@@ -114,14 +114,18 @@ var messageSchema = func() object {
 		return object{{"type", "object"}, {"properties", object{{name, text}}}, {"required", []string{name}}, {"additionalProperties", false}}
 	}
 	return object{
-		{"type", "object"}, {"properties", object{
-			{"at", object{{"type", "string"}, {"pattern", durationPattern}}}, {"state", text},
+		{"type", "object"},
+		{"properties", object{
+			{"at", object{{"type", "string"}, {"pattern", durationPattern}}},
+			{"state", text},
 			{"sent", object{{"description", "the protocol, of a message of the handset"}, {"type", "string"}}},
 			{"received", object{{"description", "the protocol, of a message to the handset"}, {"type", "string"}}},
-			{"peer", text}, {"message", text},
+			{"peer", text},
+			{"message", text},
 			{"fields", object{{"type", "object"}, {"additionalProperties", object{{"oneOf", []object{text, origin("fresh"), origin("masked")}}}}}},
 		}},
-		{"additionalProperties", false}, {"required", []string{"at", "message"}},
+		{"additionalProperties", false},
+		{"required", []string{"at", "message"}},
 		{"oneOf", []object{{{"required", []string{"sent"}}}, {{"required", []string{"received"}}}}},
 	}
 }()

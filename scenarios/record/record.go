@@ -10,8 +10,12 @@ import (
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
-// MaxMessages bounds what is kept of a handset that stays for months.
-const MaxMessages = 20_000
+// Bounds of what is kept of a handset that stays for months; a scenario of it can be read again.
+const (
+	maxMessages = 20_000
+	maxFields   = 200_000
+	maxBytes    = 6 << 20
+)
 
 // Recorder keeps the messages of one handset. States makes it keep the states that are entered, too.
 type Recorder struct {
@@ -21,6 +25,8 @@ type Recorder struct {
 	began time.Time // the first observation
 	list  []exchange.Message
 	lost  int
+
+	fields, bytes int // of list
 }
 
 // Observe takes what is observed of the handset.
@@ -34,13 +40,19 @@ func (r *Recorder) Observe(o timeline.Observation) {
 	if !ok && r.States {
 		m, ok = exchange.OfState(o, r.began)
 	}
-	switch {
-	case !ok:
-	case len(r.list) >= MaxMessages:
-		r.lost++
-	default:
-		r.list = append(r.list, m)
+	if !ok {
+		return
 	}
+	const frame = 120 // of a message in a file, about
+	size := frame
+	for _, f := range m.Fields {
+		size += len(f.Name) + len(f.Value) + len(`        : {fresh: ""}`)
+	}
+	if r.lost > 0 || len(r.list) >= maxMessages || r.fields+len(m.Fields) > maxFields || r.bytes+size > maxBytes {
+		r.lost++ // and whatever comes later: there are no gaps
+		return
+	}
+	r.list, r.fields, r.bytes = append(r.list, m), r.fields+len(m.Fields), r.bytes+size
 }
 
 // Messages are those kept so far, and how many more there were.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -86,12 +87,18 @@ func boot(ctx context.Context, sys system, f bootFlags, o rig.Options, outputs *
 	if f.allAddresses {
 		return f.bootAll(ctx, sys, o, outputs)
 	}
+	recording, err := f.openRecording(&o, outputs)
+	if err != nil {
+		return err
+	}
+	defer recording.discard()
 	c := outputs.Begin(whose(o.Credentials))
 	o.Observers = append(o.Observers, outputs.Observer(c))
 	run, err := rig.Start(o)
 	if err != nil {
 		return startError(err)
 	}
+	began := time.Now()
 	result := run.Boot(ctx)
 	report.WriteLast(sys.err, outputs.Mask.Result(result), f.verbose)
 	written := outputs.Record(c, rig.Party, result)
@@ -102,6 +109,7 @@ func boot(ctx context.Context, sys system, f bootFlags, o rig.Options, outputs *
 		}
 	}
 	lacks := run.Lacking()
+	written = errors.Join(written, recording.write(result, time.Since(began)))
 	if err := errors.Join(written, run.Close(), lacks, outputs.Finish()); err != nil {
 		return lacking(err)
 	}

@@ -38,7 +38,7 @@ type bootFlags struct {
 	stay, verbose, listFaults             bool
 	output                                string // of dhcp discover
 	faults                                []string
-	capture                               string
+	capture, record                       string
 	captureSecrets                        bool
 	iface, ca, dns, domain, targetAddress string
 	host, allAddresses, retryPIN          bool
@@ -75,6 +75,7 @@ func (f *bootFlags) declare(c *cobra.Command) {
 	flags.StringVar(&f.capture, "capture", "", "write every frame to this pcapng file")
 	flags.BoolVar(&f.captureSecrets, "capture-secrets", false,
 		"put the TLS secrets into the capture: whoever has the file can read PIN and tickets")
+	flags.StringVar(&f.record, "record", "", "write a scenario of the boot with every message, secrets masked, to this file, which only you can read")
 	flags.StringVar(&f.iface, "interface", "", "join the segment of this interface as a host of its own")
 	flags.BoolVar(&f.host, "host", false, "use this computer's own sockets, address and resolver")
 	flags.StringVar(&f.ca, "ca", "", "trust the certificates in this PEM file instead of the chain that is downloaded")
@@ -256,6 +257,8 @@ func (f bootFlags) checkCable() error {
 		return usage("--capture needs --lab or --interface: no frames pass here with --host, use tcpdump")
 	case f.allAddresses && f.stay:
 		return usage("--stay and --all-addresses exclude each other")
+	case f.record != "" && f.allAddresses:
+		return usage("--record and --all-addresses exclude each other: it is several boots")
 	}
 	return nil
 }

@@ -21,6 +21,8 @@ func (f bootFlags) checkCompare(outputs *report.Outputs) error {
 		return usage("--compare-warm and --all-addresses exclude each other")
 	case f.capture != "":
 		return usage("--compare-warm and --capture exclude each other: it is two boots")
+	case f.record != "":
+		return usage("--compare-warm and --record exclude each other: it is two boots")
 	case outputs.Stdout() != report.List && outputs.Stdout() != report.JSON || outputs.ToFiles() || f.outputs.maskNames:
 		return usage("--compare-warm is written to standard output as list or json, names and all")
 	case f.lab == "" && f.flash == "":

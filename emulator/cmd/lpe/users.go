@@ -36,7 +36,7 @@ func (f *usersFlags) declare(c *cobra.Command) {
 // notWithUsers are the flags that are about one handset.
 var notWithUsers = []string{
 	"phone-or-ext", "pin", "pin-file", "user", "password-file", "user-sip-address", "mac", "stay", "all-addresses", "compare-warm", "verbose",
-	"labels",
+	"labels", "record",
 }
 
 // check refuses what cannot be meant together.

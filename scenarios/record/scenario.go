@@ -1,0 +1,132 @@
+package record
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/exchange"
+	"github.com/phone-edition/lpe/emulator/report"
+)
+
+// Boot is what a recording tells of a boot besides its messages.
+type Boot struct {
+	File    string   // that the recording goes to
+	Profile string   // of the handset
+	Lab     string   // name or file, "": the pool was a real one
+	User    string   // of the lab, who signed in
+	Faults  []string // of the lab
+	Warm    bool     // the handset's flash was not empty
+	Stayed  time.Duration
+	Result  report.Result
+}
+
+// Scenario is the scenario of a boot, with its messages: what 'scenario run' does again, what 'scenario diff' compares.
+func Scenario(b Boot, messages []exchange.Message, lost int) []byte {
+	var w bytes.Buffer
+	line := func(format string, args ...any) { fmt.Fprintf(&w, format+"\n", args...) }
+	line("# Recorded of a boot. The steps and what is expected are for 'lpe scenario run'; exchange has every message, with secrets masked,")
+	line("# for 'lpe scenario diff'. A value that is fresh is made anew by each boot.")
+	if b.Lab == "" {
+		line("# The pool was a real one: run in a lab, the same is done by the lab's user.")
+	}
+	line("name: %s", exchange.Scalar(Name(b.File)))
+	line("description: %q", "A recorded boot of "+b.Profile+".")
+	line("source: %q", "a boot of this program that was recorded")
+	line("handset:")
+	line("  profile: %s", exchange.Scalar(b.Profile))
+	if mac := b.Result.Handset.MAC; mac != "" {
+		line("  mac: %q", strings.ReplaceAll(mac, "-", ":"))
+	}
+	if b.Lab != "" {
+		line("lab: {name: %s}", exchange.Quoted(b.Lab))
+	}
+	if len(b.Faults) > 0 {
+		line("faults:")
+		for _, fault := range b.Faults {
+			line("  - %s", exchange.Quoted(fault))
+		}
+	}
+	b.steps(line)
+	b.expect(line)
+	if lost > 0 {
+		line("# %d later messages were not kept.", lost)
+	}
+	if len(messages) > 0 {
+		line("exchange:")
+		exchange.WriteYAML(&w, "  ", messages)
+	}
+	return w.Bytes()
+}
+
+// noName is what is no part of a scenario's name.
+var noName = regexp.MustCompile(`[^a-z0-9]+`)
+
+// Name is the name of a scenario in a file.
+func Name(file string) string {
+	base := strings.ToLower(filepath.Base(file))
+	name := strings.Trim(noName.ReplaceAllString(strings.TrimSuffix(base, filepath.Ext(base)), "-"), "-")
+	if name == "" {
+		return "recorded"
+	}
+	return name
+}
+
+// refused is the code of a PIN or password that was wrong. Neither is recorded.
+const refused = "ticket.refused"
+
+func (b Boot) steps(line func(string, ...any)) {
+	signsIn := slices.ContainsFunc(b.Result.States, func(s report.State) bool { return s.State == devicestate.SignIn })
+	line("steps:")
+	line("  - power: on")
+	switch {
+	case signsIn && b.Result.Code == refused:
+		line("  - dial: %q", "1")
+		line("  - enter_pin: %q # which is as wrong as the one that was entered", "0000")
+	case signsIn || b.Warm:
+		line("  - sign_in: %s", exchange.Scalar(b.User))
+	}
+	if end := b.end(); end != "" {
+		line("  - {wait: %s, within: 10m}", end)
+	}
+	if n := len(b.Result.States); n > 0 && b.Result.Result != report.Success && b.Result.State != devicestate.Failed {
+		b.Stayed = time.Duration(b.Result.States[n-1].Duration)
+	}
+	if stayed := b.Stayed.Round(time.Second); stayed > 0 {
+		line("  - stay: %v", stayed)
+	}
+}
+
+// end is the state that the boot came to, "" if it never began.
+func (b Boot) end() devicestate.State {
+	switch {
+	case b.Result.Result == report.Success:
+		return devicestate.Ready
+	case len(b.Result.States) == 0:
+		return ""
+	}
+	return b.Result.State
+}
+
+func (b Boot) expect(line func(string, ...any)) {
+	line("expect:")
+	switch {
+	case b.Lab == "" || b.Warm || b.Stayed > 0 || b.Result.Code == refused || len(b.Result.States) == 0:
+		line("  states: [LinkDetect, ...]")
+		return
+	}
+	line("  states:")
+	for _, s := range b.Result.States {
+		line("    - %s", s.State)
+	}
+	if b.Result.Result == report.Success {
+		line("  result: {state: Ready}")
+		return
+	}
+	line("  result: {state: %s, code: %s}", b.Result.State, b.Result.Code)
+}
