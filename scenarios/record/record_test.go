@@ -94,7 +94,8 @@ func TestBounds(t *testing.T) {
 	for name, test := range map[string]struct {
 		n     int
 		value string
-	}{"messages": {25_000, "x"}, "bytes": {200, strings.Repeat("x", 60_000)}} {
+		again bool // which takes a while for so many
+	}{"messages": {25_000, "x", false}, "bytes": {200, strings.Repeat("x", 60_000), true}} {
 		t.Run(name, func(t *testing.T) {
 			var r record.Recorder
 			observe(&r, test.n, test.value)
@@ -103,9 +104,10 @@ func TestBounds(t *testing.T) {
 				t.Errorf("%d kept, %d lost of %d", len(list), lost, test.n)
 			}
 			text := record.Scenario(record.Boot{File: "x", Profile: "polycom-cx600-4.0.7577.4463", User: "kenmyer"}, list, lost)
-			s, err := format.Parse("x.yaml", text)
-			if err != nil || len(s.Exchange) != len(list) {
-				t.Errorf("%.300v", err)
+			if test.again {
+				if s, err := format.Parse("x.yaml", text); err != nil || len(s.Exchange) != len(list) {
+					t.Errorf("%.300v", err)
+				}
 			}
 			if want := fmt.Sprintf("# %d later messages were not kept.\n", lost); !strings.Contains(string(text), want) {
 				t.Errorf("no line %q", want)
