@@ -275,13 +275,18 @@ func wantStatus(stage devicestate.Stage, a webAnswer, doing string) *Failure {
 		return nil
 	}
 	kind := "http-error"
+	seen := fmt.Sprintf("HTTP %d %s while %s", a.Status, a.Reason, doing)
 	switch a.Status {
 	case 404:
 		kind = "http-404"
 	case 500:
 		kind = "http-500"
+	case 301, 302, 303, 307, 308:
+		if stage == devicestate.StageChain || stage == devicestate.StageTicket {
+			kind = "redirect"
+		}
+		seen += fmt.Sprintf(", to %.200q", a.Get("Location"))
 	}
-	seen := fmt.Sprintf("HTTP %d %s while %s", a.Status, a.Reason, doing)
 	if d, ok := soap.ParseDiagnostics(a.Get("X-Ms-diagnostics")); ok {
 		seen += fmt.Sprintf(", X-Ms-diagnostics %d %s", d.ErrorID, d.Reason)
 	}
