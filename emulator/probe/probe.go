@@ -37,7 +37,7 @@ func Look(ctx context.Context, run *rig.Run, result report.Result) []report.Prob
 	ctx, cancel := context.WithTimeout(ctx, atMost)
 	defer cancel()
 	run.Timeline.Add(timeline.Observation{Kind: timeline.Note, State: result.State, Text: "looking further"})
-	l := look{Vantage: v, result: result}
+	l := look{place: place{v}, result: result}
 	var hosts, informs, services []report.Probe
 	var wg sync.WaitGroup
 	wg.Go(func() { hosts = l.hosts(ctx) })
@@ -51,8 +51,11 @@ func Look(ctx context.Context, run *rig.Run, result report.Result) []report.Prob
 	return append(append(informs, services...), hosts...)
 }
 
+// place is where a look is taken from.
+type place struct{ handset.Vantage }
+
 type look struct {
-	handset.Vantage
+	place
 	result report.Result
 }
 
