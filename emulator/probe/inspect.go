@@ -28,7 +28,7 @@ const patience = 6 * time.Second
 // Subject is the pool that is looked at.
 type Subject struct {
 	Registrar string // FQDN
-	URL       string // of certificate provisioning, "": the one that the registrar names, else the default path
+	URL       string // https, of certificate provisioning, "": the one that the registrar names, else the default path
 	SIPPort   uint16 // 0: 5061
 	HTTPPort  uint16 // of the root chain, 0: 80
 }
@@ -52,7 +52,7 @@ func Inspect(ctx context.Context, o rig.Options, s Subject) (report.Inspection, 
 		ctx, cancel = context.WithTimeout(ctx, o.Timeout)
 		defer cancel()
 	}
-	i := &inspection{place: place{run.Handset.Vantage()}, subject: s, authorities: len(o.Authorities) > 0}
+	i := &inspection{place: place{run.Handset.Vantage()}, subject: s, authorities: len(o.Authorities) > 0, over: func() bool { return false }}
 	if err = run.PowerOn(); err == nil {
 		err = i.look(ctx, run.Handset)
 	}
@@ -64,7 +64,8 @@ type inspection struct {
 	place
 	out         report.Inspection
 	subject     Subject
-	authorities bool // were given
+	authorities bool        // were given
+	over        func() bool // the time: what fails now says nothing of the pool
 
 	seen [2]portSeen // registrar, web
 }
@@ -84,10 +85,14 @@ func (i *inspection) look(ctx context.Context, h *handset.Handset) error {
 		return nil
 	}
 	i.SetClock()
-	i.registrar(ctx)
-	i.webServices(ctx)
-	i.judge()
-	if ctx.Err() != nil {
+	i.over = func() bool { return ctx.Err() != nil }
+	for _, step := range []func(context.Context){i.registrar, i.webServices, i.judge} {
+		if !i.over() {
+			step(ctx)
+		}
+	}
+	if i.over() {
+		i.over = func() bool { return false }
 		i.finding(report.FindingPartial, true, "inspection", "the time was over before everything was looked at")
 	}
 	i.out.WouldSignIn = true
@@ -99,6 +104,9 @@ func (i *inspection) look(ctx context.Context, h *handset.Handset) error {
 
 // finding adds one, once.
 func (i *inspection) finding(code string, stops bool, where, seen string) {
+	if i.over() {
+		return
+	}
 	f := report.NewFinding(code, stops, where, seen)
 	for _, other := range i.out.Findings {
 		if other.Code == f.Code && other.Where == f.Where && other.Seen == f.Seen {

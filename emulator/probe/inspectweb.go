@@ -27,9 +27,6 @@ func (i *inspection) webServices(ctx context.Context) {
 		i.finding("ticket.garbage", true, i.out.CertURL, err.Error())
 		return
 	}
-	if u.Scheme == "http" {
-		i.finding(report.FindingClearText, false, i.out.CertURL, "the URL of certificate provisioning is no https URL")
-	}
 	seen := i.port(ctx, report.InspectedWeb, u.Hostname(), portOf(u), devicestate.StageTicket)
 	i.seen[1] = seen
 	i.rootChain(ctx)
@@ -139,7 +136,7 @@ func (i *inspection) judgeLocation(where, what, location string) {
 }
 
 // judge judges the ports when the roots are known.
-func (i *inspection) judge() {
+func (i *inspection) judge(context.Context) {
 	for _, seen := range i.seen {
 		if seen.Host != "" {
 			i.judgePort(seen)

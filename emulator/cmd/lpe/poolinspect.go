@@ -110,6 +110,9 @@ func subjectOf(name string) (s probe.Subject, err error) {
 	if err != nil {
 		return s, usage("%w", err)
 	}
+	if u.Scheme != "https" {
+		return s, usage("%q: certificate provisioning has an https URL", name)
+	}
 	if !fqdnText.MatchString(u.Hostname()) {
 		return s, usage("the URL's host is %q: its name is expected, certificates are for names", u.Hostname())
 	}
