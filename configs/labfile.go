@@ -292,6 +292,9 @@ func (l *Lab) readSwitches(top *section) {
 	updates.finish()
 }
 
+// RegistrarServers are the Server headers that a lab's registrars can have.
+func RegistrarServers() []string { return []string{"RTC/4.0", "RTC/5.0", "RTC/6.0", "RTC/7.0"} }
+
 func (l *Lab) readRegistrar(s *section) {
 	defer s.finish()
 	r := Registrar{
@@ -301,7 +304,7 @@ func (l *Lab) readRegistrar(s *section) {
 		MaxEndpointExpiration:     s.number("max_endpoint_expiration", 900, leastExpiration, mostExpiration),
 		MaxEndpointsPerUser:       s.number("max_endpoints_per_user", 8, 1, mostEndpoints),
 		Expires:                   s.number("expires", 0, leastExpires, mostExpiration),
-		Server:                    s.choice("server", "RTC/5.0", "RTC/4.0", "RTC/5.0", "RTC/6.0", "RTC/7.0"),
+		Server:                    s.choice("server", "RTC/5.0", RegistrarServers()...),
 	}
 	if r.MinEndpointExpiration > r.DefaultEndpointExpiration || r.DefaultEndpointExpiration > r.MaxEndpointExpiration {
 		s.report("default_endpoint_expiration", "%d s is not between min_endpoint_expiration, %d s, and max_endpoint_expiration, %d s",

@@ -47,6 +47,20 @@ func DefaultSuites() []string {
 	}
 }
 
+// UsableSuites are those of DefaultSuites that some version of the range up to TLS 1.2 has.
+func (t TLS) UsableSuites() []string {
+	var out []string
+	for _, name := range DefaultSuites() {
+		if slices.Min(rsaSuite(name).SupportedVersions) <= tlsVersions[t.Max] && t.Min <= "1.2" {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// IsLabSuite reports whether a lab can take a suite.
+func IsLabSuite(name string) bool { return rsaSuite(name) != nil }
+
 // Config is the server's side of it.
 func (t TLS) Config() (*tls.Config, error) {
 	lowest, ok := tlsVersions[t.Min]
@@ -107,6 +121,25 @@ func readTLS(s *section, preset TLS) TLS {
 	return t
 }
 
+// WebNames are the names in the certificate of the web services.
+func (l *Lab) WebNames() []string {
+	if len(l.Certificates.Web) > 0 {
+		return l.Certificates.Web
+	}
+	return []string{l.Web, l.Pool, UpdateHost + "." + l.SIPDomain, l.FrontEnds[0].FQDN}
+}
+
+// RegistrarNames are the names in the certificate of a registrar.
+func (l *Lab) RegistrarNames(host Host) []string {
+	if len(l.Certificates.Registrar) > 0 {
+		return l.Certificates.Registrar
+	}
+	return []string{host.FQDN, l.Pool}
+}
+
+// UpdateHost is the host name of device updates in a SIP domain (discovery.md §1.5).
+const UpdateHost = "ucupdates-r2"
+
 // maxCertificateNames bounds the names of one certificate.
 const maxCertificateNames = 64
 
@@ -116,7 +149,7 @@ func (s *section) certificateNames(key string) []string {
 		s.report(key, "%d names, at most %d", len(names), maxCertificateNames)
 	}
 	for _, name := range names {
-		if !fqdnText.MatchString(strings.TrimPrefix(name, "*.")) || len(name) > maxName {
+		if !IsFQDN(strings.TrimPrefix(name, "*.")) || len(name) > maxName {
 			s.report(key, "expected full DNS names in lower case, or wildcards such as *.litwareinc.com")
 			return names
 		}

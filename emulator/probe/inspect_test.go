@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/probe"
 	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/rig"
+	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
 func inspected(t *testing.T, o rig.Options, s probe.Subject) report.Inspection {
@@ -88,6 +90,17 @@ func TestInspectFindings(t *testing.T) {
 		{name: "soon", clock: -720 * 24 * time.Hour, want: []string{"inspect.expires-soon " + sipAt, "inspect.expires-soon " + webAt}, text: []string{"on 2013-05-1"}},
 		{name: "unknown CA", faults: "register=untrusted-chain,web=untrusted-chain", want: []string{"!register.untrusted-chain " + sipAt, "!ticket.untrusted-chain " + webAt}},
 		{name: "TLS 1.0 off", faults: "register=tls-version,web=tls-version", want: []string{"!register.tls-version " + sipAt, "!ticket.tls-version " + webAt}, text: []string{"TLS 1.0 is off: the server speaks TLS 1.2, 1.3, the handset 1.0"}},
+		{
+			name: "a suite missing", lab: func(l *configs.Lab) {
+				l.TLSSuites = []string{"TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_WITH_3DES_EDE_CBC_SHA"}
+			},
+			want: []string{"inspect.suites " + sipAt, "inspect.suites " + webAt}, text: []string{"the server does not take TLS_RSA_WITH_RC4_128_SHA"},
+		},
+		{
+			name: "suites of another age", lab: func(l *configs.Lab) { l.TLSSuites = []string{"TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"} },
+			want: []string{"!register.tls-failed " + sipAt, "!ticket.tls-failed " + webAt}, text: []string{"the server takes no suite of the handset's (TLS_RSA_WITH_AES_128_CBC_SHA, "},
+		},
+		{name: "metadata by GET alone", lab: func(l *configs.Lab) { l.WebServices.Metadata = "get" }, want: []string{"inspect.metadata-form " + certAt, "inspect.metadata-form " + tickets}},
 		{name: "SHA-1", lab: func(l *configs.Lab) { l.PKI.Signature = "sha1" }, want: []string{"inspect.sha1 " + sipAt, "inspect.sha1 " + webAt}},
 		{
 			name: "weak key", lab: func(l *configs.Lab) { l.PKI.KeyBits = 1024 }, options: func(o *rig.Options) { o.PoolKey = nil },
@@ -180,10 +193,8 @@ func TestInspectFindings(t *testing.T) {
 	}
 }
 
-// elsewhereTested are findings that take another pool than a lab's.
-var elsewhereTested = map[string]bool{
-	report.FindingSuites: true, report.FindingClearText: true,
-}
+// elsewhereTested are findings that take another pool than a lab's: TestInspectStrangers.
+var elsewhereTested = map[string]bool{report.FindingClearText: true}
 
 func setSTSURI(uri string) func(*labpool.Pool) {
 	return func(p *labpool.Pool) {
@@ -243,4 +254,36 @@ func lookedAt(t *testing.T, o rig.Options, s probe.Subject, clock time.Duration,
 		t.Errorf("would sign in: %v, the boot ends with %q: %s\n%s", got.WouldSignIn, result.Code, result.Diagnosis, inspectionText(t, got))
 	}
 	return got
+}
+
+// TestInspectSendsNoCredentials: what an inspection sends is one REGISTER without Authorization, questions for metadata
+// and the root chain, and handshakes.
+func TestInspectSendsNoCredentials(t *testing.T) {
+	virtual(t, "litware", func(t *testing.T, o rig.Options) {
+		o.Timeout, o.Decode = time.Minute, true
+		var mu sync.Mutex
+		var asked []string
+		o.Observers = append(o.Observers, func(o timeline.Observation) {
+			if o.Kind != timeline.Sent || o.Protocol != "sip" && o.Protocol != "http" {
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, o.Text)
+			for _, f := range o.Fields {
+				if strings.Contains(strings.ToLower(f.Name+f.Value), "authorization") {
+					t.Errorf("%s: %s %s", o.Text, f.Name, f.Value)
+				}
+			}
+		})
+		inspected(t, o, probe.Subject{Registrar: pool})
+		const cert, ticket = "/CertProv/CertProvisioningService.svc", "/WebTicket/WebTicketService.svc"
+		want := []string{
+			"REGISTER 1", "GET " + cert + "/mex", "POST " + cert + " GetRootCertChains",
+			"GET " + cert + "/mex", "POST " + cert + "/mex Get", "GET " + ticket + "/mex", "POST " + ticket + "/mex Get",
+		}
+		if diff := cmp.Diff(want, asked); diff != "" {
+			t.Errorf("asked (-want +got):\n%s", diff)
+		}
+	})
 }

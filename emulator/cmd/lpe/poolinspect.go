@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/probe"
 	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/rig"
+	"github.com/phone-edition/lpe/emulator/wholefile"
 )
 
 const inspectLong = `inspect looks at what a pool shows to everybody, and judges it as a handset of the profile would: the registrar's TLS versions, suites,
@@ -22,6 +24,9 @@ credentials are sent. What does not answer is told and does not end the look.
 
 Name the pool, or the URL of certificate provisioning (DHCP option 43). Each obstacle and warning says what was seen, what it means to
 the phone and what to do; an obstacle has the code that a boot would end with, see 'lpe explain'.
+
+--save writes a lab file that imitates what was seen, as far as a lab can: 'lpe boot --lab FILE' boots against it, 'lpe pool serve --lab FILE'
+serves it. Comments in it say what it does not imitate; network, user and PIN are invented.
 
 Exit code 0: a handset would sign in, as far as can be told without a user. 1: it would not.`
 
@@ -47,15 +52,16 @@ func poolInspectCommand(sys system) *cobra.Command {
 	flags.Uint16Var(&f.sipTLSPort, "sip-tls-port", sipTLSPort, "port of the registrar")
 	flags.Uint16Var(&f.httpPort, "http-port", 80, "port of the root chain")
 	flags.DurationVar(&f.timeout, "timeout", time.Minute, "end the look after this time")
+	flags.StringVar(&f.save, "save", "", "write a lab that imitates the pool to this file")
 	flags.StringVarP(&f.output, "output", "o", "list", "list or json")
 	return c
 }
 
 // inspectFlags are the flags of `lpe pool inspect` as given.
 type inspectFlags struct {
-	profile, address, dns, ca, output string
-	sipTLSPort, httpPort              uint16
-	timeout                           time.Duration
+	profile, address, dns, ca, output, save string
+	sipTLSPort, httpPort                    uint16
+	timeout                                 time.Duration
 }
 
 // options checks what is given.
@@ -133,11 +139,24 @@ func inspect(ctx context.Context, sys system, f inspectFlags, o rig.Options, s p
 	} else {
 		err = report.WriteInspection(sys.out, got)
 	}
+	if err == nil && f.save != "" {
+		err = saveLab(f.save, got)
+	}
 	switch {
+	case errors.Is(err, probe.ErrNothingSeen):
+		return &exitError{code: exitFailed, err: fmt.Errorf("--save: %w", err)}
 	case err != nil:
 		return lacking(err)
 	case !got.WouldSignIn:
 		return &exitError{code: exitFailed, err: errors.New("a handset would not sign in"), silent: true}
 	}
 	return nil
+}
+
+func saveLab(file string, got report.Inspection) error {
+	text, err := probe.Imitate(got)
+	if err != nil {
+		return err
+	}
+	return wholefile.Write(file, text)
 }
