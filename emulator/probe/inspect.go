@@ -85,7 +85,7 @@ func (i *inspection) look(ctx context.Context, h *handset.Handset) error {
 		return nil
 	}
 	i.SetClock()
-	i.over = func() bool { return ctx.Err() != nil }
+	i.over = func() bool { return expired(ctx) }
 	for _, step := range []func(context.Context){i.registrar, i.webServices, i.judge} {
 		if !i.over() {
 			step(ctx)
@@ -100,6 +100,12 @@ func (i *inspection) look(ctx context.Context, h *handset.Handset) error {
 		i.out.WouldSignIn = i.out.WouldSignIn && !f.Stops
 	}
 	return nil
+}
+
+// expired reports whether the time is over: sockets end with the deadline, which the context may tell a little later.
+func expired(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(end)
 }
 
 // finding adds one, once.

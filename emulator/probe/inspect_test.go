@@ -193,7 +193,7 @@ func TestInspectFindings(t *testing.T) {
 	}
 }
 
-// elsewhereTested are findings that take another pool than a lab's: TestInspectStrangers.
+// elsewhereTested are findings that take another pool than a lab's: TestInspectClearText.
 var elsewhereTested = map[string]bool{report.FindingClearText: true}
 
 func setSTSURI(uri string) func(*labpool.Pool) {
