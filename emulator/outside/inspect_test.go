@@ -104,17 +104,26 @@ func TestInspectOpenSSL(t *testing.T) {
 		codes       []string
 	}{
 		{
-			"of the age", "rsa:1024", "-sha1", []string{"-tls1", "-cipher", "AES128-SHA:AES256-SHA:@SECLEVEL=0", "-rev"},
-			[]string{"1.0"}, []string{"TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_WITH_AES_256_CBC_SHA"}, true, "RSA 1024, SHA1-RSA",
+			"of the age", "rsa:1024", "-sha1",
+			[]string{"-tls1", "-cipher", "AES128-SHA:AES256-SHA:@SECLEVEL=0", "-rev"},
+			[]string{"1.0"},
+			[]string{"TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_WITH_AES_256_CBC_SHA"},
+			true, "RSA 1024, SHA1-RSA",
 			[]string{"inspect.suites", "inspect.weak-key", "inspect.expires-soon", "register.wildcard-certificate", "ticket.wildcard-certificate"},
 		},
 		{
-			"of today", "rsa:2048", "-sha256", []string{"-no_tls1", "-no_tls1_1", "-www"},
-			[]string{"1.2", "1.3"}, nil, false, "RSA 2048, SHA256-RSA", []string{"register.tls-version", "ticket.tls-version", "ticket.garbage", "inspect.expires-soon"},
+			"of today", "rsa:2048", "-sha256",
+			[]string{"-no_tls1", "-no_tls1_1", "-www"},
+			[]string{"1.2", "1.3"},
+			nil, false, "RSA 2048, SHA256-RSA",
+			[]string{"register.tls-version", "ticket.tls-version", "ticket.garbage", "inspect.expires-soon"},
 		},
 		{
-			"elliptic", "ec:" + curve(t), "-sha256", []string{"-tls1_2", "-WWW"},
-			[]string{"1.2"}, nil, false, "ECDSA, ECDSA-SHA256", []string{"register.tls-version", "ticket.tls-version", "register.untrusted-chain"},
+			"elliptic", "ec:" + curve(t), "-sha256",
+			[]string{"-tls1_2", "-WWW"},
+			[]string{"1.2"},
+			nil, false, "ECDSA, ECDSA-SHA256",
+			[]string{"register.tls-version", "ticket.tls-version", "register.untrusted-chain"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
