@@ -152,9 +152,11 @@ func (i *inspection) registrar(ctx context.Context) {
 	}
 }
 
+const maxSchemes = 16 // of one challenge that are told
+
 func newChallenge(c *handset.Challenge) *report.InspectedChallenge {
 	out := &report.InspectedChallenge{Status: c.Status, Reason: report.Clip(c.Reason), Server: report.Clip(c.Server), Schemes: []report.InspectedScheme{}}
-	for _, s := range c.Schemes {
+	for _, s := range c.Schemes[:min(len(c.Schemes), maxSchemes)] {
 		one := report.InspectedScheme{
 			Name: report.Clip(s.Name), Realm: report.Clip(s.Realm), TargetName: report.Clip(s.TargetName), Version: report.Clip(s.Version), STSURI: report.Clip(s.STSURI),
 		}

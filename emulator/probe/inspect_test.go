@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/labpool"
@@ -180,6 +181,9 @@ func TestInspectFindings(t *testing.T) {
 				for _, f := range got.Findings {
 					if f.Code == "" || f.Where == "" || f.Seen == "" || f.Means == "" || f.Do == "" {
 						t.Errorf("lacks something: %+v", f)
+					}
+					if _, ok := report.Lookup(devicestate.Code(f.Code)); !ok && !slices.Contains(report.FindingCodes(), f.Code) {
+						t.Errorf("%s is explained nowhere", f.Code)
 					}
 					seen[f.Code] = true
 				}

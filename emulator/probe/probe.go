@@ -1,4 +1,5 @@
-// Package probe looks further after a boot that failed: does the name resolve, does the port answer, which TLS versions
+// Package probe looks at pools without signing anybody in. [Inspect] looks at what a pool shows to everybody, [Imitate]
+// makes a lab of that. [Look] looks further after a boot that failed: does the name resolve, does the port answer, which TLS versions
 // are spoken, is something wrong with the certificate, is the clock off, does INFORM answer, would the registrar have
 // told the certificate provisioning URL. It uses the handset's own station, sends no credentials and takes five seconds
 // at most.
