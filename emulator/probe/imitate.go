@@ -191,6 +191,9 @@ func (m *imitation) tls(p report.InspectedPort) configs.TLS {
 	if gap := len(versionsWithin(t)) - len(spoken); gap > 0 {
 		m.says("Not imitated: of the versions from %s to %s, %s speaks %s.", t.Min, t.Max, p, strings.Join(spoken, ", "))
 	}
+	if p.NeedsServerName {
+		m.says("Not imitated: %s takes only who names the host in the hello (SNI).", p)
+	}
 	for _, suite := range p.Suites {
 		if configs.IsLabSuite(suite) {
 			t.Suites = append(t.Suites, suite)

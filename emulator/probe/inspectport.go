@@ -98,9 +98,26 @@ func (i *inspection) shakes(ctx context.Context, seen *portSeen) {
 		defer cancel()
 		work(ctx)
 	}
-	var list []shake
-	bounded(func(ctx context.Context) { list = i.shakeEach(ctx, seen.open, own) })
-	for n, s := range list {
+	bounded(func(ctx context.Context) { i.shakesIn(ctx, seen, own) })
+	if !seen.readable() && own.ServerName == "" && seen.Handset.Seen != silence {
+		named := own.Clone()
+		named.ServerName = seen.Host
+		handset := seen.Handset
+		bounded(func(ctx context.Context) { i.shakesIn(ctx, seen, named) })
+		own, seen.Handset, seen.NeedsServerName = named, handset, seen.readable()
+	}
+	for _, c := range seen.chain[:min(len(seen.chain), maxCertificates)] {
+		seen.Certificates = append(seen.Certificates, report.NewInspectedCertificate(c))
+	}
+	if seen.readable() {
+		bounded(func(ctx context.Context) { i.suites(ctx, seen, own) })
+	}
+}
+
+// shakesIn shakes hands in each version, the handset's range first.
+func (i *inspection) shakesIn(ctx context.Context, seen *portSeen, own *tls.Config) {
+	seen.Versions = nil
+	for n, s := range i.shakeEach(ctx, seen.open, own) {
 		one := report.InspectedHandshake{OK: s.err == nil}
 		if s.err == nil {
 			one.Version, one.Suite = strings.TrimPrefix(tls.VersionName(s.state.Version), "TLS "), tls.CipherSuiteName(s.state.CipherSuite)
@@ -116,12 +133,6 @@ func (i *inspection) shakes(ctx context.Context, seen *portSeen) {
 		}
 		one.Version = versions[n-1].name
 		seen.Versions = append(seen.Versions, one)
-	}
-	for _, c := range seen.chain[:min(len(seen.chain), maxCertificates)] {
-		seen.Certificates = append(seen.Certificates, report.NewInspectedCertificate(c))
-	}
-	if seen.readable() {
-		bounded(func(ctx context.Context) { i.suites(ctx, seen, own) })
 	}
 }
 
@@ -188,7 +199,7 @@ func (i *inspection) judgePort(seen portSeen) {
 
 func (i *inspection) noTLSKind(seen portSeen) string {
 	switch seen.Handset.Seen {
-	case "no answer":
+	case silence:
 		return "timeout"
 	case "closed by the server":
 		return "reset"
@@ -215,6 +226,8 @@ func (i *inspection) judgeHandshake(seen portSeen) {
 		}
 	}
 	switch {
+	case seen.NeedsServerName:
+		i.finding(seen.code(i.noTLSKind(seen)), true, where, "the server takes only who names the host in the hello (SNI), which this handset does not: "+seen.Handset.Seen)
 	case !seen.Handset.OK && !common:
 		i.finding(seen.code("tls-version"), true, where, fmt.Sprintf("TLS %s is off: the server speaks TLS %s, the handset %s", p.TLSMax, strings.Join(spoken, ", "), versionsOf(p)))
 	case !seen.Handset.OK:

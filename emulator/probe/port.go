@@ -109,6 +109,9 @@ func (l place) dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	return conn, nil
 }
 
+// silence is the [reason] of who does not answer.
+const silence = "no answer"
+
 // reason is why there is no connection.
 func reason(err error) string {
 	var timeout net.Error
@@ -120,7 +123,7 @@ func reason(err error) string {
 	case errors.Is(err, syscall.ENETUNREACH):
 		return "no route"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer"
+		return silence
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return "closed by the server"
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -212,6 +213,30 @@ func strangers(t *testing.T, sip, web, www func(net.Conn), timeout time.Duration
 		Registrar: strangeHost, SIPPort: startStranger(t, sip), HTTPPort: startStranger(t, www),
 		URL: fmt.Sprintf("https://%s:%d/CertProv/CertProvisioningService.svc", strangeHost, startStranger(t, web)),
 	})
+}
+
+// TestInspectServerName: a server that takes only who names the host is none for a handset that does not.
+func TestInspectServerName(t *testing.T) {
+	certificate := strangeCertificate(t)
+	config := &tls.Config{GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if hello.ServerName != strangeHost {
+			return nil, errors.New("unrecognised name")
+		}
+		return &certificate, nil
+	}}
+	site := webSite(nil)
+	server := func(conn net.Conn) {
+		if secured := tls.Server(conn, config); secured.Handshake() == nil {
+			site(secured)
+		}
+	}
+	got := strangers(t, server, server, site, 30*time.Second)
+	text := inspectionText(t, got)
+	for _, want := range []string{"obstacle       ticket.tls-failed", "names the host in the hello (SNI), which this handset does not", "TLS          1.2, 1.3", "HTTP 404 Not Found while reading the metadata"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
 }
 
 // TestInspectClearText: metadata that lead a handset to http are warned of.

@@ -39,15 +39,16 @@ const (
 
 // InspectedPort is a port with TLS.
 type InspectedPort struct {
-	Service      string                 `json:"service"`
-	Host         string                 `json:"host"`
-	Port         uint16                 `json:"port"`
-	Unresolved   string                 `json:"unresolved,omitempty"` // why the name has no address
-	Addresses    []InspectedAddress     `json:"addresses"`
-	Handset      InspectedHandshake     `json:"handset"`  // the handset's own
-	Versions     []InspectedHandshake   `json:"versions"` // each by itself
-	Suites       []string               `json:"suites"`   // that are taken up to TLS 1.2
-	Certificates []InspectedCertificate `json:"certificates"`
+	Service         string                 `json:"service"`
+	Host            string                 `json:"host"`
+	Port            uint16                 `json:"port"`
+	Unresolved      string                 `json:"unresolved,omitempty"` // why the name has no address
+	Addresses       []InspectedAddress     `json:"addresses"`
+	Handset         InspectedHandshake     `json:"handset"`         // the handset's own
+	Versions        []InspectedHandshake   `json:"versions"`        // each by itself
+	Suites          []string               `json:"suites"`          // that are taken up to TLS 1.2
+	NeedsServerName bool                   `json:"needsServerName"` // takes only who names the host in the hello; Versions and Suites are told to such
+	Certificates    []InspectedCertificate `json:"certificates"`
 }
 
 // InspectedAddress is one address of a port.
@@ -276,6 +277,9 @@ func (t *inspectionText) port(p InspectedPort) {
 		t.line(1, "TLS", "%s", strings.Join(spoken, ", "))
 	} else {
 		t.line(1, "TLS", "none: %s", p.Handset.Seen)
+	}
+	if p.NeedsServerName {
+		t.line(1, "", "to those alone who name the host in the hello (SNI)")
 	}
 	if p.Handset.OK {
 		t.line(1, "handset", "TLS %s, %s", p.Handset.Version, p.Handset.Suite)

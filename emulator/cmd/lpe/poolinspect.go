@@ -19,8 +19,8 @@ import (
 
 const inspectLong = `inspect looks at what a pool shows to everybody, and judges it as a handset of the profile would: the registrar's TLS versions, suites,
 certificates and its challenge to a REGISTER without credentials (port 5061), the certificate provisioning URL that it names, the web
-services' TLS (443), the metadata of both services in both forms, and the root chain by http (80). Nobody is signed in and no
-credentials are sent. What does not answer is told and does not end the look.
+services' TLS (443), the metadata of both services in both forms, and the root chain by http (80). It makes some thirty connections to
+each port. Nobody is signed in and no credentials are sent. What does not answer is told and does not end the look.
 
 Name the pool, or the URL of certificate provisioning (DHCP option 43). Each obstacle and warning says what was seen, what it means to
 the phone and what to do; an obstacle has the code that a boot would end with, see 'lpe explain'.
