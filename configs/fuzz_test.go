@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -60,6 +61,10 @@ func FuzzParseLab(f *testing.F) {
 		}
 		if lab.Text() == "" || len(lab.FrontEnds) == 0 || !lab.Network.Subnet.Contains(lab.Network.FirstLease) {
 			t.Fatalf("accepted %+v", lab)
+		}
+		again, err := ParseLab("fuzz", lab.Format("again"))
+		if err != nil || !reflect.DeepEqual(lab, again) {
+			t.Fatalf("written and read again: %v\n%s", err, lab.Format())
 		}
 	})
 }

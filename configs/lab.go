@@ -19,17 +19,20 @@ type Lab struct {
 	Director  *Host  `json:"director,omitempty"` // answers 301
 	Backup    *Host  `json:"backup,omitempty"`   // FQDN of the backup pool's front end
 
-	Network     Network     `json:"network"`
-	PKI         PKI         `json:"pki"`
-	TLSMin      string      `json:"tls_min"` // "1.0"
-	TLSMax      string      `json:"tls_max"`
-	PINForm     string      `json:"pin_form"` // p1 or p2, the one form that the pool accepts, or any of them
-	Policy      PINPolicy   `json:"pin_policy"`
-	WebServices WebServices `json:"web_services"`
-	Registrar   Registrar   `json:"registrar"`
-	Phone       PhonePolicy `json:"phone"`
-	Updates     Updates     `json:"updates"`
-	Users       []User      `json:"users"`
+	Network      Network          `json:"network"`
+	PKI          PKI              `json:"pki"`
+	TLSMin       string           `json:"tls_min"` // "1.0"
+	TLSMax       string           `json:"tls_max"`
+	TLSSuites    []string         `json:"tls_suites,omitempty"` // up to TLS 1.2, none: those of DefaultSuites
+	SIPTLS       *TLS             `json:"sip_tls,omitempty"`    // of the registrars, nil: as the web services
+	Certificates CertificateNames `json:"certificates,omitzero"`
+	PINForm      string           `json:"pin_form"` // p1 or p2, the one form that the pool accepts, or any of them
+	Policy       PINPolicy        `json:"pin_policy"`
+	WebServices  WebServices      `json:"web_services"`
+	Registrar    Registrar        `json:"registrar"`
+	Phone        PhonePolicy      `json:"phone"`
+	Updates      Updates          `json:"updates"`
+	Users        []User           `json:"users"`
 }
 
 // Host is one server of the lab.
@@ -77,6 +80,7 @@ type WebServices struct {
 	UseCertificateAuth      bool   `json:"use_certificate_auth"`
 	WindowsAuth             string `json:"windows_auth"` // UseWindowsAuth: ntlm, basic (lab only) or off
 	EnableCertChainDownload bool   `json:"enable_cert_chain_download"`
+	Metadata                string `json:"metadata"` // the forms that are answered: both, get or transfer
 	MinCSRKeySize           int    `json:"min_csr_key_size"`
 	MaxCSRKeySize           int    `json:"max_csr_key_size"`
 	CertificateHours        int    `json:"certificate_hours"`    // validity granted

@@ -228,13 +228,15 @@ func (l *Lab) hosts() []Host {
 }
 
 func (l *Lab) readTrust(top *section) {
-	versions := top.sub("tls")
-	l.TLSMin = versions.choice("min", "1.0", "1.0", "1.1", "1.2", "1.3")
-	l.TLSMax = versions.choice("max", "1.2", "1.0", "1.1", "1.2", "1.3")
-	if l.TLSMin > l.TLSMax {
-		versions.report("min", "TLS %s is above max, %s", l.TLSMin, l.TLSMax)
+	web := readTLS(top.sub("tls"), TLS{Min: "1.0", Max: "1.2"})
+	l.TLSMin, l.TLSMax, l.TLSSuites = web.Min, web.Max, web.Suites
+	if top.has("sip_tls") {
+		sip := readTLS(top.sub("sip_tls"), web)
+		l.SIPTLS = &sip
 	}
-	versions.finish()
+	names := top.sub("certificates")
+	l.Certificates = CertificateNames{Web: names.certificateNames("web"), Registrar: names.certificateNames("registrar")}
+	names.finish()
 	l.PINForm = top.choice("pin_form", "p1", "p1", "p2", "any")
 	pki := top.sub("pki")
 	l.PKI = PKI{
@@ -258,6 +260,7 @@ func (l *Lab) readSwitches(top *section) {
 	l.WebServices = WebServices{
 		UsePINAuth: web.flag("use_pin_auth", true), UseCertificateAuth: web.flag("use_certificate_auth", true),
 		WindowsAuth: web.choice("windows_auth", "ntlm", "ntlm", "basic", "off"), EnableCertChainDownload: web.flag("enable_cert_chain_download", true),
+		Metadata:      web.choice("metadata", "both", "both", "get", "transfer"),
 		MinCSRKeySize: web.number("min_csr_key_size", 1024, 1024, 16384), MaxCSRKeySize: web.number("max_csr_key_size", 16384, 1024, 16384),
 		CertificateHours: web.number("certificate_hours", 4320, 8, 8760), VerbosePINFailures: web.flag("verbose_pin_failures", false),
 	}
@@ -289,6 +292,9 @@ func (l *Lab) readSwitches(top *section) {
 	updates.finish()
 }
 
+// RegistrarServers are the Server headers that a lab's registrars can have.
+func RegistrarServers() []string { return []string{"RTC/4.0", "RTC/5.0", "RTC/6.0", "RTC/7.0"} }
+
 func (l *Lab) readRegistrar(s *section) {
 	defer s.finish()
 	r := Registrar{
@@ -298,7 +304,7 @@ func (l *Lab) readRegistrar(s *section) {
 		MaxEndpointExpiration:     s.number("max_endpoint_expiration", 900, leastExpiration, mostExpiration),
 		MaxEndpointsPerUser:       s.number("max_endpoints_per_user", 8, 1, mostEndpoints),
 		Expires:                   s.number("expires", 0, leastExpires, mostExpiration),
-		Server:                    s.choice("server", "RTC/5.0", "RTC/4.0", "RTC/5.0", "RTC/6.0", "RTC/7.0"),
+		Server:                    s.choice("server", "RTC/5.0", RegistrarServers()...),
 	}
 	if r.MinEndpointExpiration > r.DefaultEndpointExpiration || r.DefaultEndpointExpiration > r.MaxEndpointExpiration {
 		s.report("default_endpoint_expiration", "%d s is not between min_endpoint_expiration, %d s, and max_endpoint_expiration, %d s",

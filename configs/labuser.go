@@ -21,9 +21,12 @@ var (
 	pinText      = regexp.MustCompile(`^[0-9]{4,24}$`)
 )
 
+// IsFQDN reports whether name is a full DNS name in lower case.
+func IsFQDN(name string) bool { return len(name) <= maxName && fqdnText.MatchString(name) }
+
 func (s *section) needFQDN(key string) string {
 	name := s.needText(key)
-	if name != "" && (!fqdnText.MatchString(name) || len(name) > maxName) {
+	if name != "" && !IsFQDN(name) {
 		s.report(key, "expected a full DNS name in lower case, such as atl-cs-001.litwareinc.com")
 	}
 	return name

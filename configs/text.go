@@ -102,13 +102,27 @@ func (l *Lab) switchText(t *table) {
 		intermediate = "with an intermediate"
 	}
 	t.row("certificates", "%s, RSA %d, %s", l.PKI.Signature, l.PKI.KeyBits, intermediate)
-	t.row("TLS", "%s to %s", l.TLSMin, l.TLSMax)
+	t.tls("TLS", l.WebTLS())
+	if l.SIPTLS != nil {
+		t.tls("TLS of registrars", *l.SIPTLS)
+	}
+	for _, names := range []struct {
+		label string
+		list  []string
+	}{{"names, web services", l.Certificates.Web}, {"names, registrars", l.Certificates.Registrar}} {
+		if len(names.list) > 0 {
+			t.row(names.label, "%s", strings.Join(names.list, ", "))
+		}
+	}
 	t.row("PIN form", "%s", l.PINForm)
 	t.row("PIN policy", "%d digits at least, %s logon attempts, %s, common patterns %v", l.Policy.MinPasswordLength,
 		zeroAs("default", l.Policy.MaximumLogonAttempts, ""), zeroAs("never expires", l.Policy.PINLifetime, " days"), l.Policy.AllowCommonPatterns)
 	w := l.WebServices
 	t.row("web service switches", "PIN %v, certificate %v, Windows %s, chain download %v, verbose PIN failures %v",
 		w.UsePINAuth, w.UseCertificateAuth, w.WindowsAuth, w.EnableCertChainDownload, w.VerbosePINFailures)
+	if w.Metadata != "both" {
+		t.row("metadata", "form %s alone", w.Metadata)
+	}
 	t.row("client certificates", "CSR of RSA %d to %d, valid for %d h", w.MinCSRKeySize, w.MaxCSRKeySize, w.CertificateHours)
 	r := l.Registrar
 	t.row("registrar", "%s, DHCP server %v, expires %d s (%d to %d), %d endpoints a user", r.Server, r.EnableDHCPServer,
@@ -120,6 +134,14 @@ func (l *Lab) switchText(t *table) {
 	t.row("phone policy", "lock %v after %s, PIN of %d, SIP security %s, DSCP %d, 802.1p %d, calendar poll %s, logging %s", p.EnforcePhoneLock,
 		span(p.PhoneLockTimeout), p.MinPhonePinLength, p.SIPSecurityMode, p.VoiceDiffServTag, p.Voice8021p, span(p.CalendarPollInterval), p.LoggingLevel)
 	t.row("device updates", "enabled %v, offered %s", l.Updates.Enabled, orNone(l.Updates.Version))
+}
+
+func (t *table) tls(label string, r TLS) {
+	suites := ""
+	if len(r.Suites) > 0 {
+		suites = ", " + strings.Join(r.Suites, ", ")
+	}
+	t.row(label, "%s to %s%s", r.Min, r.Max, suites)
 }
 
 func zeroAs(word string, n int, unit string) string {

@@ -74,14 +74,14 @@ var infos = map[State]StateInfo{
 	},
 	RootChain: {
 		Does:   "downloads the root chain by anonymous http, unless one is held",
-		Codes:  codes(StageChain, "refused off empty too-long unreadable-root "+stream),
+		Codes:  codes(StageChain, "refused off empty too-long unreadable-root redirect "+stream),
 		Timer:  "timeout.answer",
 		Source: "web-services.md §2",
 	},
 	WebTicket: {
 		Does: "reads the metadata of both services and asks for a web ticket with number and PIN, user name and password, or to renew the certificate with the one held",
 		Codes: codes(StageTicket, "connection-refused pin-not-offered windows-off refused password-refused locked expired disabled pin-unset wrong-pin unknown-number not-unique other-user "+
-			"held-back certificate-not-offered certificate-refused "+stream+tls),
+			"held-back certificate-not-offered certificate-refused redirect "+stream+tls),
 		Timer:  "timeout.answer",
 		Source: "web-services.md §3",
 	},

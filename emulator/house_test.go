@@ -102,6 +102,8 @@ var permits = []permit{
 	{"emulator/rig", "devicestate", "it puts a run together"},
 	{"emulator/rig", "configs", "it puts a run together"},
 	{"emulator/rig", "emulator/...", "it puts a run together"},
+	{"emulator/probe", "configs", "the profile that it judges for, and the lab that imitates what it saw"},
+	{"emulator/probe", "protocol/...", "metadata and challenges that a pool shows to everybody"},
 	{"emulator/probe", "devicestate", "it looks where the code of the failure points"},
 	{"emulator/probe", "emulator/handset", "it looks from the handset's place in the network"},
 	{"emulator/probe", "emulator/report", "what it found is part of the result"},

@@ -22,6 +22,7 @@ type Bridge struct {
 	on     *accessSwitch
 	wire   wire
 	uplink *port
+	told   func(*BridgeError) // of the link, nil: nobody is
 
 	stop    chan struct{}
 	workers sync.WaitGroup // receive and watch
@@ -74,7 +75,7 @@ func NewBridge(iface string, o Options) (*Bridge, error) {
 }
 
 func newBridge(iface string, w wire, o Options) (*Bridge, error) {
-	b := &Bridge{iface: iface, wire: w, on: newAccessSwitch(o), stop: make(chan struct{})}
+	b := &Bridge{iface: iface, wire: w, on: newAccessSwitch(o), told: o.Link, stop: make(chan struct{})}
 	b.own.Store(&map[macAddress]bool{})
 	b.on.native = reservedVLAN
 	b.uplink = &port{name: iface, cfg: Port{Trunk: true}, sink: uplinkSink{b}}
@@ -174,6 +175,7 @@ func (u uplinkSink) receive(frame []byte) {
 
 // watch follows the link until the bridge is closed.
 func (b *Bridge) watch() {
+	seen := "" // that is wrong
 	for {
 		lost, err := b.wire.link()
 		if done(b.stop) {
@@ -187,6 +189,13 @@ func (b *Bridge) watch() {
 		b.noLink, b.failure = lost, nil
 		b.mu.Unlock()
 		b.on.setAllCarriers(lost == nil)
+		before := seen
+		if seen = ""; lost != nil {
+			seen = lost.Error()
+		}
+		if b.told != nil && seen != before {
+			b.told(lost)
+		}
 	}
 }
 

@@ -314,7 +314,8 @@ func TestBridgeSplits(t *testing.T) {
 }
 
 func TestBridgeCarrier(t *testing.T) {
-	w := newOnWire(t, Options{})
+	told := make(chan *BridgeError, 9)
+	w := newOnWire(t, Options{Link: func(e *BridgeError) { told <- e }})
 	st := w.station("handset", 1)
 	if !st.Carrier() || w.Err() != nil {
 		t.Fatalf("carrier %v, %v", st.Carrier(), w.Err())
@@ -350,6 +351,17 @@ func TestBridgeCarrier(t *testing.T) {
 		t.Errorf("sent %x", f)
 	}
 	w.hears(heard, macOne+macFar+"88b5"+"04")
+
+	gone := &BridgeError{Kind: NoInterface, Interface: "eth0", Seen: "was removed", Instead: "start again"}
+	for _, news := range []*BridgeError{nil, down, down, gone} { // the kernel repeats itself
+		w.wire.news <- news
+	}
+	w.wire.news <- nil // taken when the one before is through
+	for n, want := range []*BridgeError{down, nil, down, gone} {
+		if got := <-told; got != want {
+			t.Errorf("news %d: %v, want %v", n, got, want)
+		}
+	}
 }
 
 // TestBridgeTrouble has an interface that sends and receives nothing for a while.

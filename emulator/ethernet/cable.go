@@ -12,6 +12,9 @@ type Options struct {
 	Tap func(TappedFrame)
 	// Malformed is called for each frame that a station cannot read: it got no further. The rules of Tap hold.
 	Malformed func(MalformedFrame)
+	// Link is called when the interface of a [Bridge] loses its link, with what is wrong, and with nil when it has one again.
+	// It must be quick.
+	Link func(*BridgeError)
 	// Impairments worsen the way from port to port.
 	Impairments Impairments
 }

@@ -75,6 +75,10 @@ func (h *Handset) downloadChain(ctx context.Context) *Failure {
 	if err != nil {
 		return fail(devicestate.StageChain, "garbage", "", "the certificate provisioning URL is no URL", err)
 	}
+	return h.downloadChainFrom(ctx, service)
+}
+
+func (h *Handset) downloadChainFrom(ctx context.Context, service string) *Failure {
 	r := webRequest{stage: devicestate.StageChain, doing: "downloading the root chain"}
 	meta, failure := h.metadata(ctx, r, service)
 	if failure != nil {

@@ -94,9 +94,9 @@ func alertOf(err error) error {
 
 // tlsFailure classifies an error of a TLS handshake.
 func tlsFailure(stage devicestate.Stage, peer string, err error) *Failure {
-	var untrusted *certificateError
+	var untrusted *CertificateError
 	if errors.As(err, &untrusted) {
-		return fail(stage, untrusted.kind, peer, "the server's certificate is not accepted", untrusted)
+		return fail(stage, untrusted.Kind, peer, "the server's certificate is not accepted", untrusted)
 	}
 	if alert := alertOf(err); alert != nil {
 		if alert.Error() == protocolVersion.Error() {

@@ -67,6 +67,8 @@ type Target struct {
 type Network struct {
 	DNS    netip.Addr // server that is asked, the zero Addr: those of the lease, or the computer's resolver
 	Domain string     // DNS domain, "": that of the lease, or the computer's
+	// Hosts is where every host is, whatever DNS says. The zero Addr: DNS tells.
+	Hosts netip.Addr
 }
 
 // Warning is something wrong that did not stop the boot.
@@ -121,6 +123,7 @@ type Handset struct {
 	ram         memory
 	out         Outcome
 	skipped     bool // the running stage had nothing to do
+	anyTLS      bool // a look around speaks more than the profile
 	failure     *Failure
 	reported    bool
 

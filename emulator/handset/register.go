@@ -274,18 +274,9 @@ func (r *registration) authenticate(ctx context.Context) (*sipmessage.Message, *
 	if failure != nil {
 		return nil, failure
 	}
-	if challenge.Status != 401 {
-		if challenge.Status == 200 {
-			return nil, fail(devicestate.StageRegister, "security-association", r.peer, "the registrar demands no authentication", nil)
-		}
-		return nil, sipFailure(r.peer, challenge)
-	}
-	p, err := findChallenge(challenge)
-	if err != nil && len(challenge.Values("WWW-Authenticate")) == 0 {
-		return nil, sipFailure(r.peer, challenge)
-	}
-	if err != nil {
-		return nil, fail(devicestate.StageRegister, "security-association", r.peer, "the registrar offers no certificate authentication", err)
+	p, failure := challenged(r.peer, challenge)
+	if failure != nil {
+		return nil, failure
 	}
 	if failure := r.associate(ctx, p); failure != nil {
 		return nil, failure
@@ -300,6 +291,22 @@ func (r *registration) authenticate(ctx context.Context) (*sipmessage.Message, *
 		return nil, r.refused(final)
 	}
 	return final, nil
+}
+
+// challenged reads the answer to a REGISTER without Authorization.
+func challenged(peer string, m *sipmessage.Message) (tlsdsk.Params, *Failure) {
+	const stage, kind = devicestate.StageRegister, "security-association"
+	if m.Status == 200 {
+		return tlsdsk.Params{}, fail(stage, kind, peer, "the registrar demands no authentication", nil)
+	}
+	if m.Status != 401 || len(m.Values("WWW-Authenticate")) == 0 {
+		return tlsdsk.Params{}, sipFailure(peer, m)
+	}
+	p, err := findChallenge(m)
+	if err != nil {
+		return p, fail(stage, kind, peer, "the registrar offers no certificate authentication", err)
+	}
+	return p, nil
 }
 
 func (r *registration) refused(m *sipmessage.Message) *Failure {
@@ -439,37 +446,43 @@ func keepAliveInterval(value string) time.Duration {
 	return defaultKeepAlive
 }
 
-// askSTSURI asks a registrar for the certificate provisioning URL by one REGISTER without Authorization, From and To
-// being the registrar's own name, over TLS that is not verified yet: only the URL's text is taken (inferred).
+// askSTSURI asks a registrar for the certificate provisioning URL, of which the text alone is taken (inferred).
 func (h *Handset) askSTSURI(ctx context.Context, c candidate) string {
-	conn, peer, failure := h.connectTo(ctx, devicestate.StageDiscovery, c.Host, c.addresses, strconv.Itoa(int(c.Port)), "asking for sts-uri")
+	answer, peer, failure := h.askChallenge(ctx, devicestate.StageDiscovery, c)
 	if failure != nil {
 		h.note("no sts-uri: %s", failure.Detail())
-		return ""
-	}
-	secured, failure := h.secure(ctx, devicestate.StageDiscovery, conn, peer, c.Host, nil, nil)
-	if failure != nil {
-		h.note("no sts-uri: %s", failure.Detail())
-		return ""
-	}
-	r, err := h.anonymousRegistration(secured, peer, c)
-	if err != nil {
-		secured.Close()
-		h.note("no sts-uri: %v", err)
-		return ""
-	}
-	defer r.close()
-	answer, err := r.request(ctx, r.registerMessage(""))
-	if err != nil {
-		h.note("no sts-uri: %v", err)
 		return ""
 	}
 	p, err := findChallenge(answer)
 	if err != nil {
-		h.note("no sts-uri: %v", err)
+		h.note("no sts-uri: %s: %v", peer, err)
 		return ""
 	}
 	return p.STSURI
+}
+
+// askChallenge sends a registrar one REGISTER without Authorization, From and To being the registrar's own name, over
+// TLS that is not verified yet.
+func (h *Handset) askChallenge(ctx context.Context, stage devicestate.Stage, c candidate) (*sipmessage.Message, string, *Failure) {
+	conn, peer, failure := h.connectTo(ctx, stage, c.Host, c.addresses, strconv.Itoa(int(c.Port)), "asking for a challenge")
+	if failure != nil {
+		return nil, peer, failure
+	}
+	secured, failure := h.secure(ctx, stage, conn, peer, c.Host, nil, nil)
+	if failure != nil {
+		return nil, peer, failure
+	}
+	r, err := h.anonymousRegistration(secured, peer, c)
+	if err != nil {
+		secured.Close()
+		return nil, peer, connectionFailure(stage, peer, "asking for a challenge", err)
+	}
+	defer r.close()
+	answer, err := r.request(ctx, r.registerMessage(""))
+	if err != nil {
+		return nil, peer, requestFailure(peer, err)
+	}
+	return answer, peer, nil
 }
 
 func earlier(a, b time.Time) time.Time {

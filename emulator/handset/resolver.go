@@ -39,6 +39,9 @@ func (h *Handset) lookupHost(ctx context.Context, name string) ([]netip.Addr, er
 	if address, err := netip.ParseAddr(name); err == nil {
 		return []netip.Addr{address}, nil
 	}
+	if everywhere := h.cfg.network.Hosts; everywhere.IsValid() {
+		return []netip.Addr{everywhere}, nil
+	}
 	t := h.cfg.target
 	targeted := t.FQDN != "" && strings.EqualFold(name, t.FQDN)
 	if targeted && t.Address.IsValid() {

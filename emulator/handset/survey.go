@@ -23,16 +23,20 @@ func (h *Handset) sawDHCP(sent bool, d ethernet.Datagram) {
 	}
 }
 
+// Arrive does of a boot what brings the handset onto the network, and reports whether it has an address. The handset must
+// have been powered on.
+func (h *Handset) Arrive(ctx context.Context) (bool, error) {
+	_, err := h.Run(ctx, func(m devicestate.Machine) bool { return m.State == devicestate.UpdateLookup })
+	return err == nil && h.machine.State == devicestate.UpdateLookup, err
+}
+
 // Survey does of a boot what has to do with DHCP: VLAN, lease and INFORM, as the profile does them. Config.DHCP gets
 // every datagram; answers to INFORM are collected until the profile's patience with late ones ends. The lease is given
 // back. The handset must have been powered on; ctx bounds it all.
 func (h *Handset) Survey(ctx context.Context) error {
-	_, err := h.Run(ctx, func(m devicestate.Machine) bool { return m.State == devicestate.UpdateLookup })
-	if err != nil {
-		return err
-	}
-	if h.machine.State != devicestate.UpdateLookup {
-		return nil // there is no lease; the datagrams tell why
+	arrived, err := h.Arrive(ctx)
+	if err != nil || !arrived {
+		return err // without a lease the datagrams tell why
 	}
 	h.openInform().inform(ctx)
 	if h.late != nil {

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,13 +19,13 @@ const (
 	minRSABits     = 1024
 )
 
-// certificateError says why a server's certificate is not accepted; kind is the tail of the failure code.
-type certificateError struct {
-	kind string
-	seen string
+// CertificateError says why a server's certificate is not accepted.
+type CertificateError struct {
+	Kind string // tail of the failure code
+	Seen string
 }
 
-func (e *certificateError) Error() string { return e.seen }
+func (e *CertificateError) Error() string { return e.Seen }
 
 // trust is what a handset checks a server with: roots and intermediates learned or given, and its own clock.
 // The check is the handset's own because the hardware takes SHA-1 signatures and RSA keys from 1024 bits, which
@@ -38,10 +40,10 @@ type trust struct {
 // verify checks that chain[0] is valid for host now and leads to a self-signed anchor.
 func (t trust) verify(host string, chain []*x509.Certificate) error {
 	if len(chain) == 0 {
-		return &certificateError{"tls-failed", "the server sent no certificate"}
+		return &CertificateError{"tls-failed", "the server sent no certificate"}
 	}
 	if len(chain) > maxChainLength {
-		return &certificateError{"untrusted-chain", fmt.Sprintf("the server sent %d certificates, more than %d", len(chain), maxChainLength)}
+		return &CertificateError{"untrusted-chain", fmt.Sprintf("the server sent %d certificates, more than %d", len(chain), maxChainLength)}
 	}
 	leaf := chain[0]
 	if err := t.matchName(host, leaf); err != nil {
@@ -61,31 +63,31 @@ func (t trust) walk(leaf *x509.Certificate, pool []*x509.Certificate) error {
 		}
 		issuer := issuerOf(current, pool)
 		if issuer == nil {
-			return &certificateError{"untrusted-chain", fmt.Sprintf("certificate %q is issued by %q, which the handset does not hold", name(current), current.Issuer.CommonName)}
+			return &CertificateError{"untrusted-chain", fmt.Sprintf("certificate %q is issued by %q, which the handset does not hold", name(current), current.Issuer.CommonName)}
 		}
 		if !issuer.BasicConstraintsValid || !issuer.IsCA {
-			return &certificateError{"untrusted-chain", fmt.Sprintf("certificate %q is issued by %q, which is no authority", name(current), name(issuer))}
+			return &CertificateError{"untrusted-chain", fmt.Sprintf("certificate %q is issued by %q, which is no authority", name(current), name(issuer))}
 		}
 		current = issuer
 	}
-	return &certificateError{"untrusted-chain", fmt.Sprintf("the chain of %q is longer than %d", name(leaf), maxChainLength)}
+	return &CertificateError{"untrusted-chain", fmt.Sprintf("the chain of %q is longer than %d", name(leaf), maxChainLength)}
 }
 
 func (t trust) checkOne(c *x509.Certificate) error {
 	switch {
 	case t.now.Before(c.NotBefore) && !t.clockSynced:
-		return &certificateError{"clock-not-set", fmt.Sprintf("certificate %q is valid from %s, the handset's clock was never set and shows %s", name(c), day(c.NotBefore), day(t.now))}
+		return &CertificateError{"clock-not-set", fmt.Sprintf("certificate %q is valid from %s, the handset's clock was never set and shows %s", name(c), day(c.NotBefore), day(t.now))}
 	case t.now.Before(c.NotBefore):
-		return &certificateError{"certificate-not-yet-valid", fmt.Sprintf("certificate %q is valid from %s, the handset's clock shows %s", name(c), day(c.NotBefore), day(t.now))}
+		return &CertificateError{"certificate-not-yet-valid", fmt.Sprintf("certificate %q is valid from %s, the handset's clock shows %s", name(c), day(c.NotBefore), day(t.now))}
 	case t.now.After(c.NotAfter):
-		return &certificateError{"certificate-expired", fmt.Sprintf("certificate %q was valid until %s, the handset's clock shows %s", name(c), day(c.NotAfter), day(t.now))}
+		return &CertificateError{"certificate-expired", fmt.Sprintf("certificate %q was valid until %s, the handset's clock shows %s", name(c), day(c.NotAfter), day(t.now))}
 	}
 	key, ok := c.PublicKey.(*rsa.PublicKey)
 	if !ok {
-		return &certificateError{"untrusted-chain", fmt.Sprintf("certificate %q has no RSA key", name(c))}
+		return &CertificateError{"untrusted-chain", fmt.Sprintf("certificate %q has no RSA key", name(c))}
 	}
 	if key.N.BitLen() < minRSABits {
-		return &certificateError{"untrusted-chain", fmt.Sprintf("certificate %q has an RSA key of %d bits", name(c), key.N.BitLen())}
+		return &CertificateError{"untrusted-chain", fmt.Sprintf("certificate %q has an RSA key of %d bits", name(c), key.N.BitLen())}
 	}
 	return nil
 }
@@ -106,9 +108,9 @@ func (t trust) matchName(host string, leaf *x509.Certificate) error {
 	}
 	switch {
 	case wildcard == "":
-		return &certificateError{"certificate-wrong-name", fmt.Sprintf("the certificate is for %s, not for %s", strings.Join(leaf.DNSNames, ", "), host)}
+		return &CertificateError{"certificate-wrong-name", fmt.Sprintf("the certificate is for %s, not for %s", strings.Join(leaf.DNSNames, ", "), host)}
 	case t.refuseWildcard:
-		return &certificateError{"wildcard-certificate", fmt.Sprintf("only the wildcard name %s covers %s", wildcard, host)}
+		return &CertificateError{"wildcard-certificate", fmt.Sprintf("only the wildcard name %s covers %s", wildcard, host)}
 	}
 	return nil
 }
@@ -185,6 +187,9 @@ func (h *Handset) tlsConfig(host string, check *trust, client *tls.Certificate) 
 	}
 	if h.profile.TLSServerName {
 		config.ServerName = host
+	}
+	if h.anyTLS {
+		config.MinVersion, config.MaxVersion, config.CipherSuites, config.ServerName = tls.VersionTLS10, tls.VersionTLS13, slices.Collect(maps.Values(knownSuites())), host
 	}
 	if check != nil {
 		config.VerifyConnection = func(s tls.ConnectionState) error { return check.verify(host, s.PeerCertificates) }

@@ -121,14 +121,14 @@ func TestTrust(t *testing.T) {
 				test.edit(&check)
 			}
 			err := check.verify(host, test.chain)
-			var refused *certificateError
+			var refused *CertificateError
 			switch {
 			case test.kind == "" && err != nil:
 				t.Fatal(err)
 			case test.kind != "" && !errors.As(err, &refused):
 				t.Fatalf("accepted, want %s", test.kind)
-			case test.kind != "" && refused.kind != test.kind:
-				t.Fatalf("%s: %v, want %s", refused.kind, err, test.kind)
+			case test.kind != "" && refused.Kind != test.kind:
+				t.Fatalf("%s: %v, want %s", refused.Kind, err, test.kind)
 			}
 		})
 	}

@@ -88,7 +88,7 @@ func (v Vantage) Roots() int {
 // them, the dates, and the chain if a root is held.
 func (v Vantage) Judge(host string, chain []*x509.Certificate) []error {
 	if len(chain) == 0 {
-		return []error{&certificateError{"tls-failed", "the server sent no certificate"}}
+		return []error{&CertificateError{"tls-failed", "the server sent no certificate"}}
 	}
 	var out []error
 	leaf, t := chain[0], v.h.trustNow(true)

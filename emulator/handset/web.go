@@ -2,6 +2,7 @@ package handset
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -38,6 +39,7 @@ type webRequest struct {
 	url      string
 	action   string // SOAPAction, empty for GET
 	body     []byte // nil for GET
+	kind     string // Content-Type, "": that of SOAP 1.1
 	trust    *trust // nil: the certificate is not checked
 	client   *tls.Certificate
 	unshared bool // own connection, closed afterwards
@@ -254,7 +256,7 @@ func (h *Handset) request(s *webSession, r webRequest, target *url.URL) httpmess
 	}
 	if r.body != nil {
 		m.Method = "POST"
-		add("Content-Type", "text/xml; charset=utf-8")
+		add("Content-Type", cmp.Or(r.kind, "text/xml; charset=utf-8"))
 		if r.action != "" {
 			add("SOAPAction", `"`+r.action+`"`)
 		}
@@ -275,13 +277,18 @@ func wantStatus(stage devicestate.Stage, a webAnswer, doing string) *Failure {
 		return nil
 	}
 	kind := "http-error"
+	seen := fmt.Sprintf("HTTP %d %s while %s", a.Status, a.Reason, doing)
 	switch a.Status {
 	case 404:
 		kind = "http-404"
 	case 500:
 		kind = "http-500"
+	case 301, 302, 303, 307, 308:
+		if stage == devicestate.StageChain || stage == devicestate.StageTicket {
+			kind = "redirect"
+		}
+		seen += fmt.Sprintf(", to %.200q", a.Get("Location"))
 	}
-	seen := fmt.Sprintf("HTTP %d %s while %s", a.Status, a.Reason, doing)
 	if d, ok := soap.ParseDiagnostics(a.Get("X-Ms-diagnostics")); ok {
 		seen += fmt.Sprintf(", X-Ms-diagnostics %d %s", d.ErrorID, d.Reason)
 	}
@@ -301,11 +308,16 @@ func trouble(f *Failure) bool {
 	return false
 }
 
-// metadata fetches the WSDL of a service in the profile's form (web-services.md §1.3, §1.4).
+// metadata fetches the WSDL of a service in the profile's form.
 func (h *Handset) metadata(ctx context.Context, r webRequest, service string) (soap.Metadata, *Failure) {
+	return h.metadataIn(ctx, h.profile.MetadataForm, r, service)
+}
+
+// metadataIn fetches it in the form get or transfer (web-services.md §1.3, §1.4; the content type of SOAP 1.2 inferred).
+func (h *Handset) metadataIn(ctx context.Context, form string, r webRequest, service string) (soap.Metadata, *Failure) {
 	r.url = service + "/mex"
-	if h.profile.MetadataForm == "transfer" {
-		r.body, r.action = soap.AppendMetadataRequest(nil, service), soap.ActionTransferGet
+	if form == "transfer" {
+		r.body, r.action, r.kind = soap.AppendMetadataRequest(nil, service), soap.ActionTransferGet, "application/soap+xml; charset=utf-8"
 	}
 	answer, failure := h.exchange(ctx, r)
 	if failure != nil {

@@ -27,7 +27,7 @@ import (
 )
 
 const (
-	updatesName = "ucupdates-r2"
+	updatesName = configs.UpdateHost
 
 	// probeTime is how long a station of a real wire waits for somebody else to defend its address. RFC 5227 §1.1 has
 	// up to 7 s, for hosts that nobody watches.
@@ -332,10 +332,9 @@ func (p *Pool) startWeb(station ethernet.Station) error {
 			Lab: lab, Host: files, Authority: p.Authority, Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now,
 		})
 	}
-	names := []string{lab.Web, lab.Pool, updatesName + "." + lab.SIPDomain, lab.FrontEnds[0].FQDN}
 	web, err := webservices.Start(webservices.Config{
 		Station: station, Lab: lab, Settings: p.settings, Host: lab.Web, Directory: p.Directory, Authority: p.Authority,
-		Certificate: p.certificate("web", names), TicketKey: p.Authority.TicketKey(), Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Updates: handler,
+		Certificate: p.certificate("web", lab.WebNames()), TicketKey: p.Authority.TicketKey(), Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Updates: handler,
 	})
 	if err != nil {
 		return err
@@ -380,7 +379,7 @@ func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home 
 	server, err := registrar.Start(registrar.Config{
 		TCPPort: tcp, Settings: p.settings,
 		Station: station, Host: host.FQDN, Home: home, Neighbour: p.neighbour(host.FQDN), Lab: p.cfg.Lab,
-		Certificate: p.certificate("register", []string{host.FQDN, p.cfg.Lab.Pool}),
+		Certificate: p.certificate("register", p.cfg.Lab.RegistrarNames(host)),
 		STSURI:      p.web.CertProvURL(), Web: p.web.BaseURL(), Directory: p.Directory, Authority: p.Authority,
 		Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog,
 	})

@@ -17,12 +17,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/report"
 )
 
 const (
 	maxAddresses = 4        // of one name
 	maxAnswer    = 64 << 10 // bytes of HTTP
+	atOnce       = 5        // handshakes with one port
 )
 
 // clockTolerance is how far the handset's clock may be off; Kerberos takes as much.
@@ -51,18 +53,24 @@ func (l *look) secured(ctx context.Context, e endpoint) ([]report.Probe, bool) {
 	return append(probes, l.certificate(e, chain)), true
 }
 
-// tcp connects to each address of the endpoint and returns one that answers.
-func (l *look) tcp(ctx context.Context, e endpoint) (probes []report.Probe, open netip.AddrPort) {
-	if len(e.addresses) == 0 {
-		return nil, open // there is no more to see than that the name does not resolve
-	}
-	addresses := e.addresses[:min(len(e.addresses), maxAddresses)]
-	errs := make([]error, len(addresses))
+// knock connects to the first addresses of the endpoint at once.
+func (l place) knock(ctx context.Context, e endpoint) (addresses []netip.Addr, errs []error) {
+	addresses = e.addresses[:min(len(e.addresses), maxAddresses)]
+	errs = make([]error, len(addresses))
 	var wg sync.WaitGroup
 	for i, a := range addresses {
 		wg.Go(func() { errs[i] = l.connect(ctx, netip.AddrPortFrom(a, e.port)) })
 	}
 	wg.Wait()
+	return addresses, errs
+}
+
+// tcp connects to each address of the endpoint and returns one that answers.
+func (l *look) tcp(ctx context.Context, e endpoint) (probes []report.Probe, open netip.AddrPort) {
+	if len(e.addresses) == 0 {
+		return nil, open // there is no more to see than that the name does not resolve
+	}
+	addresses, errs := l.knock(ctx, e)
 	ok, parts := true, []string{}
 	for i, err := range errs {
 		if err == nil {
@@ -78,7 +86,7 @@ func (l *look) tcp(ctx context.Context, e endpoint) (probes []report.Probe, open
 	return []report.Probe{l.probe("tcp", e.String(), ok, strings.Join(parts, ", "))}, open
 }
 
-func (l *look) connect(ctx context.Context, to netip.AddrPort) error {
+func (l place) connect(ctx context.Context, to netip.AddrPort) error {
 	conn, err := l.dial(ctx, to)
 	if err != nil {
 		return err
@@ -87,7 +95,7 @@ func (l *look) connect(ctx context.Context, to netip.AddrPort) error {
 }
 
 // dial opens a connection that ends with the time of the look.
-func (l *look) dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+func (l place) dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	end, _ := ctx.Deadline()
 	ctx, cancel := context.WithTimeout(ctx, each)
 	defer cancel()
@@ -101,6 +109,9 @@ func (l *look) dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	return conn, nil
 }
 
+// silence is the [reason] of who does not answer.
+const silence = "no answer"
+
 // reason is why there is no connection.
 func reason(err error) string {
 	var timeout net.Error
@@ -112,7 +123,7 @@ func reason(err error) string {
 	case errors.Is(err, syscall.ENETUNREACH):
 		return "no route"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer"
+		return silence
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return "closed by the server"
 	}
@@ -172,40 +183,66 @@ func (l *look) tls(ctx context.Context, e endpoint, to netip.AddrPort) (report.P
 	if err != nil {
 		return report.Probe{Name: "tls", Target: e.String(), Outcome: report.Unknown, Seen: err.Error()}, nil
 	}
+	list := l.shakeEach(ctx, to, own)
+	var spoken []string
+	chain := list[0].state.PeerCertificates
+	for i, v := range versions {
+		if list[i+1].err == nil {
+			spoken = append(spoken, v.name)
+			if chain == nil {
+				chain = list[i+1].state.PeerCertificates
+			}
+		}
+	}
+	mine := versionsOf(l.Profile())
+	switch {
+	case len(spoken) == 0:
+		return l.probe("tls", e.String(), false, "no handshake in any version: "+reason(list[0].err)), chain
+	case list[0].err != nil:
+		return l.probe("tls", e.String(), false, fmt.Sprintf("the server speaks TLS %s; the handset's handshake, TLS %s, fails: %s", strings.Join(spoken, ", "), mine, reason(list[0].err))), chain
+	}
+	return l.probe("tls", e.String(), true, "the server speaks TLS "+strings.Join(spoken, ", ")+", the handset "+mine), chain
+}
+
+// versionsOf is what a profile speaks, "1.0" or "1.0 to 1.2".
+func versionsOf(p *configs.Profile) string {
+	if p.TLSMax == p.TLSMin {
+		return p.TLSMin
+	}
+	return p.TLSMin + " to " + p.TLSMax
+}
+
+// shake is what came of a handshake.
+type shake struct {
+	state tls.ConnectionState
+	err   error
+}
+
+// shakeEach does the handset's own handshake, and then one in each of versions with every suite.
+func (l place) shakeEach(ctx context.Context, to netip.AddrPort, own *tls.Config) []shake {
 	configs := []*tls.Config{own}
 	for _, v := range versions {
 		config := own.Clone()
 		config.MinVersion, config.MaxVersion, config.CipherSuites = v.id, v.id, everySuite()
 		configs = append(configs, config)
 	}
-	chains, errs := make([][]*x509.Certificate, len(configs)), make([]error, len(configs))
+	return l.shakeAll(ctx, to, configs)
+}
+
+// shakeAll does the handshakes, some at once.
+func (l place) shakeAll(ctx context.Context, to netip.AddrPort, configs []*tls.Config) []shake {
+	list := make([]shake, len(configs))
+	turn := make(chan struct{}, atOnce)
 	var wg sync.WaitGroup
 	for i, config := range configs {
-		wg.Go(func() { chains[i], errs[i] = l.handshake(ctx, to, config) })
+		turn <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-turn }()
+			list[i].state, list[i].err = l.handshake(ctx, to, config)
+		})
 	}
 	wg.Wait()
-	var spoken []string
-	chain := chains[0]
-	for i, v := range versions {
-		if errs[i+1] == nil {
-			spoken = append(spoken, v.name)
-			if chain == nil {
-				chain = chains[i+1]
-			}
-		}
-	}
-	p := l.Profile()
-	mine := p.TLSMin
-	if p.TLSMax != p.TLSMin {
-		mine += " to " + p.TLSMax
-	}
-	switch {
-	case len(spoken) == 0:
-		return l.probe("tls", e.String(), false, "no handshake in any version: "+reason(errs[0])), chain
-	case errs[0] != nil:
-		return l.probe("tls", e.String(), false, fmt.Sprintf("the server speaks TLS %s; the handset's handshake, TLS %s, fails: %s", strings.Join(spoken, ", "), mine, reason(errs[0]))), chain
-	}
-	return l.probe("tls", e.String(), true, "the server speaks TLS "+strings.Join(spoken, ", ")+", the handset "+mine), chain
+	return list
 }
 
 // everySuite is what any server may take; they are asked which they take, and used for nothing.
@@ -217,17 +254,17 @@ func everySuite() []uint16 {
 	return out
 }
 
-func (l *look) handshake(ctx context.Context, to netip.AddrPort, config *tls.Config) ([]*x509.Certificate, error) {
+func (l place) handshake(ctx context.Context, to netip.AddrPort, config *tls.Config) (tls.ConnectionState, error) {
 	conn, err := l.dial(ctx, to)
 	if err != nil {
-		return nil, err
+		return tls.ConnectionState{}, err
 	}
 	defer conn.Close()
 	secured := tls.Client(conn, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
-		return nil, err
+		return tls.ConnectionState{}, err
 	}
-	return secured.ConnectionState().PeerCertificates, nil
+	return secured.ConnectionState(), nil
 }
 
 // certificate judges the certificate in the handset's eyes, and its dates by this computer's clock as well.

@@ -1,4 +1,5 @@
-// Package probe looks further after a boot that failed: does the name resolve, does the port answer, which TLS versions
+// Package probe looks at pools without signing anybody in. [Inspect] looks at what a pool shows to everybody, [Imitate]
+// makes a lab of that. [Look] looks further after a boot that failed: does the name resolve, does the port answer, which TLS versions
 // are spoken, is something wrong with the certificate, is the clock off, does INFORM answer, would the registrar have
 // told the certificate provisioning URL. It uses the handset's own station, sends no credentials and takes five seconds
 // at most.
@@ -37,7 +38,7 @@ func Look(ctx context.Context, run *rig.Run, result report.Result) []report.Prob
 	ctx, cancel := context.WithTimeout(ctx, atMost)
 	defer cancel()
 	run.Timeline.Add(timeline.Observation{Kind: timeline.Note, State: result.State, Text: "looking further"})
-	l := look{Vantage: v, result: result}
+	l := look{place: place{v}, result: result}
 	var hosts, informs, services []report.Probe
 	var wg sync.WaitGroup
 	wg.Go(func() { hosts = l.hosts(ctx) })
@@ -51,8 +52,11 @@ func Look(ctx context.Context, run *rig.Run, result report.Result) []report.Prob
 	return append(append(informs, services...), hosts...)
 }
 
+// place is where a look is taken from.
+type place struct{ handset.Vantage }
+
 type look struct {
-	handset.Vantage
+	place
 	result report.Result
 }
 

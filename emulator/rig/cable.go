@@ -49,7 +49,7 @@ func (o Options) checkRoutes(station ethernet.Station) error {
 	if _, ok := station.(ethernet.Computer); !ok {
 		return nil
 	}
-	for _, to := range []netip.AddrPort{netip.AddrPortFrom(o.Target.Address, o.Target.Port), netip.AddrPortFrom(o.Network.DNS, dnsPort)} {
+	for _, to := range []netip.AddrPort{netip.AddrPortFrom(o.Target.Address, o.Target.Port), netip.AddrPortFrom(o.Network.DNS, dnsPort), netip.AddrPortFrom(o.Network.Hosts, dnsPort)} {
 		if !to.Addr().IsValid() {
 			continue
 		}

@@ -58,6 +58,7 @@ type Served struct {
 	Ready manage.Ready
 
 	options ServeOptions
+	gone    chan error
 	closers []func() error // called in reverse
 }
 
@@ -69,7 +70,7 @@ func Serve(ctx context.Context, o ServeOptions) (*Served, error) {
 		lab.PINForm = "any"
 		o.Lab = &lab
 	}
-	s := &Served{options: o}
+	s := &Served{options: o, gone: make(chan error, 1)}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -105,6 +106,10 @@ func (s *Served) start(ctx context.Context) error {
 	}
 	return s.startManagement()
 }
+
+// Gone gives the error for which the pool cannot go on: its interface was removed. A link that is lost is told on the
+// timeline, and the pool goes on when it is back.
+func (s *Served) Gone() <-chan error { return s.gone }
 
 // WriteReady writes the ready file, if there is to be one: everything listens.
 func (s *Served) WriteReady() error {

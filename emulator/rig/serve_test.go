@@ -202,6 +202,18 @@ func askDNS(t *testing.T, s *rig.Served) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	stream, err := net.DialTimeout("tcp4", at(t, s, "dns").String(), 5*time.Second) // the same port
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	length := make([]byte, 2)
+	if _, err := stream.Write(append([]byte{0, byte(len(query))}, query...)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(stream, length); err != nil || length[1] < 12 {
+		t.Errorf("DNS over TCP: %x, %v", length, err)
+	}
 	if err := m.Unpack(exchange(t, at(t, s, "dns"), query)); err != nil || len(m.Answers) != 1 || len(m.Additionals) != 1 {
 		t.Fatalf("DNS: %v, %v", m, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/labpool/dhcpserver"
 	"github.com/phone-edition/lpe/emulator/labpool/unknown"
+	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
 // otherServerTime is how long another DHCP server is listened for before the lab gives leases on a real wire.
@@ -32,7 +33,7 @@ func (s *Served) serveCable(ctx context.Context, cfg *labpool.Config) error {
 	if cable == nil {
 		frames := unknown.NewFrames(&unknown.Log{Timeline: cfg.Timeline, Protocol: "ethernet"}, o.Interface, o.wirePorts()...)
 		s.atEnd(frames.Close)
-		bridge, err := ethernet.NewBridge(o.Interface, ethernet.Options{Tap: frames.Tap})
+		bridge, err := ethernet.NewBridge(o.Interface, ethernet.Options{Tap: frames.Tap, Link: s.linkChanged(cfg.Timeline)})
 		if err != nil {
 			return &ComputerError{err}
 		}
@@ -45,6 +46,28 @@ func (s *Served) serveCable(ctx context.Context, cfg *labpool.Config) error {
 		return o.aloneOn(ctx, cable)
 	}
 	return nil
+}
+
+// linkChanged tells when the interface loses its link and has it again, and ends the pool when the interface is gone.
+func (s *Served) linkChanged(pool *timeline.Timeline) func(*ethernet.BridgeError) {
+	return func(lost *ethernet.BridgeError) {
+		o := timeline.Observation{Kind: timeline.Diagnosis, Protocol: "ethernet"}
+		switch {
+		case lost == nil:
+			o.Kind, o.Text = timeline.Note, fmt.Sprintf("interface %s has link again", s.options.Interface)
+		case lost.Kind == ethernet.NoInterface:
+			o.Text = lost.Error()
+		default:
+			o.Text = lost.Error() + "; until then the pool reaches nobody"
+		}
+		pool.Add(o)
+		if lost != nil && lost.Kind == ethernet.NoInterface {
+			select {
+			case s.gone <- &ComputerError{lost}:
+			default: // it was told
+			}
+		}
+	}
 }
 
 // wirePorts are the ports that the lab listens on; what comes to others on a wire is told.

@@ -10,6 +10,9 @@ import (
 const (
 	Scheme = "TLS-DSK"
 	Realm  = "SIP Communications Service"
+
+	// Version is that of Lync 2010 and later ([MS-SIPAE] 3.3.5.1).
+	Version = 4
 )
 
 // ErrParams is wrapped by errors of ParseParams.

@@ -5,6 +5,6 @@ import (
 )
 
 func poolCommand(sys system) *cobra.Command {
-	return group("pool", "A lab pool that other programs and real phones can use", "  lpe pool serve", append(
-		[]*cobra.Command{poolServeCommand(sys)}, poolManageCommands(sys)...)...)
+	return group("pool", "Lab pools that other programs and real phones can use, and a look at real pools", "  lpe pool serve\n  lpe pool inspect pool.contoso.com", append(
+		[]*cobra.Command{poolServeCommand(sys), poolInspectCommand(sys)}, poolManageCommands(sys)...)...)
 }

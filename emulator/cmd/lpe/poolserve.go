@@ -25,7 +25,8 @@ lab's voice VLAN, tagged, if it has one: it needs CAP_NET_RAW, Linux. As a real 
 MS-UC-Client there and no other DHCP, and it takes a PIN in either form, since nobody knows which one a phone uses.
 --serve-network brings leases, the VLAN offer by DHCP and LLDP-MED, DNS and NTP as well; it first listens 3 s for another DHCP
 server, and is refused where there is one. What a phone sends that no document describes is in the diary and the history, marked
-as unknown, without PIN and passwords.
+as unknown, without PIN and passwords. When the interface loses its link the diary tells, and the pool goes on when it is back;
+when the interface itself is removed the pool ends with exit code 3.
 
 --dhcp-port answers DHCPINFORM of class MS-UC-Client as a registrar does, and nothing else. On another port than 67 the answer
 goes to the port that asked.
@@ -139,7 +140,10 @@ func serve(ctx context.Context, sys system, o rig.ServeOptions) error {
 		err = pool.WriteReady()
 	}
 	if err == nil {
-		<-ctx.Done()
+		select {
+		case <-ctx.Done():
+		case err = <-pool.Gone():
+		}
 	}
 	if err := errors.Join(err, pool.Close()); err != nil {
 		return lacking(err)

@@ -60,13 +60,8 @@ func Start(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("name server: %w", err)
 	}
-	conn, err := cfg.Station.ListenUDP(Port)
+	listener, conn, err := ethernet.ListenBoth(cfg.Station, Port)
 	if err != nil {
-		return nil, fmt.Errorf("name server: %w", err)
-	}
-	listener, err := cfg.Station.ListenTCP(Port)
-	if err != nil {
-		conn.Close()
 		return nil, fmt.Errorf("name server: %w", err)
 	}
 	s := &Server{

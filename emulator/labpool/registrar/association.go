@@ -22,7 +22,6 @@ const (
 )
 
 const (
-	dskVersion    = 4 // Lync 2010 and later, [MS-SIPAE] 3.3.5.1
 	handshakeStep = 10 * time.Second
 )
 
@@ -89,7 +88,7 @@ func (a *association) user() string { return a.certificate.Subject.CommonName }
 // input is the text that is signed for m (sip.md §3.1).
 func (a *association) input(m *sipmessage.Message, targetName, random, num string) string {
 	f := sipmessage.Fields(m)
-	return tlsdsk.Input(dskVersion, tlsdsk.Fields{
+	return tlsdsk.Input(tlsdsk.Version, tlsdsk.Fields{
 		Protocol: tlsdsk.Scheme, Rand: random, Num: num, Realm: tlsdsk.Realm, TargetName: targetName,
 		CallID: f.CallID, CSeqNum: f.CSeqNum, CSeqMethod: f.CSeqMethod, FromURI: f.FromURI, FromTag: f.FromTag,
 		ToURI: f.ToURI, ToTag: f.ToTag, PAISip: f.PAISip, PAITel: f.PAITel, Expires: f.Expires, Status: f.Status,
@@ -112,7 +111,7 @@ func (a *association) sign(m *sipmessage.Message, targetName string, spoil bool)
 	}
 	info := sipmessage.Header{Name: "Authentication-Info", Value: tlsdsk.AuthenticationInfo(tlsdsk.Params{
 		QOP: "auth", Opaque: a.opaque, SRand: random, SNum: num, RSPAuth: signature,
-		TargetName: targetName, Realm: tlsdsk.Realm, Version: strconv.Itoa(dskVersion),
+		TargetName: targetName, Realm: tlsdsk.Realm, Version: strconv.Itoa(tlsdsk.Version),
 	})}
 	at := 0
 	if m.IsRequest() {

@@ -155,7 +155,7 @@ func (c *connection) handshake(m *sipmessage.Message, p tlsdsk.Params, id identi
 	c.received(m, "TLS-DSK handshake")
 	value := tlsdsk.Challenge(tlsdsk.Params{
 		Opaque: a.opaque, GSSAPIData: base64.StdEncoding.EncodeToString(flight), TargetName: c.s.cfg.Host,
-		Realm: tlsdsk.Realm, Version: strconv.Itoa(dskVersion),
+		Realm: tlsdsk.Realm, Version: strconv.Itoa(tlsdsk.Version),
 	})
 	c.challenge(m, []sipmessage.Header{header("WWW-Authenticate", value)})
 }
@@ -307,7 +307,7 @@ func (s *Server) challenges() []sipmessage.Header {
 	uri := s.cfg.STSURI
 	s.mu.Unlock()
 	return []sipmessage.Header{header("WWW-Authenticate", tlsdsk.FirstChallenge(tlsdsk.Params{
-		Realm: tlsdsk.Realm, TargetName: s.cfg.Host, Version: strconv.Itoa(dskVersion), STSURI: uri,
+		Realm: tlsdsk.Realm, TargetName: s.cfg.Host, Version: strconv.Itoa(tlsdsk.Version), STSURI: uri,
 	}))}
 }
 

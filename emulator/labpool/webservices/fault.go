@@ -21,6 +21,8 @@ const (
 	kind404     = "http-404"
 	kindGarbage = "garbage"
 
+	kindRedirect = "redirect" // from http to https, or the other way round
+
 	kindTLSVersion = "tls-version" // of web alone: TLS 1.2 and later
 	faultNoRoot    = "chain=empty"
 )
@@ -66,11 +68,25 @@ func (s *Server) spoil(w http.ResponseWriter, r *http.Request, stage string) (st
 	case s.strikes(stage, kind404):
 		write(w, plain(http.StatusNotFound))
 		return kind404
+	case s.strikes(stage, kindRedirect):
+		s.redirect(w, r)
+		return kindRedirect
 	case s.strikes(stage, kindGarbage):
 		write(w, response{status: http.StatusOK, contentType: typeXML, body: []byte("<s:Envelope><s:Body></s:Envelope")})
 		return kindGarbage
 	}
 	return ""
+}
+
+// redirect sends the handset to the other port.
+func (s *Server) redirect(w http.ResponseWriter, r *http.Request) {
+	to := "https://" + s.safe
+	if r.TLS != nil {
+		to = "http://" + s.plain
+	}
+	answer := plain(http.StatusFound)
+	answer.header = http.Header{"Location": {to + r.URL.EscapedPath()}}
+	write(w, answer)
 }
 
 func (s *Server) delay(ctx context.Context, stage string) {

@@ -170,7 +170,7 @@ func TestFaultSlow(t *testing.T) {
 }
 
 func TestFaultStatusAndGarbage(t *testing.T) {
-	for kind, status := range map[string]int{"http-500": 500, "http-404": 404, "garbage": 200} {
+	for kind, status := range map[string]int{"http-500": 500, "http-404": 404, "garbage": 200, "redirect": 302} {
 		under(t, kind, func(t *testing.T, r *room, request func(*room) message) {
 			a := r.send(request(r))
 			if a.status != status {

@@ -100,6 +100,21 @@ func TestTimesOfAConnection(t *testing.T) {
 	}
 }
 
+// TestLargeHeaders: what is within the bound is read; net/http lets 4 KiB more pass before it refuses.
+func TestLargeHeaders(t *testing.T) {
+	for size, want := range map[int]int{maxHeader - 200: http.StatusOK, maxHeader + 4<<10 + 200: http.StatusRequestHeaderFieldsTooLarge} {
+		synctest.Test(t, func(t *testing.T) {
+			conn := open(t).tcp()
+			go io.WriteString(conn, "GET /CertProv/CertProvisioningService.svc/mex HTTP/1.1\r\nHost: "+host+"\r\nX: "+strings.Repeat("x", size)+"\r\n\r\n")
+			answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil || answer.StatusCode != want {
+				t.Errorf("%d bytes: %v, %v, want %d", size, answer, err, want)
+			}
+			conn.Close()
+		})
+	}
+}
+
 // TestAnswersThatNobodyReads end the connection.
 func TestAnswersThatNobodyReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

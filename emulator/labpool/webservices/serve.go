@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/soap"
@@ -49,7 +50,7 @@ func (s *Server) route(path string, secure bool) (route, bool) {
 	if !secure {
 		switch path {
 		case pathCertProv + "/mex":
-			return route{"chain", "GET, POST", s.anonymousMetadata}, true
+			return route{"chain", metadataMethods(on), s.anonymousMetadata}, true
 		case pathCertProv, pathCertProv + "/anon":
 			return route{"chain", "POST", s.rootChain}, true
 		}
@@ -57,9 +58,9 @@ func (s *Server) route(path string, secure bool) (route, bool) {
 	}
 	switch path {
 	case pathCertProv + "/mex":
-		return route{"ticket", "GET, POST", s.certProvMetadata}, true
+		return route{"ticket", metadataMethods(on), s.certProvMetadata}, true
 	case pathWebTicket + "/mex":
-		return route{"ticket", "GET, POST", s.webTicketMetadata}, true
+		return route{"ticket", metadataMethods(on), s.webTicketMetadata}, true
 	case pathWebTicket:
 		return route{"ticket", "POST", s.windowsTicket}, !s.windowsOff()
 	case pathWebTicket + "/pin":
@@ -70,6 +71,17 @@ func (s *Server) route(path string, secure bool) (route, bool) {
 		return route{"enroll", "POST", s.enroll}, true
 	}
 	return route{}, false
+}
+
+// metadataMethods are those of the forms of metadata that are answered (web-services.md §1.3, §1.4).
+func metadataMethods(on configs.WebServices) string {
+	switch on.Metadata {
+	case "get":
+		return http.MethodGet
+	case "transfer":
+		return http.MethodPost
+	}
+	return "GET, POST"
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
