@@ -148,7 +148,23 @@ func (i *inspection) registrar(ctx context.Context) {
 		i.out.Challenge = newChallenge(answer)
 	}
 	if failure == nil {
-		i.judgeSTSURI(seen.String(), stsURI(i.out.Challenge))
+		i.takeName(seen.InspectedPort)
+		i.judgeSTSURI(i.seen[0].String(), stsURI(i.out.Challenge))
+	}
+}
+
+// takeName lets the registrar say what it is called where nobody has: the host of a URL is that of the web services.
+func (i *inspection) takeName(port report.InspectedPort) {
+	if i.subject.URL == "" {
+		return
+	}
+	for _, s := range i.out.Challenge.Schemes {
+		if s.TargetName == "" || strings.EqualFold(s.TargetName, port.Host) {
+			continue
+		}
+		i.finding(report.FindingOtherRegistrar, false, port.String(), "the registrar there calls itself "+s.TargetName)
+		i.subject.Registrar, i.seen[0].Host, i.out.Ports[0].Host = s.TargetName, s.TargetName, s.TargetName
+		return
 	}
 }
 

@@ -123,6 +123,13 @@ func TestInspectFindings(t *testing.T) {
 
 		{name: "registrar closed", faults: "register=refused", want: []string{"!register.refused " + sipAt}},
 		{name: "registrar closed, URL given", faults: "register=refused", subject: probe.Subject{URL: certAt}, want: []string{"inspect.no-registrar " + sipAt}, boots: true},
+		{
+			name: "the web services have another name than the registrar", lab: func(l *configs.Lab) {
+				l.Edition, l.Pool, l.Web = "enterprise", "pool.litwareinc.com", "web.litwareinc.com"
+			},
+			subject: probe.Subject{Registrar: "web.litwareinc.com", URL: "https://web.litwareinc.com:443/CertProv/CertProvisioningService.svc"},
+			want:    []string{"inspect.other-registrar web.litwareinc.com:5061"}, text: []string{"calls itself " + pool}, boots: true,
+		},
 		{name: "registrar hangs", faults: "register=timeout", want: []string{"!register.timeout " + sipAt}},
 		{name: "registrar resets", faults: "register=reset", want: []string{"!register.reset " + sipAt}},
 		{name: "registrar answers garbage", faults: "register=garbage", want: []string{"!register.garbage " + sipAt}},

@@ -19,18 +19,19 @@ type Finding struct {
 
 // Codes of findings that no boot ends with.
 const (
-	FindingSHA1        = "inspect.sha1"
-	FindingWeakKey     = "inspect.weak-key"
-	FindingExpiresSoon = "inspect.expires-soon"
-	FindingUnknownCA   = "inspect.unknown-ca"
-	FindingSuites      = "inspect.suites"
-	FindingForm        = "inspect.metadata-form"
-	FindingNoSTSURI    = "inspect.sts-uri-missing"
-	FindingElsewhere   = "inspect.sts-uri-elsewhere"
-	FindingClearText   = "inspect.clear-text"
-	FindingAddress     = "inspect.address"
-	FindingNoRegistrar = "inspect.no-registrar"
-	FindingPartial     = "inspect.partial"
+	FindingSHA1           = "inspect.sha1"
+	FindingWeakKey        = "inspect.weak-key"
+	FindingExpiresSoon    = "inspect.expires-soon"
+	FindingUnknownCA      = "inspect.unknown-ca"
+	FindingSuites         = "inspect.suites"
+	FindingForm           = "inspect.metadata-form"
+	FindingNoSTSURI       = "inspect.sts-uri-missing"
+	FindingElsewhere      = "inspect.sts-uri-elsewhere"
+	FindingClearText      = "inspect.clear-text"
+	FindingAddress        = "inspect.address"
+	FindingNoRegistrar    = "inspect.no-registrar"
+	FindingOtherRegistrar = "inspect.other-registrar"
+	FindingPartial        = "inspect.partial"
 )
 
 // findings are what warnings mean and what to do about them.
@@ -78,6 +79,10 @@ var findings = map[string]struct{ means, do string }{
 	FindingNoRegistrar: {
 		"The registrar was not looked at. An Enterprise pool has it under another name than the web services.",
 		"inspect the pool's FQDN",
+	},
+	FindingOtherRegistrar: {
+		"Its certificate is judged by the name that it gives itself, which need not be the one in DHCP option 120 or DNS.",
+		"inspect the pool's FQDN as option 120 and DNS give it",
 	},
 	FindingPartial: {
 		"What is missing was not looked at: whether a phone signs in could not be told.",
