@@ -159,6 +159,7 @@ type memory struct {
 	conflicts        int           // leases declined one after the other
 	pause            time.Duration // before DHCP begins again
 	credentials      Credentials
+	entered          bool // the credentials, by Enter
 	chain            []*x509.Certificate
 	visited          map[devicestate.State]bool
 }

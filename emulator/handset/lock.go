@@ -78,7 +78,7 @@ func (h *Handset) judgeUser(u userEvent) devicestate.Event {
 			h.note("%s were entered, and nobody was asked for them", u.credentials.kind())
 			return ""
 		}
-		h.ram.credentials = u.credentials
+		h.ram.credentials, h.ram.entered = u.credentials, true
 		if h.ram.certURL == "" && h.flash.CertificateURL != "" {
 			h.useURL(h.flash.CertificateURL, "flash")
 			h.out.Registrar = h.flash.Registrar

@@ -49,9 +49,10 @@ func (h *Handset) holdBack() error {
 	return h.save()
 }
 
-// heldBack reports whether the pool has refused the credentials before, and the user does not insist.
+// heldBack reports whether the pool has refused the credentials before, and the user does not insist: who enters them at
+// the phone does.
 func (h *Handset) heldBack() bool {
-	return !h.cfg.retryRefused && sumOf(h.flash.Refused, h.ram.credentials.text())
+	return !h.cfg.retryRefused && !h.ram.entered && sumOf(h.flash.Refused, h.ram.credentials.text())
 }
 
 // text is what was entered, in one.

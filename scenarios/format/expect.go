@@ -47,7 +47,7 @@ func ParseSelector(text string) (Selector, error) {
 
 func (s *Scenario) checkExpect() {
 	e := &s.Expect
-	if e.States == nil && e.Glass == nil && e.Result == nil && e.Messages == nil && e.Never == nil && e.Flash == nil && e.Pool == nil && s.doc.Has("expect") {
+	if e.States == nil && e.Glass == nil && e.Codes == nil && e.Result == nil && e.Messages == nil && e.Never == nil && e.Flash == nil && e.Pool == nil && s.doc.Has("expect") {
 		s.report("expect", "nothing is expected, so that the scenario could not fail")
 	}
 	s.checkStates()
@@ -55,6 +55,9 @@ func (s *Scenario) checkExpect() {
 		for i, text := range e.Glass {
 			s.needGlass(at("expect.glass", i), text)
 		}
+	}
+	for i, code := range e.Codes {
+		s.needCode(at("expect.codes", i), code)
 	}
 	s.checkResult()
 	for i, m := range e.Messages {

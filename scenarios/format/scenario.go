@@ -144,6 +144,7 @@ type Notify struct {
 type Expect struct {
 	States   []State   `key:"states" doc:"the states from the first to the last; ... stands for any number of them"`
 	Glass    []string  `key:"glass" doc:"texts that the glass shows, in this order, others in between"`
+	Codes    []string  `key:"codes" doc:"failure and warning codes that are diagnosed, in this order, others in between"`
 	Result   *Result   `key:"result" doc:"what the handset has come to at the end"`
 	Messages []Message `key:"messages" doc:"messages and their fields"`
 	Never    []Never   `key:"never" doc:"what must not happen"`

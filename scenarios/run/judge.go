@@ -26,7 +26,8 @@ func (e *engine) judge(result *Result) {
 		e.differs("steps", "more than %d events, what came later was not looked at", maxObservations)
 	}
 	e.judgeStates(list)
-	e.judgeGlass(list)
+	e.judgeOrder("expect.glass", "the glass showed", e.scenario.Expect.Glass, list, glassOf)
+	e.judgeOrder("expect.codes", "the codes were", e.scenario.Expect.Codes, list, codeOf)
 	for i, m := range e.scenario.Expect.Messages {
 		e.judgeMessage(at("expect.messages", i), m, list)
 	}
@@ -105,25 +106,33 @@ func afterState(seen []visit, next int) string {
 	return fmt.Sprintf(" after %s", seen[next-1].state)
 }
 
-// judgeGlass looks for the texts in order.
-func (e *engine) judgeGlass(list []timeline.Observation) {
+// judgeOrder looks for texts in their order; told is what an observation tells of them, "" if nothing.
+func (e *engine) judgeOrder(path, what string, want []string, list []timeline.Observation, told func(timeline.Observation) string) {
 	n := 0
-	for i, text := range e.scenario.Expect.Glass {
-		for n < len(list) && glassOf(list[n]) != text {
+	for i, text := range want {
+		for n < len(list) && told(list[n]) != text {
 			n++
 		}
-		if n == len(list) {
-			var shown []string
-			for _, o := range list {
-				if glass := glassOf(o); glass != "" && (len(shown) == 0 || shown[len(shown)-1] != glass) {
-					shown = append(shown, glass)
-				}
-			}
-			e.differs(at("expect.glass", i), "the glass did not show %q then, it showed in all: %s", text, strings.Join(shown, " | "))
-			return
+		if n < len(list) {
+			n++
+			continue
 		}
-		n++
+		var all []string
+		for _, o := range list {
+			if one := told(o); one != "" && (len(all) == 0 || all[len(all)-1] != one) {
+				all = append(all, one)
+			}
+		}
+		e.differs(at(path, i), "%q did not come then; %s in all: %s", text, what, strings.Join(all, " | "))
+		return
 	}
+}
+
+func codeOf(o timeline.Observation) string {
+	if o.Kind != timeline.Diagnosis {
+		return ""
+	}
+	return o.Code
 }
 
 func glassOf(o timeline.Observation) string {
