@@ -246,10 +246,11 @@ func (d *Document) Lab(path, nameOrPath string, set Settings) *Lab {
 	for _, one := range set {
 		places[one.Name] = path + ".set." + one.Name
 	}
-	return d.lab(path, nameOrPath, set, places)
+	return d.lab(path, nameOrPath, set, places, false)
 }
 
-// LabSection is [Document.Lab] with further values, for one section of the lab, that stand at path.
+// LabSection is [Document.Lab] with further values, for one section of the lab, that stand at path: what a running pool is
+// switched to.
 func (d *Document) LabSection(path, nameOrPath string, set Settings, section string, further Settings) *Lab {
 	places := map[string]string{}
 	set = slices.Clone(set)
@@ -258,16 +259,16 @@ func (d *Document) LabSection(path, nameOrPath string, set Settings, section str
 		one.Name = section + "." + one.Name
 		set = append(set, one)
 	}
-	return d.lab(path, nameOrPath, set, places)
+	return d.lab(path, nameOrPath, set, places, true)
 }
 
-func (d *Document) lab(path, nameOrPath string, set Settings, places map[string]string) *Lab {
+func (d *Document) lab(path, nameOrPath string, set Settings, places map[string]string, running bool) *Lab {
 	file, data, err := readLab(nameOrPath)
 	if err != nil {
 		d.Report(path, "%v", err)
 		return nil
 	}
-	lab, unused, err := parseLab(file, data, set)
+	lab, unused, err := parseLab(file, data, set, running)
 	for _, name := range unused {
 		d.Report(places[name], "a lab has no such setting")
 	}

@@ -62,12 +62,13 @@ func readRegular(what, file string) ([]byte, error) {
 // their keys, may be left out: then the defaults of the cmdlets count (handset.md §4 and §6, web-services.md §1.2).
 // The error is of type [Problems] and names every mistake.
 func ParseLab(name string, data []byte) (*Lab, error) {
-	lab, _, err := parseLab(name, data, nil)
+	lab, _, err := parseLab(name, data, nil, false)
 	return lab, err
 }
 
-// parseLab reads a lab file with the values of set in place of its own, and returns the names that no value has.
-func parseLab(name string, data []byte, set Settings) (lab *Lab, unused []string, err error) {
+// parseLab reads a lab file with the values of set in place of its own, and returns the names that no value has. A pool
+// that is running can be switched to what no pool is started with.
+func parseLab(name string, data []byte, set Settings, running bool) (lab *Lab, unused []string, err error) {
 	file := name
 	if slices.Contains(Labs(), name) {
 		file = "labs/" + name + ".yaml"
@@ -76,7 +77,7 @@ func parseLab(name string, data []byte, set Settings) (lab *Lab, unused []string
 	if f.root == nil || len(f.problems) > 0 {
 		return nil, nil, f.finish()
 	}
-	f.set = set
+	f.set, f.running = set, running
 	lab = &Lab{Name: strings.TrimSuffix(filepath.Base(name), ".yaml")}
 	top := f.section("", f.root)
 	lab.readNames(top)
@@ -310,7 +311,7 @@ func (l *Lab) readRegistrar(s *section) {
 		s.report("default_endpoint_expiration", "%d s is not between min_endpoint_expiration, %d s, and max_endpoint_expiration, %d s",
 			r.DefaultEndpointExpiration, r.MinEndpointExpiration, r.MaxEndpointExpiration)
 	}
-	if l.Network.DHCPOptions == "registrar" && !r.EnableDHCPServer {
+	if l.Network.DHCPOptions == "registrar" && !r.EnableDHCPServer && !s.file.running {
 		s.report("enable_dhcp_server", "must be true, because network.dhcp_options is registrar")
 	}
 	l.Registrar = r

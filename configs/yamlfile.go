@@ -34,6 +34,8 @@ type yamlFile struct {
 
 	set    Settings        // values in place of those of the file
 	placed map[string]bool // names of set that a section took
+
+	running bool // the file is of a pool that runs already
 }
 
 // parseFile checks the bounds of a file and parses it. Without problems its root is not nil.

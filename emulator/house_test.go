@@ -122,6 +122,7 @@ var permits = []permit{
 	{"scenarios/format", "configs", "profiles, labs and faults that a scenario names, and the way of reading YAML"},
 	{"scenarios/format", "devicestate", "what states can follow on each other"},
 	{"scenarios/format", "emulator/exchange", "the messages of a recorded boot"},
+	{"scenarios/format", "emulator/credentials", "what is a SIP address"},
 	{"scenarios/format", "emulator/labpool", "the lab of a scenario that names none"},
 	{"scenarios/format", "emulator/labpool/faults", "faults with their parameters"},
 	{"scenarios/format", "emulator/rig", "the profile of a scenario that names none"},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/credentials"
 	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 	"github.com/phone-edition/lpe/emulator/rig"
@@ -113,14 +114,14 @@ func (s *Scenario) labFile() string {
 // verb is the key of the one verb of a step.
 func (s *Scenario) verb(path string, step *Step) string {
 	var found []string
-	for _, key := range verbs() {
+	for _, key := range Verbs() {
 		if s.doc.Has(path + "." + key) {
 			found = append(found, key)
 		}
 	}
 	switch len(found) {
 	case 0:
-		s.report(path, "does nothing: a step has one of %s", strings.Join(verbs(), ", "))
+		s.report(path, "does nothing: a step has one of %s", strings.Join(Verbs(), ", "))
 		return ""
 	case 1:
 		return found[0]
@@ -129,7 +130,7 @@ func (s *Scenario) verb(path string, step *Step) string {
 	return ""
 }
 
-func verbs() []string {
+func Verbs() []string {
 	var out []string
 	for t := range fields(reflect.TypeFor[Step]()) {
 		if t.Tag.Get("verb") != "" {
@@ -160,6 +161,11 @@ func (s *Scenario) check() {
 	if s.Handset.MAC != "" {
 		if mac, err := net.ParseMAC(s.Handset.MAC); err != nil || len(mac) != 6 || mac[0]&1 != 0 {
 			s.report("handset.mac", "expected a MAC address of one host such as 00:04:F2:12:34:56")
+		}
+	}
+	if s.Handset.Expects != "" {
+		if err := credentials.CheckSIP(s.Handset.Expects); err != nil {
+			s.report("handset.user_sip_address", "%v", err)
 		}
 	}
 	if s.Impair != nil && s.Cable != "segment" {
@@ -255,12 +261,19 @@ func (s *Scenario) checkSteps() {
 			s.checkSignIn(path+".sign_in", step.SignIn)
 		case "dial":
 			dialled = true
+			if s.Profile != nil && !s.Profile.PIN {
+				s.report(path+".dial", "%s takes user name and password alone", s.Profile.Model)
+			}
 			if !digitsText.MatchString(step.Dial) {
 				s.report(path+".dial", "expected a phone number or an extension, digits alone")
 			}
 		case "enter_pin":
 			if !dialled {
 				s.report(path+".enter_pin", "no number was dialled before")
+			}
+		case "login":
+			if s.Profile != nil && !s.Profile.Password {
+				s.report(path+".login", "%s takes number and PIN alone", s.Profile.Model)
 			}
 		case "wait":
 			s.needState(path+".wait", step.Wait)

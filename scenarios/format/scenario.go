@@ -44,6 +44,7 @@ type Handset struct {
 	Profile   string           `key:"profile" doc:"model and firmware, see lpe profile list (default polycom-cx600-4.0.7577.4463)"`
 	Set       configs.Settings `key:"set" doc:"facts in place of the profile's"`
 	MAC       string           `key:"mac" quoted:"yes" doc:"MAC address (default: from profile and user)"`
+	Expects   string           `key:"user_sip_address" doc:"that the credentials which are entered must belong to, as of lpe boot"`
 	UnlockPIN string           `key:"unlock_pin" quoted:"yes" doc:"that the user sets when the phone asks for one"`
 }
 
@@ -74,7 +75,7 @@ type Fault struct {
 
 // Step is one thing that is done. It has one verb.
 type Step struct {
-	Label string `key:"label" doc:"by which faults and expectations name this step"`
+	Label string `key:"label" doc:"by which faults and expectations name this step: the moment when it is done, or when a wait or a stay is over"`
 
 	Power     string         `key:"power" oneof:"on off" verb:"yes" doc:"switches the handset on or off"`
 	WipeFlash bool           `key:"wipe_flash" verb:"yes" doc:"empties flash while the power is off"`

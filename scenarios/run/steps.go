@@ -31,6 +31,7 @@ func (e *engine) steps(ctx context.Context) {
 		if step.Verb != "wait" {
 			since = e.record.visits()
 		}
+		done := e.record.len() // what comes from here on is its consequence
 		var err error
 		if step.Verb == "wait" {
 			since, err = e.wait(ctx, i, step, since)
@@ -41,7 +42,10 @@ func (e *engine) steps(ctx context.Context) {
 			e.options.Settled()
 		}
 		if err == nil && step.Label != "" {
-			e.after[step.Label] = e.record.len()
+			if step.Verb == "wait" || step.Verb == "stay" {
+				done = e.record.len()
+			}
+			e.after[step.Label] = done
 			err = e.follow(step.Label)
 		}
 		if ctx.Err() != nil {
@@ -263,6 +267,7 @@ func (e *engine) signIn(ctx context.Context, c handset.Credentials) error {
 			return ctx.Err()
 		}
 	}
+	c.ExpectedSIP = e.scenario.Handset.Expects
 	return e.userDoes(ctx, func() { e.run.Handset.Enter(c) })
 }
 
