@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/devicestate"
@@ -18,13 +20,14 @@ type Selector struct {
 	Text     string // how the text begins
 }
 
-// Matches reports whether o is one of them: its text is Text, or goes on with another word.
+// Matches reports whether o is one of them: its text begins with Text, and not in the middle of a word or a number.
 func (m Selector) Matches(o timeline.Observation) bool {
 	if o.Kind != m.Kind || o.Protocol != m.Protocol {
 		return false
 	}
 	rest, ok := strings.CutPrefix(o.Text, m.Text)
-	return ok && (m.Text == "" || rest == "" || strings.ContainsRune(" ,:", rune(rest[0])))
+	next, _ := utf8.DecodeRuneInString(rest)
+	return ok && (m.Text == "" || rest == "" || !unicode.IsLetter(next) && !unicode.IsDigit(next))
 }
 
 var (
