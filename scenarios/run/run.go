@@ -146,7 +146,8 @@ func (e *engine) open() error {
 	s := e.scenario
 	e.flash = &handset.MemoryFlash{}
 	o := rig.Options{
-		Profile: s.Profile, Flash: e.flash, UnlockPIN: secret.New(s.Handset.UnlockPIN), Decode: len(e.record.asked) > 0, Later: true,
+		Profile: s.Profile, Flash: e.flash, UnlockPIN: secret.New(s.Handset.UnlockPIN), Decode: len(e.record.asked) > 0 || e.options.Exchange,
+		Later:      true,
 		HandsetKey: e.options.Keys, PoolKey: e.options.Keys, PoolClock: e.poolClock,
 		Observers: append([]func(timeline.Observation){e.record.observe}, e.options.Observers...),
 	}
