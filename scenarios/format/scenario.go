@@ -44,6 +44,7 @@ type Handset struct {
 	Profile   string           `key:"profile" doc:"model and firmware, see lpe profile list (default polycom-cx600-4.0.7577.4463)"`
 	Set       configs.Settings `key:"set" doc:"facts in place of the profile's"`
 	MAC       string           `key:"mac" quoted:"yes" doc:"MAC address (default: from profile and user)"`
+	Kept      bool             `key:"kept" doc:"it has a flash from before, which lpe scenario run --flash names (default: flash is empty)"`
 	Expects   string           `key:"user_sip_address" doc:"that the credentials which are entered must belong to, as of lpe boot"`
 	UnlockPIN string           `key:"unlock_pin" quoted:"yes" doc:"that the user sets when the phone asks for one"`
 }

@@ -20,14 +20,14 @@ type standing struct {
 // checkWaits looks for waits that cannot end: because of something that no step changes, or that a step changes only
 // after the wait.
 func (s *Scenario) checkWaits() {
-	var now standing
+	now := standing{signedIn: s.Handset.Kept, booted: s.Handset.Kept}
 	graph := s.graph()
 	for i, step := range s.Steps {
 		switch {
 		case step.Power == "on":
 			now.power, now.linkless = true, now.unplug
 		case step.Power == "off":
-			now.power, now.booted = false, false
+			now.power, now.booted = false, s.Handset.Kept
 		case step.Unplug == handsetStation:
 			now.unplug = true
 		case step.Plug == handsetStation:

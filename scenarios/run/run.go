@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,9 @@ import (
 type Options struct {
 	Interface string // the segment of this interface, with the pool that is there
 	Host      bool   // the computer's own sockets
+	// Flash is the directory of the handset's flash, and of the lab's certificates, "": flash is empty at first and ends
+	// with the scenario.
+	Flash string
 	Keys      func(bits int) (*rsa.PrivateKey, error)
 	Observers []func(timeline.Observation) // of the handset
 	Exchange  bool                         // keep states and messages for the result
@@ -100,7 +104,7 @@ type engine struct {
 	scenario *format.Scenario
 	options  Options
 	run      *rig.Run
-	flash    *handset.MemoryFlash
+	flash    handset.FlashStore
 	record   *record
 	began    time.Time
 	shift    atomic.Int64 // of the pool's clock
@@ -120,10 +124,13 @@ type engine struct {
 
 // check refuses what cannot be done on the cable.
 func (e *engine) check() error {
+	s := e.scenario
+	if s.Handset.Kept && e.options.Flash == "" {
+		return fmt.Errorf("scenario %s: line %d: the handset has a flash from before: name its directory with --flash", s.Name, s.Line("handset.kept"))
+	}
 	if !e.options.Real() {
 		return nil
 	}
-	s := e.scenario
 	if len(s.Faults) > 0 {
 		return fmt.Errorf("scenario %s has faults, and the pool on a real cable is not this program's: leave out --interface and --host", s.Name)
 	}
@@ -145,6 +152,9 @@ var ofHandset = []string{"power", "wipe_flash", "dial", "enter_pin", "login", "d
 func (e *engine) open() error {
 	s := e.scenario
 	e.flash = &handset.MemoryFlash{}
+	if e.options.Flash != "" {
+		e.flash = handset.FlashDir(e.options.Flash)
+	}
 	o := rig.Options{
 		Profile: s.Profile, Flash: e.flash, UnlockPIN: secret.New(s.Handset.UnlockPIN), Decode: len(e.record.asked) > 0 || e.options.Exchange,
 		Later:      true,
@@ -169,6 +179,9 @@ func (e *engine) open() error {
 		o.Lab, o.Cable = s.Pool, ethernet.NewPipe(ethernet.Options{})
 	}
 	if o.Lab != nil {
+		if e.options.Flash != "" {
+			o.LabState = filepath.Join(e.options.Flash, "lab-"+o.Lab.Name+".json")
+		}
 		// The faults of the directory, and the handset's MAC address, are those of one user; who signs in is a step.
 		o.Credentials = rig.FirstUser(s.Pool, s.Profile)
 		if u, ok := s.UserNamed(s.Lab.User); ok {

@@ -64,6 +64,8 @@ func CheckVirtual(s *format.Scenario, o Options) error {
 	switch {
 	case o.Real():
 		return fmt.Errorf("scenario %s: a real cable knows no virtual time: leave out --virtual, or --interface and --host", s.Name)
+	case o.Flash != "":
+		return fmt.Errorf("scenario %s: a flash that is kept knows the computer's clock, not virtual time: leave out --virtual or --flash", s.Name)
 	case s.Impair != nil:
 		return fmt.Errorf("scenario %s: line %d: frames are impaired on a segment, whose TCP/IP stack knows no virtual time: leave out --virtual", s.Name, s.Line("impair"))
 	case s.Cable != "pipe":

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/emulator/wholefile"
@@ -86,6 +87,7 @@ by a pattern ('fault-*'), a file, or a directory of .yaml files. Where one diffe
 Exit code 1: a scenario came out otherwise.
 With --virtual time passes as fast as the computer can: months take seconds. It is for the cable pipe, where everybody is in this
 process: not for impaired frames, and not for a real cable.
+With --flash the handset is one that lpe boot knows: a hard reset, a factory reset or a phone lock on it are steps of a scenario.
 With --interface or --host the pool is a real one; such scenarios neither change the pool nor have faults.`
 
 func scenarioRunCommand(sys system) *cobra.Command {
@@ -109,6 +111,14 @@ func scenarioRunCommand(sys system) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if o.Flash != "" {
+				if len(found) != 1 {
+					return usage("--flash is one handset's: name one scenario, not %d", len(found))
+				}
+				if err := handset.FlashDir(o.Flash).Check(); err != nil {
+					return flashError(err)
+				}
+			}
 			for _, s := range found {
 				if err := scenariorun.Check(s, o, virtual); err != nil {
 					return usage("%w", err)
@@ -123,6 +133,7 @@ func scenarioRunCommand(sys system) *cobra.Command {
 	flags.IntVar(&parallel, "parallel", runtime.GOMAXPROCS(0), "at most so many at a time")
 	flags.StringArrayVarP(&forms, "output", "o", nil, "list, json or junit on standard output (default list); FORM=FILE into a file that only you can read, any number of them")
 	flags.StringVar(&o.Interface, "interface", "", "join the segment of this interface as a host of its own")
+	flags.StringVar(&o.Flash, "flash", "", "directory of the handset's flash, and of the lab's certificates, as that of lpe boot; for one scenario")
 	flags.BoolVar(&o.Host, "host", false, "use this computer's own sockets, address and resolver")
 	return c
 }
