@@ -33,7 +33,7 @@ type Options struct {
 	Host      bool   // the computer's own sockets
 	// Flash is the directory of the handset's flash, and of the lab's certificates, "": flash is empty at first and ends
 	// with the scenario.
-	Flash string
+	Flash     string
 	Keys      func(bits int) (*rsa.PrivateKey, error)
 	Observers []func(timeline.Observation) // of the handset
 	Exchange  bool                         // keep states and messages for the result
