@@ -92,17 +92,20 @@ func (h *Handset) hearSwitch(frame []byte) devicestate.Event {
 		h.received("lldp", peer, "LLDPDU without voice policy", decode)
 		return ""
 	}
+	tagged := policy.Tagged && policy.VLAN != 0
+	text := "voice policy untagged"
+	switch {
+	case tagged:
+		text = "voice policy tagged"
+	case policy.Tagged:
+		text = "voice policy with priority tags, VLAN 0: frames stay untagged (inferred)"
+	}
+	h.received("lldp", peer, text, decode)
 	h.station.SetDSCP(policy.DSCP)
 	h.announcing.follow(policy)
-	if !policy.Tagged || policy.VLAN == 0 {
-		text := "voice policy untagged"
-		if policy.Tagged {
-			text = "voice policy with priority tags, VLAN 0: frames stay untagged (inferred)"
-		}
-		h.received("lldp", peer, text, decode)
+	if !tagged {
 		return devicestate.PolicyUntagged
 	}
-	h.received("lldp", peer, "voice policy tagged", decode)
 	h.note("voice VLAN %d, priority %d, DSCP %d", policy.VLAN, policy.Priority, policy.DSCP)
 	h.ram.policy = &voicePolicy{policy.VLAN, policy.Priority}
 	return devicestate.PolicyTagged

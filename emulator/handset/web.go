@@ -268,6 +268,9 @@ func (h *Handset) request(s *webSession, r webRequest, target *url.URL) httpmess
 		add("Cookie", strings.Join(s.cookie, "; "))
 	}
 	add("Connection", "Keep-Alive")
+	if r.body != nil {
+		add("Content-Length", strconv.Itoa(len(r.body)))
+	}
 	return m
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -174,6 +175,16 @@ func (h *Handshake) Secret() (clientRandom, master []byte, err error) {
 		return nil, nil, ErrNotDone
 	}
 	return h.log.secret()
+}
+
+// WriteKeyLog writes the secret of a complete handshake as a line of an NSS key log.
+func (h *Handshake) WriteKeyLog(w io.Writer) error {
+	clientRandom, master, err := h.Secret()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "CLIENT_RANDOM %x %x\n", clientRandom, master)
+	return err
 }
 
 // PeerCertificates are what the peer presented, nil before the handshake is done.

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -53,10 +54,13 @@ func newAssociation(inner *tls.Config, certificate tls.Certificate, aor, epid st
 	}
 }
 
-// establish takes keys and certificate of the complete handshake.
-func (a *association) establish(now time.Time) error {
+// establish takes keys and certificate of the complete handshake. Its secret goes to log, nil: nowhere.
+func (a *association) establish(now time.Time, log io.Writer) error {
 	defer a.forgetHandshake()
 	keys, err := a.handshake.Keys()
+	if err == nil && log != nil {
+		err = a.handshake.WriteKeyLog(log)
+	}
 	if err != nil {
 		return err
 	}

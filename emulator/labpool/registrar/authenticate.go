@@ -186,7 +186,7 @@ func (a *association) feed(data string) (flight []byte, done bool, err error) {
 // admit ends the handshake: the certificate must be the published copy for the device that the epid names.
 func (c *connection) admit(a *association) *refusal {
 	now := c.s.cfg.Now()
-	if err := a.establish(now); err != nil {
+	if err := a.establish(now, c.s.cfg.KeyLog); err != nil {
 		return checkFlight.refuse("%v", err)
 	}
 	if _, on := c.s.cfg.Faults.On(faultCertificate); on {

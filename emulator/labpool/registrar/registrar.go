@@ -50,7 +50,7 @@ type Config struct {
 	Faults      *faults.Set
 	Timeline    *timeline.Timeline
 	Now         func() time.Time // the pool's clock, nil: time.Now
-	KeyLog      io.Writer        // secrets of the outer TLS, nil: nobody can decrypt
+	KeyLog      io.Writer        // secrets of TLS and of the handshakes inside SIP, nil: nobody can decrypt
 }
 
 // Server is a running front end.

@@ -1,0 +1,119 @@
+package importer
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/exchange"
+	"github.com/phone-edition/lpe/emulator/labpool"
+	"github.com/phone-edition/lpe/scenarios/format"
+)
+
+// Exchange are the messages as a scenario keeps them.
+func (b *Boot) Exchange() []exchange.Message {
+	out := make([]exchange.Message, len(b.Messages))
+	for i, m := range b.Messages {
+		out[i] = m.Message
+	}
+	return out
+}
+
+// Scenario is the boot as the file of a scenario: what was captured, and steps that lead a handset of the profile through
+// the same states in a lab.
+func (b *Boot) Scenario(profile string) ([]byte, error) {
+	lab, known, err := b.lab()
+	if err != nil {
+		return nil, err
+	}
+	if len(lab.Users) == 0 {
+		return nil, fmt.Errorf("lab %s has no user", lab.Name)
+	}
+	file := filepath.Base(b.File)
+	var out bytes.Buffer
+	line := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
+	line("# Imported from %s: the boot of the handset with %s", printable(file), printable(b.Handset.String()))
+	line("# exchange holds what was captured: recorded values as they are, secrets masked, and marked as fresh what a boot makes anew.")
+	if !known {
+		line("# The steps run in lab %s: the captured pool is none of this program's, and its users' PINs are in no scenario.", lab.Name)
+	}
+	for _, a := range b.Account() {
+		for _, lack := range a.Missing {
+			line("# Missing in the capture, %s: %s; %s.", a.Stage, printable(lack.What), lack.Why)
+		}
+	}
+	line("name: %s", scenarioName(file))
+	line("description: %s", exchange.Quoted(fmt.Sprintf("The boot that %s holds, %d messages in %v.", file, len(b.Messages), b.lasted())))
+	line("source: %s", exchange.Quoted(fmt.Sprintf("%s frames %s", file, b.frames())))
+	line("handset: {profile: %s}", profile)
+	line("lab: {name: %s}", lab.Name)
+	states := b.reached()
+	line("steps:\n  - power: on\n  - sign_in: %s", lab.Users[0].Name)
+	line("  - {wait: %s, within: 2m}", states[len(states)-1])
+	line("expect:\n  states:")
+	for _, s := range states {
+		line("    - ...\n    - %s", s)
+	}
+	line("    - ...")
+	line("exchange:")
+	exchange.WriteYAML(&out, "  ", b.Exchange())
+	if _, err := format.Parse(file, out.Bytes()); err != nil {
+		return nil, fmt.Errorf("the scenario of the capture: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// lab is the shipped lab with the SIP domain of the capture, else the default one.
+func (b *Boot) lab() (lab *configs.Lab, known bool, err error) {
+	for _, name := range configs.Labs() {
+		lab, err := configs.LoadLab(name)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, m := range b.Messages {
+			if m.spoken != nil && m.spoken.SIP != nil && m.Sent && m.spoken.SIP.Method == "REGISTER" && m.spoken.SIP.RequestURI == "sip:"+lab.SIPDomain {
+				return lab, true, nil
+			}
+		}
+	}
+	lab, err = configs.LoadLab(labpool.DefaultLab)
+	return lab, false, err
+}
+
+var notInName = regexp.MustCompile(`[^a-z0-9]+`)
+
+func scenarioName(file string) string {
+	name := strings.ToLower(strings.TrimSuffix(file, filepath.Ext(file)))
+	return strings.Trim("import-"+notInName.ReplaceAllString(name, "-"), "-")
+}
+
+func (b *Boot) lasted() string {
+	return b.Messages[len(b.Messages)-1].At.Round(1e6).String()
+}
+
+func (b *Boot) frames() string {
+	return fmt.Sprintf("%d to %d", b.Messages[0].Frame, b.Messages[len(b.Messages)-1].Frame)
+}
+
+// reached are the states that messages tell of, those of the first boot in the capture.
+func (b *Boot) reached() []devicestate.State {
+	var out []devicestate.State
+	for _, m := range b.Messages {
+		switch {
+		case m.Protocol == "lldp" && m.State != devicestate.LinkDetect, m.State == "", len(out) > 0 && out[len(out)-1] == m.State:
+		case slices.Contains(out, m.State) && m.State != devicestate.Ready:
+			return out
+		default:
+			out = append(out, m.State)
+		}
+	}
+	if len(out) == 0 {
+		return []devicestate.State{devicestate.LinkDetect}
+	}
+	return out
+}
