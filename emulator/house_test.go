@@ -147,6 +147,7 @@ var permits = []permit{
 	{"scenarios/importer", "emulator/labpool", "the lab of a scenario"},
 	{"scenarios/importer", "emulator/rig", "the profile where none is like what was captured"},
 	{"scenarios/importer", "emulator/wholefile", "keys in private files"},
+	{"scenarios/importer", "scenarios/compare", "a capture is one of the sides"},
 	{"scenarios/importer", "scenarios/format", "what it writes has to be a scenario"},
 	{"scenarios/importer", "github.com/insomniacslk/dhcp/dhcpv4", "the types that protocol/dhcpoption parses"},
 	{"scenarios/importer", "golang.org/x/net/dns/dnsmessage", "DNS messages"},

@@ -389,8 +389,8 @@ func (r *registration) associate(ctx context.Context, first tlsdsk.Params) *Fail
 		return fail(stage, "security-association", r.peer, "the TLS-DSK handshake did not end", err)
 	}
 	keys, err := hs.Keys()
-	if err == nil && r.h.cfg.KeyLog != nil {
-		err = hs.WriteKeyLog(r.h.cfg.KeyLog)
+	if err == nil && r.h.cfg.keyLog != nil {
+		err = hs.WriteKeyLog(r.h.cfg.keyLog)
 	}
 	if err != nil {
 		return fail(stage, "security-association", r.peer, "no keys", err)

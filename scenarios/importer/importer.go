@@ -34,8 +34,9 @@ type Capture struct {
 	keyLog []byte
 }
 
-// Read reads a capture. The error wraps [ErrNoTshark] if the computer lacks that, [ErrSeveral] or [ErrNobody] if it is
-// not clear whose boot it is, [ErrNoCapture] if the file is none, [ErrSecrets] if what was given to decrypt cannot.
+// Read reads a capture. The error is a [rig.ComputerError] if the computer lacks tshark; it wraps [ErrSeveral] or
+// [ErrNobody] if it is not clear whose boot it is, [ErrNoCapture] if the file is none, [ErrSecrets] if what was given to
+// decrypt cannot.
 func Read(ctx context.Context, file string, o Options) (c *Capture, err error) {
 	if err := checkFile(file); err != nil {
 		return nil, err

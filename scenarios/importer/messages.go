@@ -20,7 +20,8 @@ import (
 // A Message is one message of the boot, and where the capture has it.
 type Message struct {
 	exchange.Message
-	Frame int // that made it whole
+	Frame int    // that made it whole
+	Raw   []byte // as it was captured, decrypted: of HTTP and SIP the message, of what has no connection the payload
 
 	chunk  chunk
 	flight []byte // of a TLS hello
@@ -78,7 +79,7 @@ func (c *Capture) Boot() *Boot {
 func (b *Boot) add(f *frame, protocol string, content exchange.Content) {
 	b.Messages = append(b.Messages, Message{
 		Message: exchange.Message{Sent: b.sent(f), Protocol: protocol, Kind: content.Kind, Fields: content.Fields},
-		Frame:   f.Number, chunk: chunk{f.Number, f.At, f.UDP}, frame: f,
+		Frame:   f.Number, Raw: slices.Concat(f.UDP, f.Payload), chunk: chunk{f.Number, f.At, f.UDP}, frame: f,
 	})
 }
 
@@ -195,7 +196,7 @@ func (b *Boot) half(s *Stream, runs []run, sent bool) {
 		protocol, content := m.content()
 		b.Messages = append(b.Messages, Message{
 			Message: exchange.Message{Sent: sent, Protocol: protocol, Kind: content.Kind, Fields: content.Fields},
-			Frame:   m.Frame, chunk: m.chunk, spoken: &m, stream: s,
+			Frame:   m.Frame, Raw: m.Raw, chunk: m.chunk, spoken: &m, stream: s,
 		})
 	}
 }
@@ -214,7 +215,7 @@ func (b *Boot) dnsStream(s *Stream, h *half, sent bool) {
 			c.Bytes = all[at : at+n]
 			content := exchange.DNS(c.Bytes[2:])
 			b.Messages = append(b.Messages, Message{
-				Message: exchange.Message{Sent: sent, Protocol: "dns", Kind: content.Kind, Fields: content.Fields}, Frame: c.Frame, chunk: c, stream: s,
+				Message: exchange.Message{Sent: sent, Protocol: "dns", Kind: content.Kind, Fields: content.Fields}, Frame: c.Frame, Raw: c.Bytes, chunk: c, stream: s,
 			})
 			at += n
 		}
@@ -234,7 +235,7 @@ func (b *Boot) hellos(s *Stream, sentUp bool) {
 	add := func(c chunk, sent bool, content exchange.Content) {
 		b.Messages = append(b.Messages, Message{
 			Message: exchange.Message{Sent: sent, Protocol: "tls", Kind: content.Kind, Fields: content.Fields},
-			Frame:   c.Frame, chunk: c, flight: flight, stream: s,
+			Frame:   c.Frame, Raw: flight, chunk: c, flight: flight, stream: s,
 		})
 	}
 	add(last, sentUp, exchange.ClientHello(flight))

@@ -16,7 +16,8 @@ import (
 
 // A spoken message is one that HTTP or SIP carried.
 type spoken struct {
-	chunk            // the frame that made it whole
+	chunk      // the frame that made it whole
+	Raw        []byte
 	Begin      int   // the frame that it begins in
 	Lost       int   // bytes that are missing before it
 	Err        error // it cannot be read
@@ -48,7 +49,7 @@ func speech(runs []run) []spoken {
 		b := r.bytes()
 		for at := 0; at < len(b); {
 			m, n := speak(b[at:])
-			m.chunk, m.Begin, m.Lost = r.at(at+n), r.at(at+1).Frame, lost
+			m.chunk, m.Raw, m.Begin, m.Lost = r.at(at+n), b[at:at+n], r.at(at+1).Frame, lost
 			lost = 0
 			if m.Request != nil || m.Response != nil || m.SIP != nil || m.KeepAlive || m.Err != nil {
 				out = append(out, m)
@@ -71,8 +72,14 @@ func speak(b []byte) (spoken, int) {
 	case startHTTP.Match(b):
 		return speakHTTP(b)
 	}
+	if !bytes.Contains(b, []byte("\n")) && len(b) < maxStartLine {
+		return unreadable(b, errCutOff)
+	}
 	return unreadable(b, errUnknown)
 }
+
+// maxStartLine is what a start line has at most, so that less without an end may begin one.
+const maxStartLine = 1024
 
 // unreadable is whatever stands before the next start line.
 func unreadable(b []byte, err error) (spoken, int) {

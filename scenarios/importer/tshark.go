@@ -13,11 +13,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/emulator/wholefile"
 )
 
-// ErrNoTshark means that the computer lacks tshark.
-var ErrNoTshark = errors.New("a capture is read through tshark, which is not there; on Debian and Ubuntu: apt-get install tshark")
+var errNoTshark = errors.New("a capture is read through tshark, which is not there; on Debian and Ubuntu: apt-get install tshark")
 
 // ErrNoCapture is wrapped by errors about files that are no capture, or none that can be read.
 var ErrNoCapture = errors.New("not a capture that can be read")
@@ -47,15 +47,15 @@ const (
 func newReader(ctx context.Context) (*reader, error) {
 	path, err := exec.LookPath("tshark")
 	if err != nil {
-		return nil, ErrNoTshark
+		return nil, &rig.ComputerError{Err: errNoTshark}
 	}
 	dir, err := os.MkdirTemp("", "lpe-import")
 	if err != nil {
-		return nil, err
+		return nil, &rig.ComputerError{Err: err}
 	}
 	r := &reader{path: path, dir: dir}
 	if err := r.settings(ctx); err != nil {
-		return nil, errors.Join(err, r.Close())
+		return nil, &rig.ComputerError{Err: errors.Join(err, r.Close())}
 	}
 	return r, nil
 }
@@ -106,11 +106,8 @@ func (r *reader) command(ctx context.Context, settings string, args ...string) *
 // maxLine bounds a line of tshark's output: a frame of 64 KiB twice in hex, and the TLS records that it completes.
 const maxLine = 16 << 20
 
-// errEnough ends a reading whose caller has seen enough.
-var errEnough = errors.New("enough was read")
-
-// read runs tshark over a file and hands out the fields of each frame. The text returned is what tshark had against the
-// file behind the last frame, "" if it read to the end in good order.
+// read runs tshark over a file and hands out the fields of each frame. The complaint is what tshark had against the file
+// behind the last frame, "" if it read to the end in good order.
 func (r *reader) read(ctx context.Context, file, settings string, fields, args []string, each func([]string) error) (complaint string, err error) {
 	all := []string{"-n", "-Q", "-r", file, "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=,"}
 	for _, f := range fields {
@@ -126,11 +123,9 @@ func (r *reader) read(ctx context.Context, file, settings string, fields, args [
 		return "", err
 	}
 	if err := c.Start(); err != nil {
-		return "", fmt.Errorf("tshark: %w", err)
+		return "", &rig.ComputerError{Err: fmt.Errorf("tshark: %w", err)}
 	}
-	frames := 0
 	err = eachLine(out, func(line string) error {
-		frames++
 		values := strings.Split(line, "\t")
 		if len(values) < len(fields) {
 			return fmt.Errorf("tshark gave %d fields, %d expected", len(values), len(fields))
@@ -142,8 +137,6 @@ func (r *reader) read(ctx context.Context, file, settings string, fields, args [
 	}
 	ended := c.Wait()
 	switch {
-	case errors.Is(err, errEnough):
-		return "", nil
 	case err != nil:
 		return "", err
 	case ended == nil:
@@ -153,7 +146,7 @@ func (r *reader) read(ctx context.Context, file, settings string, fields, args [
 	}
 	complaint = said.text(r.dir)
 	if complaint == "" {
-		return "", fmt.Errorf("tshark: %w", ended)
+		return "", &rig.ComputerError{Err: fmt.Errorf("tshark: %w", ended)}
 	}
 	return complaint, nil
 }

@@ -8,11 +8,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phone-edition/lpe/scenarios/compare"
+	"github.com/phone-edition/lpe/scenarios/importer"
 )
 
 const scenarioDiffLong = `diff tells in what B differs from A: messages that are missing, added or in another order, and of each message that both have the
 fields: DHCP option, DNS record, HTTP header, SOAP element, SIP header and its parameters, TLS parameter; its state and its timing.
-A and B are recordings (boot --record), scenarios, which are run in virtual time, or profiles, by name or file. It prints nothing
+A and B are recordings (boot --record), captures with their secrets in them (pcapng), scenarios, which are run in virtual time, or
+profiles, by name or file. It prints nothing
 where nothing differs. What may differ is said by the rules of a file of masks, scenarios/masks.yaml.
 Exit code 1: something differs.`
 
@@ -33,7 +35,7 @@ func scenarioDiffCommand(sys system) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			sides, err := compare.Load(c.Context(), args)
+			sides, err := compare.Load(c.Context(), args, importer.Side)
 			switch {
 			case c.Context().Err() != nil:
 				return &exitError{code: exitInterrupted, err: errors.New("interrupted")}

@@ -45,12 +45,10 @@ func importCapture(ctx context.Context, sys system, file string, o importer.Opti
 	switch {
 	case ctx.Err() != nil:
 		return &exitError{code: exitInterrupted, err: errors.New("interrupted")}
-	case errors.Is(err, importer.ErrNoTshark):
-		return lacking(err)
-	case errors.Is(err, os.ErrNotExist), errors.Is(err, importer.ErrNoCapture), errors.Is(err, importer.ErrSeveral), errors.Is(err, importer.ErrNobody), errors.Is(err, importer.ErrSecrets):
+	case errors.Is(err, os.ErrNotExist):
 		return usage("%w", err)
 	case err != nil:
-		return lacking(err)
+		return startError(err)
 	}
 	boot := capture.Boot()
 	if len(boot.Messages) == 0 {
