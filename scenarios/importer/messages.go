@@ -85,8 +85,8 @@ func (b *Boot) add(f *frame, protocol string, content exchange.Content) {
 
 // sent reports whether the handset sent a frame.
 func (b *Boot) sent(f *frame) bool {
-	if f.From != nil && b.Handset.MAC != nil && b.Handset.onLink {
-		return f.From.String() == b.Handset.MAC.String()
+	if f.From != nil && b.Handset.MAC != nil && b.Handset.onLink && f.From.String() == b.Handset.MAC.String() {
+		return true
 	}
 	return b.is(f.Source.Addr())
 }
@@ -283,45 +283,73 @@ func (h *half) flight(from, before int) (out []byte, last chunk) {
 const (
 	recordHandshake = 22
 	recordData      = 23
+
+	recordHeader = 5
 )
 
 // encrypted counts the records with application data, and those of them that were not decrypted. In TLS 1.3 every
 // record behind the hello looks like one.
 func (h *half) encrypted() (records, unread, size, frame int) {
-	var b []byte
-	other, small := 0, 0
-	for _, c := range h.Chunks {
-		b = append(b, c.Bytes...)
-		for len(b) >= 5 && looksLikeTLS(b) {
-			n := 5 + int(binary.BigEndian.Uint16(b[3:]))
-			if n > len(b) {
-				break
-			}
-			if b[0] == recordData {
-				if frame == 0 {
-					frame = c.Frame
-				}
-				records, size = records+1, size+n-5
-				if n-5 <= maxEmpty {
-					small++
-				}
-			} else {
-				other++
-			}
-			b = b[n:]
+	read := map[int]bool{}
+	for _, c := range h.Clear {
+		read[c.Frame] = true
+	}
+	other, lost := 0, 0
+	for _, r := range h.records() {
+		if r.kind != recordData {
+			other++
+			continue
 		}
+		records++
+		if read[r.frame] || len(h.Clear) > 0 && r.size <= maxEmpty && h.disguised == 0 {
+			continue
+		}
+		if lost++; frame == 0 {
+			frame = r.frame
+		}
+		size += r.size
 	}
 	if h.disguised > 0 {
-		return records, records - (h.types - other), size, frame
+		lost = records - (h.types - other) // others than of data may be among them
 	}
-	if unread = records - len(h.Clear); len(h.Clear) > 0 && unread <= small {
-		unread = 0 // records without content, which come before others against guessing (RFC 5246, 6.2.3.2)
-	}
-	return records, unread, size, frame
+	return records, lost, size, frame
 }
 
-// maxEmpty is the size of a record without content under the suites of TLS 1.2 and before: MAC, padding, nonce.
+// maxEmpty is the size of a record without content under the suites of TLS 1.2 and before: MAC, padding, nonce. Such
+// records come before others against guessing (RFC 5246, 6.2.3.2).
 const maxEmpty = 64
+
+// A record is one of TLS.
+type record struct {
+	kind        byte
+	size, frame int
+}
+
+// records are those of a direction. Behind a gap they are taken up where one begins with a segment.
+func (h *half) records() []record {
+	var out []record
+	for _, r := range h.runs(h.Chunks) {
+		var b []byte
+		for _, c := range r.chunks {
+			if len(b) == 0 && !looksLikeTLS(c.Bytes) {
+				continue
+			}
+			b = append(b, c.Bytes...)
+			for len(b) >= recordHeader && looksLikeTLS(b) {
+				n := recordHeader + int(binary.BigEndian.Uint16(b[3:]))
+				if n > len(b) {
+					break
+				}
+				out = append(out, record{b[0], n - recordHeader, c.Frame})
+				b = b[n:]
+			}
+			if len(b) >= 3 && !looksLikeTLS(b) {
+				b = nil
+			}
+		}
+	}
+	return out
+}
 
 // announcements leaves out what the switch says before the handset has spoken LLDP, and behind the unit that it followed:
 // it listens in LinkDetect alone.

@@ -48,7 +48,7 @@ func (p *Party) filter() string {
 		mac := p.MAC.String()
 		any = append(any, "eth.addr == "+mac, "sll.src.eth == "+mac, "((udp.port == 67 || udp.port == 68) && udp.payload[28:6] == "+mac+")")
 	}
-	if !p.onLink {
+	if !p.onLink || p.cooked {
 		any = nil
 		if p.MAC != nil {
 			any = append(any, "((udp.port == 67 || udp.port == 68) && udp.payload[28:6] == "+p.MAC.String()+")", "sll.src.eth == "+p.MAC.String())

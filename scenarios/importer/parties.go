@@ -27,6 +27,7 @@ type Party struct {
 	first     int              // frame
 	sip       bool             // it speaks to a registrar
 	onLink    bool             // its frames were captured on its own link: its MAC address is their source
+	cooked    bool             // where frames have no destination
 }
 
 // String is the party in a line.
@@ -148,7 +149,7 @@ func (c *census) ofIP(f frame) *Party {
 		c.byIP[addr] = p
 		return p
 	}
-	p := &Party{MAC: f.From, Addresses: []netip.Addr{addr}, first: f.Number, onLink: f.From != nil && !f.Cooked}
+	p := &Party{MAC: f.From, Addresses: []netip.Addr{addr}, first: f.Number, onLink: f.From != nil, cooked: f.Cooked}
 	if len(c.byIP) < maxParties {
 		c.byIP[addr] = p
 	} else {
@@ -172,7 +173,7 @@ func (c *census) seeLLDP(f frame) {
 		return
 	}
 	p := c.ofMAC(f.From, f.Number)
-	p.onLink = true
+	p.onLink, p.cooked = true, f.Cooked
 	i := pdu.Inventory()
 	if text := strings.Join(strings.Fields(i.Manufacturer+" "+i.Model+" "+i.Firmware), " "); text != "" {
 		p.Inventory = text
@@ -189,7 +190,9 @@ func (c *census) seeDHCP(f frame) {
 	switch m.OpCode {
 	case dhcpv4.OpcodeBootRequest:
 		p := c.ofMAC(m.ClientHWAddr, f.Number)
-		p.onLink = p.onLink || f.From.String() == m.ClientHWAddr.String()
+		if f.From.String() == m.ClientHWAddr.String() {
+			p.onLink, p.cooked = true, f.Cooked
+		}
 		if class := m.ClassIdentifier(); class != "" && !slices.Contains(p.Classes, class) && len(p.Classes) < maxListed {
 			p.Classes = append(p.Classes, class)
 		}

@@ -31,7 +31,7 @@ type spoken struct {
 var (
 	startHTTP = regexp.MustCompile(`^(HTTP/1\.[01] [1-9][0-9][0-9][ \r]|[A-Z]{3,10} [^ \r\n]+ HTTP/1\.[01]\r\n)`)
 	startSIP  = regexp.MustCompile(`^(SIP/2\.0 [1-6][0-9][0-9] |[A-Z]{3,10} [^ \r\n]+ SIP/2\.0\r\n)`)
-	nextStart = regexp.MustCompile(`(?m)^(HTTP/1\.[01] [1-9][0-9][0-9][ \r]|SIP/2\.0 [1-6][0-9][0-9] |[A-Z]{3,10} [^ \r\n]+ (?:SIP/2\.0|HTTP/1\.[01])\r$)`)
+	nextStart = regexp.MustCompile(`HTTP/1\.[01] [1-9][0-9][0-9][ \r]|SIP/2\.0 [1-6][0-9][0-9] |[A-Z]{3,10} [^ \r\n]+ (?:SIP/2\.0|HTTP/1\.[01])\r\n`) // a body may end without a line break
 )
 
 var keepAlive = []byte("\r\n\r\n")
