@@ -108,9 +108,9 @@ func boot(ctx context.Context, sys system, f bootFlags, o rig.Options, outputs *
 			written = outputs.Record(c, rig.Party, result)
 		}
 	}
-	lacks := run.Lacking()
-	written = errors.Join(written, recording.write(result, time.Since(began)))
-	if err := errors.Join(written, run.Close(), lacks, outputs.Finish()); err != nil {
+	lacks, took := run.Lacking(), time.Since(began)
+	closed := run.Close() // what it says to sign off is part of the recording
+	if err := errors.Join(written, closed, recording.write(result, took), lacks, outputs.Finish()); err != nil {
 		return lacking(err)
 	}
 	if outputs.Stdout() == report.Nagios {
