@@ -39,6 +39,7 @@ type ServeOptions struct {
 	Cable ethernet.Cable
 
 	State     string // directory of what survives a restart, "": nothing does
+	KeyLog    string // file that TLS secrets are added to, "": none
 	ReadyFile string // written by [Served.WriteReady], removed at the end; "": none
 	Observers []func(timeline.Observation)
 
@@ -182,6 +183,14 @@ func (s *Served) startPool(ctx context.Context) error {
 		party.Observe(observe)
 	}
 	cfg := labpool.Config{Lab: o.Lab, Timeline: party, NewKey: o.PoolKey, SIPTCP: o.Ports.SIPTCP != nil}
+	if o.KeyLog != "" {
+		log, err := openKeyLog(o.KeyLog)
+		if err != nil {
+			return &ComputerError{fmt.Errorf("key log: %w", err)}
+		}
+		s.atEnd(log.Close)
+		cfg.KeyLog = log
+	}
 	if err := s.serveCable(ctx, &cfg); err != nil {
 		return err
 	}

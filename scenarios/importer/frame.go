@@ -110,6 +110,9 @@ func (v *values) mac() net.HardwareAddr {
 	}
 	mac, err := net.ParseMAC(text)
 	v.keep(err)
+	if strings.Trim(text, "0:") == "" { // the loopback interface
+		return nil
+	}
 	return mac
 }
 
@@ -162,9 +165,9 @@ func parseFrame(line []string) (frame, error) {
 	f.From, f.To = v.mac(), v.mac()
 	if cooked := v.next(); cooked != "" {
 		f.Cooked = true
-		mac, err := net.ParseMAC(cooked)
-		v.keep(err)
-		f.From = mac
+		one := values{list: []string{cooked}}
+		f.From = one.mac()
+		v.keep(one.err)
 	}
 	f.VLAN = v.next()
 	eth, vlan, sll := v.number(16), v.number(16), v.number(16)

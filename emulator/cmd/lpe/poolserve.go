@@ -54,9 +54,10 @@ func poolServeCommand(sys system) *cobra.Command {
 
 // serveFlags are the flags of `lpe pool serve` as given.
 type serveFlags struct {
-	lab, listen, iface, state, readyFile string
-	network                              bool
-	ports                                map[string]*uint16
+	lab, listen, iface, state, readyFile, keyLog string
+
+	network bool
+	ports   map[string]*uint16
 }
 
 func (f *serveFlags) declare(c *cobra.Command) {
@@ -79,6 +80,7 @@ func (f *serveFlags) declare(c *cobra.Command) {
 		f.ports[p.name] = flags.Uint16(p.name, 0, p.usage)
 	}
 	flags.StringVar(&f.state, "state", "", "directory of what survives a restart (default: nothing does)")
+	flags.StringVar(&f.keyLog, "keylog", "", "add the TLS secrets to this file, for 'lpe scenario import': whoever has it and a capture can read PIN and tickets")
 	flags.StringVar(&f.readyFile, "ready-file", "", "write addresses and management token to this file when everything listens")
 }
 
@@ -101,7 +103,7 @@ func (f serveFlags) options(c *cobra.Command) (o rig.ServeOptions, err error) {
 		HTTP: named("http-port"), HTTPS: named("https-port"), SIPTLS: named("sip-tls-port"), SIPTCP: named("sip-tcp-port"),
 		DHCP: named("dhcp-port"), DNS: named("dns-port"), NTP: named("ntp-port"), Management: named("management-port"),
 	}
-	o.State, o.ReadyFile, o.Interface, o.Network = f.state, f.readyFile, f.iface, f.network
+	o.State, o.ReadyFile, o.KeyLog, o.Interface, o.Network = f.state, f.readyFile, f.keyLog, f.iface, f.network
 	return o, f.checkInterface(c)
 }
 
