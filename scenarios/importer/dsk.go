@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -178,13 +177,4 @@ func masterSecrets(keyLog []byte) map[string][]byte {
 		}
 	}
 	return out
-}
-
-// Err tells every wrong signature, nil if there is none.
-func (a *Association) Err() error {
-	var errs []error
-	for _, s := range a.Wrong {
-		errs = append(errs, fmt.Errorf("frame %d: the signature of %s is wrong: %s", s.Frame, s.Message, s.Wrong))
-	}
-	return errors.Join(errs...)
 }

@@ -86,7 +86,9 @@ func embeddedSecrets(path string) ([]byte, error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(append(out, secrets...), '\n')
+			if len(secrets) > 0 {
+				out = append(append(out, secrets...), '\n')
+			}
 			if len(out) > maxSecrets {
 				return nil, fmt.Errorf("the secrets in the capture have more than %d bytes", maxSecrets)
 			}

@@ -31,7 +31,10 @@ type spoken struct {
 var (
 	startHTTP = regexp.MustCompile(`^(HTTP/1\.[01] [1-9][0-9][0-9][ \r]|[A-Z]{3,10} [^ \r\n]+ HTTP/1\.[01]\r\n)`)
 	startSIP  = regexp.MustCompile(`^(SIP/2\.0 [1-6][0-9][0-9] |[A-Z]{3,10} [^ \r\n]+ SIP/2\.0\r\n)`)
-	nextStart = regexp.MustCompile(`HTTP/1\.[01] [1-9][0-9][0-9][ \r]|SIP/2\.0 [1-6][0-9][0-9] |[A-Z]{3,10} [^ \r\n]+ (?:SIP/2\.0|HTTP/1\.[01])\r\n`) // a body may end without a line break
+
+	// A body may end without a line break: these begin anywhere.
+	nextRequest  = regexp.MustCompile(`[^A-Z]([A-Z]{3,10} [^ \r\n]+ (?:SIP/2\.0|HTTP/1\.[01])\r\n)`)
+	nextResponse = regexp.MustCompile(`HTTP/1\.[01] [1-9][0-9][0-9][ \r]|SIP/2\.0 [1-6][0-9][0-9] `)
 )
 
 var keepAlive = []byte("\r\n\r\n")
@@ -41,14 +44,23 @@ var (
 	errUnknown = errors.New("neither HTTP nor SIP")
 )
 
+// maxBroken bounds how often a direction is looked through for the next message that can be read.
+const maxBroken = 100
+
 // speech reads the messages of one direction. What is unreadable between two messages is one, too.
 func speech(runs []run) []spoken {
 	var out []spoken
 	for _, r := range runs {
 		lost := r.lost
-		b := r.bytes()
+		b, broken := r.bytes(), 0
 		for at := 0; at < len(b); {
 			m, n := speak(b[at:])
+			if m.Err != nil {
+				broken++
+			}
+			if broken > maxBroken {
+				m, n = spoken{Err: m.Err, Unreadable: b[at:]}, len(b)-at
+			}
 			m.chunk, m.Raw, m.Begin, m.Lost = r.at(at+n), b[at:at+n], r.at(at+1).Frame, lost
 			lost = 0
 			if m.Request != nil || m.Response != nil || m.SIP != nil || m.KeepAlive || m.Err != nil {
@@ -84,8 +96,11 @@ const maxStartLine = 1024
 // unreadable is whatever stands before the next start line.
 func unreadable(b []byte, err error) (spoken, int) {
 	n := len(b)
-	if next := nextStart.FindIndex(b[1:]); next != nil {
-		n = next[0] + 1
+	if next := nextRequest.FindSubmatchIndex(b); next != nil {
+		n = next[2]
+	}
+	if next := nextResponse.FindIndex(b[1:]); next != nil {
+		n = min(n, next[0]+1)
 	}
 	return spoken{Err: err, Unreadable: b[:n]}, n
 }
@@ -100,8 +115,11 @@ func speakSIP(b []byte) (spoken, int) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		if name = bytes.TrimSpace(name); bytes.EqualFold(name, []byte("Content-Length")) || bytes.EqualFold(name, []byte("l")) {
 			n, err := strconv.Atoi(string(bytes.TrimSpace(value)))
-			if err != nil || n < 0 || n > sipmessage.MaxSize {
-				return unreadable(b, err)
+			if err != nil || n < 0 {
+				return unreadable(b, sipmessage.ErrMalformed)
+			}
+			if n > sipmessage.MaxSize {
+				return unreadable(b, sipmessage.ErrTooLarge)
 			}
 			size += n
 			break
