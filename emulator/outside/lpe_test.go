@@ -1,4 +1,4 @@
-//go:build peers
+//go:build outside || peers
 
 package outside
 
@@ -43,12 +43,6 @@ var lpePath = sync.OnceValue(func() string {
 type ran struct {
 	out, err string
 	code     int
-}
-
-// lpe runs the program in the namespace.
-func (n *namespace) lpe(args ...string) ran {
-	n.t.Helper()
-	return end(n.t, n.command(lpePath(), args...))
 }
 
 func end(t *testing.T, c *exec.Cmd) ran {

@@ -138,6 +138,12 @@ type daemon struct {
 	err     error         // of the program, once it has ended
 }
 
+// lpe runs the program in the namespace.
+func (n *namespace) lpe(args ...string) ran {
+	n.t.Helper()
+	return end(n.t, n.command(lpePath(), args...))
+}
+
 // start starts a program in the namespace that stays in the foreground. A test that fails shows what it printed.
 func (n *namespace) start(name string, args ...string) *daemon {
 	n.t.Helper()

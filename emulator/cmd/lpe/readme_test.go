@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,15 +23,15 @@ const readme = "../../../README.md"
 // console is a block of README: commands after "$ ", and what they print where README shows it.
 var console = regexp.MustCompile("(?s)```console\n(.*?)```\n")
 
-// TestReadmeBlocks: what README shows to be typed is run by a test, here or, where it takes a pool and a wire, among the
-// tests against real servers.
+// TestReadmeBlocks: what README shows to be typed is run by a test, here or, where it takes tshark or a pool and a
+// wire, among the tests against software from elsewhere.
 func TestReadmeBlocks(t *testing.T) {
 	text, err := os.ReadFile(readme)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n, fence := range regexp.MustCompile("(?m)^ *```.*$").FindAllString(string(text), -1) {
-		if opens := n%2 == 0; opens && fence != "```console" && fence != "```console pool" || !opens && fence != "```" {
+		if opens := n%2 == 0; opens && !slices.Contains([]string{"```console", "```console pool", "```console tshark"}, fence) || !opens && fence != "```" {
 			t.Errorf("block begins or ends with %s", fence)
 		}
 	}
