@@ -81,7 +81,7 @@ var infos = map[State]StateInfo{
 	WebTicket: {
 		Does: "reads the metadata of both services and asks for a web ticket with number and PIN, user name and password, or to renew the certificate with the one held",
 		Codes: codes(StageTicket, "connection-refused pin-not-offered windows-off refused password-refused locked expired disabled pin-unset wrong-pin unknown-number not-unique other-user "+
-			"held-back certificate-not-offered certificate-refused redirect "+stream+tls),
+			"held-back certificate-not-offered certificate-refused redirect clear-text "+stream+tls),
 		Timer:  "timeout.answer",
 		Source: "web-services.md §3",
 	},

@@ -97,6 +97,11 @@ func (h *Handset) findPorts(ctx context.Context, client *tls.Certificate) (ticke
 		return p, fail(r.stage, kind, port.Issuer, "the web ticket service offers no "+what+" authentication", err)
 	}
 	p.issue = issue.Location
+	for _, location := range []string{p.issue, p.enroll} {
+		if !strings.HasPrefix(strings.ToLower(location), "https://") {
+			return p, fail(r.stage, "clear-text", port.Issuer, fmt.Sprintf("the metadata sends %s and ticket to %.200q", what, location), nil)
+		}
+	}
 	return p, nil
 }
 

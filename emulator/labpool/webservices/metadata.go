@@ -18,7 +18,7 @@ func (s *Server) anonymousURL() string {
 }
 
 func (s *Server) webTicketURL() string {
-	return "https://" + s.safe + "/WebTicket/WebTicketService.svc"
+	return "https://" + s.safe + webTicketPath
 }
 
 // proofURL is the location of port CertProvisioningServiceWebTicketProof_SHA1, and so the audience of every ticket.
@@ -39,7 +39,11 @@ func (s *Server) certProvMetadata(x *exchange) (response, *refusal) {
 func (s *Server) webTicketMetadata(x *exchange) (response, *refusal) {
 	on := s.cfg.Settings.WebServices()
 	pin := on.UsePINAuth && !s.pinPortAbsent()
-	return x.metadata(webticket.WSDL(s.webTicketURL(), pin, !s.windowsOff(), on.UseCertificateAuth), s.webTicketURL())
+	location := s.webTicketURL()
+	if s.listed("ticket", "clear-text") {
+		location = "http://" + s.plain + webTicketPath
+	}
+	return x.metadata(webticket.WSDL(location, pin, !s.windowsOff(), on.UseCertificateAuth), s.webTicketURL())
 }
 
 // metadata answers a GET with the bare WSDL, and a WS-Transfer Get to one of the service's URLs with the WSDL in a

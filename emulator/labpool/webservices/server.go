@@ -145,7 +145,10 @@ func (s *Server) Ports() (http, https uint16) { return s.httpPort, s.httpsPort }
 // CertProvURL is the URL of certificate provisioning, its port written out as handsets are told it.
 func (s *Server) CertProvURL() string { return s.BaseURL() + servicePath }
 
-const servicePath = "/CertProv/CertProvisioningService.svc"
+const (
+	servicePath   = "/CertProv/CertProvisioningService.svc"
+	webTicketPath = "/WebTicket/WebTicketService.svc"
+)
 
 // BaseURL is the https URL of the services without a path, its port written out.
 func (s *Server) BaseURL() string {
