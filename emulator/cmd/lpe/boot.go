@@ -109,8 +109,9 @@ func boot(ctx context.Context, sys system, f bootFlags, o rig.Options, outputs *
 		}
 	}
 	lacks := run.Lacking()
-	written = errors.Join(written, recording.write(result, time.Since(began)))
-	if err := errors.Join(written, run.Close(), lacks, outputs.Finish()); err != nil {
+	took := time.Since(began)
+	closed := run.Close()
+	if err := errors.Join(written, closed, recording.write(result, took), lacks, outputs.Finish()); err != nil {
 		return lacking(err)
 	}
 	if outputs.Stdout() == report.Nagios {

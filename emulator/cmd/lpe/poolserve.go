@@ -46,7 +46,12 @@ func poolServeCommand(sys system) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serve(c.Context(), sys, options)
+			recording, err := f.openRecording(&options)
+			if err != nil {
+				return err
+			}
+			defer recording.discard()
+			return serve(c.Context(), sys, options, recording)
 		})
 	f.declare(c)
 	return c
@@ -55,6 +60,7 @@ func poolServeCommand(sys system) *cobra.Command {
 // serveFlags are the flags of `lpe pool serve` as given.
 type serveFlags struct {
 	lab, listen, iface, state, readyFile string
+	record                               string
 	network                              bool
 	ports                                map[string]*uint16
 }
@@ -79,6 +85,7 @@ func (f *serveFlags) declare(c *cobra.Command) {
 		f.ports[p.name] = flags.Uint16(p.name, 0, p.usage)
 	}
 	flags.StringVar(&f.state, "state", "", "directory of what survives a restart (default: nothing does)")
+	flags.StringVar(&f.record, "record", "", "write a scenario of the handset that comes the furthest, with every message, secrets masked, to this file at the end")
 	flags.StringVar(&f.readyFile, "ready-file", "", "write addresses and management token to this file when everything listens")
 }
 
@@ -127,7 +134,7 @@ func (f serveFlags) checkInterface(c *cobra.Command) error {
 	return nil
 }
 
-func serve(ctx context.Context, sys system, o rig.ServeOptions) error {
+func serve(ctx context.Context, sys system, o rig.ServeOptions, recording *poolRecording) error {
 	o.Observers = []func(timeline.Observation){report.Diary(report.NewDiary(sys.err))}
 	pool, err := rig.Serve(ctx, o)
 	switch {
@@ -145,7 +152,7 @@ func serve(ctx context.Context, sys system, o rig.ServeOptions) error {
 		case err = <-pool.Gone():
 		}
 	}
-	if err := errors.Join(err, pool.Close()); err != nil {
+	if err := errors.Join(err, pool.Close(), recording.write()); err != nil {
 		return lacking(err)
 	}
 	return nil
