@@ -23,6 +23,19 @@ type Pool struct {
 type caller struct {
 	heard messages
 	far   int // how far it has come
+
+	broadcasts []exchange.Message // its last by DHCP
+}
+
+// again reports whether another server of the pool has heard the same broadcast.
+func (c *caller) again(m exchange.Message) bool {
+	const most = 8
+	if slices.ContainsFunc(c.broadcasts, func(o exchange.Message) bool { return m.At-o.At < time.Second && slices.Equal(o.Fields, m.Fields) }) {
+		return true
+	}
+	c.broadcasts = append(c.broadcasts, m)
+	c.broadcasts = c.broadcasts[max(0, len(c.broadcasts)-most):]
+	return false
 }
 
 // maxHandsets bounds how many are kept apart.
@@ -62,6 +75,9 @@ func (p *Pool) Hear(h overhear.Heard) {
 		p.handsets[name], p.order = c, append(p.order, name)
 	}
 	if h.Sent {
+		if h.Protocol == "dhcp" && c.again(m) {
+			return
+		}
 		c.far = max(c.far, progress[h.Protocol])
 	}
 	c.heard.add(m)

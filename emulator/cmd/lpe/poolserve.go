@@ -31,6 +31,8 @@ when the interface itself is removed the pool ends with exit code 3.
 --dhcp-port answers DHCPINFORM of class MS-UC-Client as a registrar does, and nothing else. On another port than 67 the answer
 goes to the port that asked.
 
+--record writes what the handset that comes the furthest and this pool say to each other, as a scenario: one phone at a time.
+
 --state keeps what a pool keeps: its authority, the published certificates, web tickets and the directory, so that after a
 restart whoever was signed in still is. --ready-file is JSON that only you can read, written when everything listens and removed
 at the end: every address, the CA certificate's path, and URL and token of the management API.`
