@@ -11,8 +11,10 @@ const pickTries = 32
 // ListenBoth listens on a port over TCP and over UDP, as a name server does. Where the computer picks the port, it is
 // the same one for both.
 func ListenBoth(st Station, port uint16) (net.Listener, net.PacketConn, error) {
-	if host, ok := st.(*hostStation); ok {
-		return host.listenBoth(port)
+	if both, ok := st.(interface {
+		ListenBoth(port uint16) (net.Listener, net.PacketConn, error)
+	}); ok {
+		return both.ListenBoth(port)
 	}
 	listener, err := st.ListenTCP(port)
 	if err != nil {
@@ -25,8 +27,8 @@ func ListenBoth(st Station, port uint16) (net.Listener, net.PacketConn, error) {
 	return listener, conn, nil
 }
 
-// listenBoth has the computer pick again when the port that it picked for TCP is not free for UDP.
-func (st *hostStation) listenBoth(port uint16) (net.Listener, net.PacketConn, error) {
+// ListenBoth has the computer pick again when the port that it picked for TCP is not free for UDP.
+func (st *hostStation) ListenBoth(port uint16) (net.Listener, net.PacketConn, error) {
 	tries := pickTries
 	if st.knows(port) { // its peers know it too
 		tries = 1

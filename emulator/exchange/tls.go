@@ -52,14 +52,38 @@ func ClientHello(flight []byte) Content {
 	return Content{"ClientHello", f.list}
 }
 
-// ServerHello tells the first flight of a server, and the certificates that it presented.
+// ServerHello tells the first flight of a server, and the certificates that it presented: those in the flight, unless they
+// are known from elsewhere, because TLS 1.3 encrypts them.
 func ServerHello(flight []byte, certificates []*x509.Certificate) Content {
 	var f fields
 	f.handshake("", flight)
+	if certificates == nil {
+		certificates = certificatesIn(flight)
+	}
 	for _, c := range certificates {
 		f.certificate(c)
 	}
 	return Content{"ServerHello", f.list}
+}
+
+// typeCertificate is a list of certificates, each behind its length (RFC 5246, 7.4.2).
+const typeCertificate = 11
+
+func certificatesIn(flight []byte) (out []*x509.Certificate) {
+	messages, _ := readFlight(flight) // what can be read of it
+	for _, m := range messages {
+		if m.kind != typeCertificate {
+			continue
+		}
+		whole := reader{b: m.body}
+		list := reader{b: whole.vector(3)}
+		for len(list.b) > 0 && !list.broken {
+			if c, err := x509.ParseCertificate(list.vector(3)); err == nil {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
 }
 
 func (f *fields) certificate(c *x509.Certificate) {

@@ -117,6 +117,11 @@ func TestHellos(t *testing.T) {
 			}
 			state := conn.ConnectionState()
 			answer := exchange.ServerHello(server.written.Bytes(), state.PeerCertificates)
+			if told := exchange.ServerHello(server.written.Bytes(), nil); state.Version == tls.VersionTLS12 {
+				if diff := cmp.Diff(answer, told); diff != "" {
+					t.Errorf("with the certificates in the flight: %s", diff)
+				}
+			}
 			version := value(answer, "supported_versions")
 			if version == "none" {
 				version = value(answer, "version")

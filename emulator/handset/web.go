@@ -2,6 +2,7 @@ package handset
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -175,8 +176,9 @@ func (h *Handset) secure(ctx context.Context, stage devicestate.Stage, conn net.
 		h.sent("tls", peer, fmt.Sprintf("ClientHello, %s to %s", tls.VersionName(config.MinVersion), tls.VersionName(config.MaxVersion)),
 			func() exchange.Content { return exchange.ClientHello(flight) })
 	}
-	heard := &overheard{Conn: conn, hello: hello}
+	var heard *overheard
 	if h.cfg.decode {
+		heard = &overheard{Conn: conn, hello: hello}
 		conn = heard
 	} else {
 		hello(nil)
@@ -191,7 +193,9 @@ func (h *Handset) secure(ctx context.Context, stage devicestate.Stage, conn net.
 	state := secured.ConnectionState()
 	h.received("tls", peer, fmt.Sprintf("%s, %s", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite)),
 		func() exchange.Content { return exchange.ServerHello(heard.answer, state.PeerCertificates) })
-	heard.answer, heard.over = nil, true
+	if heard != nil {
+		heard.answer, heard.over = nil, true
+	}
 	return secured, nil
 }
 
@@ -215,7 +219,7 @@ func (h *Handset) roundTrip(ctx context.Context, s *webSession, r webRequest, ta
 	}
 	stop := context.AfterFunc(ctx, func() { s.conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	h.sent("http", s.peer, r.line(target), func() exchange.Content { return exchange.HTTPRequest(request) })
+	h.sent("http", s.peer, r.line(target), func() exchange.Content { return exchange.HTTPRequest(written(message)) })
 	if _, err := s.conn.Write(message); err != nil {
 		return webAnswer{}, connectionFailure(r.stage, s.peer, r.doing, err)
 	}
@@ -235,6 +239,15 @@ func (h *Handset) roundTrip(ctx context.Context, s *webSession, r webRequest, ta
 		}
 	}
 	return webAnswer{response, s.peer, s}, nil
+}
+
+// written is a request as it goes on the wire, with what Append has added.
+func written(message []byte) httpmessage.Request {
+	m, err := httpmessage.ReadRequest(bufio.NewReader(bytes.NewReader(message)), int64(len(message)))
+	if err != nil {
+		return httpmessage.Request{Method: "a request that cannot be read:", Target: err.Error()} // a mistake in the codec
+	}
+	return m
 }
 
 func (r webRequest) line(target *url.URL) string {

@@ -38,6 +38,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/labpool/nameserver"
+	"github.com/phone-edition/lpe/emulator/labpool/overhear"
 	"github.com/phone-edition/lpe/emulator/labpool/registrar"
 	"github.com/phone-edition/lpe/emulator/labpool/settings"
 	"github.com/phone-edition/lpe/emulator/labpool/webservices"
@@ -90,6 +91,8 @@ type Config struct {
 
 	// Forgets leaves the history empty, which takes 25 KB a handset: for runs in which nobody asks for it or awaits users.
 	Forgets bool
+
+	Ear overhear.Ear // hears every message of the pool and the handsets, nil: nobody does
 
 	NewKey func(bits int) (*rsa.PrivateKey, error) // nil: a new key each time
 	KeyLog io.Writer                               // nil: nobody can decrypt
@@ -220,8 +223,20 @@ func (p *Pool) joinAt(name string, vlan uint16, address netip.Addr, subnet netip
 	}
 	p.keep(station)
 	p.addresses[name] = station.Address().Addr() // on a computer's own sockets not the lab's
-	return station, nil
+	return overhear.Station(station, p.hostAt(name), p.cfg.Ear), nil
 }
+
+// hostAt tells who answers at a port of a station: the web services on theirs, else the machine that it is called after.
+func (p *Pool) hostAt(name string) func(port uint16) string {
+	return func(port uint16) string {
+		if port == portHTTP || port == portHTTPS {
+			return p.cfg.Lab.Web
+		}
+		return name
+	}
+}
+
+const portHTTP, portHTTPS = 80, 443
 
 // stationAt plugs in a station with an address of the lab and a MAC address that is locally administered.
 func (p *Pool) stationAt(name string, vlan uint16, address netip.Addr, subnet netip.Prefix) (ethernet.Station, error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/labpool/nameserver"
+	"github.com/phone-edition/lpe/emulator/labpool/overhear"
 	"github.com/phone-edition/lpe/emulator/labpool/registrar"
 	"github.com/phone-edition/lpe/emulator/labpool/switchport"
 	"github.com/phone-edition/lpe/emulator/labpool/timeserver"
@@ -112,6 +113,7 @@ func (p *Pool) startSwitch() error {
 	}
 	n := p.cfg.Lab.Network
 	p.keep(station)
+	station = overhear.Station(station, p.hostAt(""), p.cfg.Ear)
 	var policy *lldp.NetworkPolicy
 	switch n.LLDPPolicy {
 	case "tagged":
@@ -334,7 +336,7 @@ func (p *Pool) startWeb(station ethernet.Station) error {
 	}
 	web, err := webservices.Start(webservices.Config{
 		Station: station, Lab: lab, Settings: p.settings, Host: lab.Web, Directory: p.Directory, Authority: p.Authority,
-		Certificate: p.certificate("web", lab.WebNames()), TicketKey: p.Authority.TicketKey(), Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Updates: handler,
+		Certificate: p.certificate("web", lab.WebNames()), TicketKey: p.Authority.TicketKey(), Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Ear: p.cfg.Ear, Updates: handler,
 	})
 	if err != nil {
 		return err
@@ -381,7 +383,7 @@ func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home 
 		Station: station, Host: host.FQDN, Home: home, Neighbour: p.neighbour(host.FQDN), Lab: p.cfg.Lab,
 		Certificate: p.certificate("register", p.cfg.Lab.RegistrarNames(host)),
 		STSURI:      p.web.CertProvURL(), Web: p.web.BaseURL(), Directory: p.Directory, Authority: p.Authority,
-		Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog,
+		Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Ear: p.cfg.Ear,
 	})
 	if err != nil {
 		return err

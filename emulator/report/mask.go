@@ -128,6 +128,16 @@ func (m *Mask) Text(text string) string {
 	return m.words(text)
 }
 
+// name masks the name of a field, in which an @ stands before an attribute and not before a domain.
+func (m *Mask) name(text string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil {
+		return text
+	}
+	return m.words(text)
+}
+
 // words replaces the known names where they stand as words.
 func (m *Mask) words(text string) string {
 	var b strings.Builder
@@ -163,7 +173,7 @@ func (m *Mask) Observation(o timeline.Observation) timeline.Observation {
 	o.Party, o.Peer, o.Text = m.Text(o.Party), m.Text(o.Peer), m.Text(o.Text)
 	fields := make([]timeline.Field, len(o.Fields))
 	for i, f := range o.Fields {
-		fields[i] = timeline.Field{Name: m.Text(f.Name), Value: m.Text(f.Value), Origin: f.Origin}
+		fields[i] = timeline.Field{Name: m.name(f.Name), Value: m.Text(f.Value), Origin: f.Origin}
 	}
 	o.Fields = fields
 	return o

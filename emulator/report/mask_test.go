@@ -50,9 +50,9 @@ func TestMaskResultAndObservation(t *testing.T) {
 		t.Error("the result itself was changed")
 	}
 	o := m.Observation(timeline.Observation{
-		Text: "for kenmyer", Fields: []timeline.Field{{Name: "To", Value: "<sip:kenmyer@litwareinc.com>"}, {Name: "Username", Value: "12065551219"}},
+		Text: "for kenmyer", Fields: []timeline.Field{{Name: "To", Value: "<sip:kenmyer@litwareinc.com>"}, {Name: "Username", Value: "12065551219"}, {Name: "publication@uri", Value: ""}},
 	})
-	if o.Text != "for user-1" || o.Fields[0].Value != "<sip:user-1@litwareinc.com>" || o.Fields[1].Value != "number-1" {
+	if o.Text != "for user-1" || o.Fields[0].Value != "<sip:user-1@litwareinc.com>" || o.Fields[1].Value != "number-1" || o.Fields[2].Name != "publication@uri" {
 		t.Errorf("%+v", o)
 	}
 }

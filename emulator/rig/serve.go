@@ -18,6 +18,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/labpool/manage"
+	"github.com/phone-edition/lpe/emulator/labpool/overhear"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/emulator/wholefile"
 )
@@ -42,6 +43,7 @@ type ServeOptions struct {
 	KeyLog    string // file that TLS secrets are added to, "": none
 	ReadyFile string // written by [Served.WriteReady], removed at the end; "": none
 	Observers []func(timeline.Observation)
+	Ear       overhear.Ear // hears every message of the pool and the handsets, nil: nobody does
 
 	PoolKey func(bits int) (*rsa.PrivateKey, error) // makes RSA keys, nil: a new one each time
 }
@@ -182,7 +184,7 @@ func (s *Served) startPool(ctx context.Context) error {
 	for _, observe := range o.Observers {
 		party.Observe(observe)
 	}
-	cfg := labpool.Config{Lab: o.Lab, Timeline: party, NewKey: o.PoolKey, SIPTCP: o.Ports.SIPTCP != nil}
+	cfg := labpool.Config{Lab: o.Lab, Timeline: party, Ear: o.Ear, NewKey: o.PoolKey, SIPTCP: o.Ports.SIPTCP != nil}
 	if o.KeyLog != "" {
 		log, err := openKeyLog(o.KeyLog)
 		if err != nil {

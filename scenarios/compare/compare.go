@@ -265,7 +265,7 @@ func (c *comparison) same(a, b item) bool {
 	}
 	inB, matchedA := c.together[a.prior]
 	_, matchedB := c.back[b.prior]
-	return a.message.State == b.message.State && (inB == b.prior || !matchedA || !matchedB)
+	return (a.message.State == b.message.State || a.message.State == "" || b.message.State == "") && (inB == b.prior || !matchedA || !matchedB)
 }
 
 // moves finds messages that stand alone on both sides: for each such pair the number of its other, counted from 1.
@@ -318,7 +318,7 @@ func (c *comparison) pair(a, b item) {
 	c.together[a.place], c.back[b.place] = b.place, a.place
 	c.matched = append(c.matched, matchedPair{a, b})
 	states := [2]devicestate.State{a.message.State, b.message.State}
-	if states[0] != states[1] && states != c.states && !c.withStates && a.lane != lldpLane && a.lane != switchLane {
+	if states[0] != states[1] && states[0] != "" && states[1] != "" && states != c.states && !c.withStates && a.lane != lldpLane && a.lane != switchLane {
 		if c.masks.value(a.message, fieldState, "x") != hidden {
 			c.add(State, a, b, "", string(states[0]), string(states[1]))
 		}

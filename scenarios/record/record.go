@@ -23,10 +23,7 @@ type Recorder struct {
 
 	mu    sync.Mutex
 	began time.Time // the first observation
-	list  []exchange.Message
-	lost  int
-
-	fields, bytes int // of list
+	kept  messages
 }
 
 // Observe takes what is observed of the handset.
@@ -40,24 +37,34 @@ func (r *Recorder) Observe(o timeline.Observation) {
 	if !ok && r.States {
 		m, ok = exchange.OfState(o, r.began)
 	}
-	if !ok {
-		return
+	if ok {
+		r.kept.add(m)
 	}
+}
+
+// messages are those of one handset, within the bounds.
+type messages struct {
+	list          []exchange.Message
+	lost          int
+	fields, bytes int // of list
+}
+
+func (l *messages) add(m exchange.Message) {
 	const frame = 120 // of a message in a file, about
 	size := frame
 	for _, f := range m.Fields {
 		size += len(f.Name) + len(f.Value) + len(`        : {fresh: ""}`)
 	}
-	if r.lost > 0 || len(r.list) >= maxMessages || r.fields+len(m.Fields) > maxFields || r.bytes+size > maxBytes {
-		r.lost++ // and whatever comes later: there are no gaps
+	if l.lost > 0 || len(l.list) >= maxMessages || l.fields+len(m.Fields) > maxFields || l.bytes+size > maxBytes {
+		l.lost++ // and whatever comes later: there are no gaps
 		return
 	}
-	r.list, r.fields, r.bytes = append(r.list, m), r.fields+len(m.Fields), r.bytes+size
+	l.list, l.fields, l.bytes = append(l.list, m), l.fields+len(m.Fields), l.bytes+size
 }
 
 // Messages are those kept so far, and how many more there were.
 func (r *Recorder) Messages() (list []exchange.Message, lost int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.list), r.lost
+	return slices.Clone(r.kept.list), r.kept.lost
 }

@@ -22,6 +22,8 @@ type Boot struct {
 	User    string   // of the lab, who signed in
 	Faults  []string // of the lab
 	Warm    bool     // the handset's flash was not empty
+	Pool    bool     // it was recorded at the pool, which does not know states and firmware
+	Others  int      // handsets that were left out
 	Stayed  time.Duration
 	Result  report.Result
 }
@@ -32,12 +34,23 @@ func Scenario(b Boot, messages []exchange.Message, lost int) []byte {
 	line := func(format string, args ...any) { fmt.Fprintf(&w, format+"\n", args...) }
 	line("# Recorded of a boot. The steps and what is expected are for 'lpe scenario run'; exchange has every message, with secrets masked,")
 	line("# for 'lpe scenario diff'. A value that is fresh is made anew by each boot.")
+	if b.Pool {
+		line("# It was recorded at the pool, which does not see the handset's states; profile and user are the lab's usual ones.")
+	}
+	if b.Others > 0 {
+		line("# %d other handsets were left out: record one at a time.", b.Others)
+	}
 	if b.Lab == "" {
 		line("# The pool was a real one: run in a lab, the same is done by the lab's user.")
 	}
 	line("name: %s", exchange.Scalar(Name(b.File)))
-	line("description: %q", "A recorded boot of "+b.Profile+".")
-	line("source: %q", "a boot of this program that was recorded")
+	if b.Pool {
+		line("description: %q", "A boot at the pool of lab "+b.Lab+" that was recorded.")
+		line("source: %q", "a handset at this program's pool")
+	} else {
+		line("description: %q", "A recorded boot of "+b.Profile+".")
+		line("source: %q", "a boot of this program that was recorded")
+	}
 	line("handset:")
 	line("  profile: %s", exchange.Scalar(b.Profile))
 	if mac := b.Result.Handset.MAC; mac != "" {
@@ -88,7 +101,7 @@ func (b Boot) steps(line func(string, ...any)) {
 	case signsIn && b.Result.Code == refused:
 		line("  - dial: %q", "1")
 		line("  - enter_pin: %q # which is as wrong as the one that was entered", "0000")
-	case signsIn || b.Warm:
+	case signsIn || b.Warm || b.Pool:
 		line("  - sign_in: %s", exchange.Scalar(b.User))
 	}
 	if end := b.end(); end != "" {
@@ -105,7 +118,7 @@ func (b Boot) steps(line func(string, ...any)) {
 // end is the state that the boot came to, "" if it never began.
 func (b Boot) end() devicestate.State {
 	switch {
-	case b.Result.Result == report.Success:
+	case b.Result.Result == report.Success || b.Pool:
 		return devicestate.Ready
 	case len(b.Result.States) == 0:
 		return ""
@@ -116,7 +129,7 @@ func (b Boot) end() devicestate.State {
 func (b Boot) expect(line func(string, ...any)) {
 	line("expect:")
 	switch {
-	case b.Lab == "" || b.Warm || b.Stayed > 0 || b.Result.Code == refused || len(b.Result.States) == 0:
+	case b.Lab == "" || b.Warm || b.Pool || b.Stayed > 0 || b.Result.Code == refused || len(b.Result.States) == 0:
 		line("  states: [LinkDetect, ...]")
 		return
 	}

@@ -31,6 +31,8 @@ when the interface itself is removed the pool ends with exit code 3.
 --dhcp-port answers DHCPINFORM of class MS-UC-Client as a registrar does, and nothing else. On another port than 67 the answer
 goes to the port that asked.
 
+--record writes what the handset that comes the furthest and this pool say to each other, as a scenario: one phone at a time.
+
 --state keeps what a pool keeps: its authority, the published certificates, web tickets and the directory, so that after a
 restart whoever was signed in still is. --ready-file is JSON that only you can read, written when everything listens and removed
 at the end: every address, the CA certificate's path, and URL and token of the management API.`
@@ -46,7 +48,12 @@ func poolServeCommand(sys system) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serve(c.Context(), sys, options)
+			recording, err := f.openRecording(&options)
+			if err != nil {
+				return err
+			}
+			defer recording.discard()
+			return serve(c.Context(), sys, options, recording)
 		})
 	f.declare(c)
 	return c
@@ -54,7 +61,7 @@ func poolServeCommand(sys system) *cobra.Command {
 
 // serveFlags are the flags of `lpe pool serve` as given.
 type serveFlags struct {
-	lab, listen, iface, state, readyFile, keyLog string
+	lab, listen, iface, state, readyFile, keyLog, record string
 
 	network bool
 	ports   map[string]*uint16
@@ -81,6 +88,7 @@ func (f *serveFlags) declare(c *cobra.Command) {
 	}
 	flags.StringVar(&f.state, "state", "", "directory of what survives a restart (default: nothing does)")
 	flags.StringVar(&f.keyLog, "keylog", "", "add the TLS secrets to this file, for 'lpe scenario import': whoever has it and a capture can read PIN and tickets")
+	flags.StringVar(&f.record, "record", "", "write a scenario of the handset that comes the furthest, with every message, secrets masked, to this file at the end")
 	flags.StringVar(&f.readyFile, "ready-file", "", "write addresses and management token to this file when everything listens")
 }
 
@@ -129,7 +137,7 @@ func (f serveFlags) checkInterface(c *cobra.Command) error {
 	return nil
 }
 
-func serve(ctx context.Context, sys system, o rig.ServeOptions) error {
+func serve(ctx context.Context, sys system, o rig.ServeOptions, recording *poolRecording) error {
 	o.Observers = []func(timeline.Observation){report.Diary(report.NewDiary(sys.err))}
 	pool, err := rig.Serve(ctx, o)
 	switch {
@@ -147,7 +155,7 @@ func serve(ctx context.Context, sys system, o rig.ServeOptions) error {
 		case err = <-pool.Gone():
 		}
 	}
-	if err := errors.Join(err, pool.Close()); err != nil {
+	if err := errors.Join(err, pool.Close(), recording.write()); err != nil {
 		return lacking(err)
 	}
 	return nil

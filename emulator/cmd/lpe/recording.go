@@ -88,3 +88,46 @@ func (r *recording) discard() {
 		_ = r.file.Discard() // there is nothing in it
 	}
 }
+
+// poolRecording is the file of pool serve --record. The nil one is none.
+type poolRecording struct {
+	file     *wholefile.File
+	recorder record.Pool
+	boot     record.Boot
+}
+
+func (f serveFlags) openRecording(o *rig.ServeOptions) (*poolRecording, error) {
+	if f.record == "" {
+		return nil, nil
+	}
+	file, err := wholefile.Create(f.record)
+	if err != nil {
+		return nil, lacking(err)
+	}
+	r := &poolRecording{file: file, boot: record.Boot{
+		File: f.record, Profile: rig.DefaultProfile, Lab: f.lab, User: labUser(&rig.Options{Lab: o.Lab}), Pool: true,
+	}}
+	o.Ear = r.recorder.Hear
+	return r, nil
+}
+
+// write writes what was recorded.
+func (r *poolRecording) write() error {
+	if r == nil {
+		return nil
+	}
+	mac, messages, lost, others := r.recorder.Handset()
+	r.boot.Result.Handset.MAC, r.boot.Others = mac, others
+	if _, err := r.file.Write(record.Scenario(r.boot, messages, lost)); err != nil {
+		return err
+	}
+	err := r.file.Commit()
+	r.file = nil
+	return err
+}
+
+func (r *poolRecording) discard() {
+	if r != nil && r.file != nil {
+		_ = r.file.Discard() // there is nothing in it
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/phone-edition/lpe/emulator/labpool/hello"
+	"github.com/phone-edition/lpe/emulator/labpool/overhear"
 )
 
 // DefaultTCPPort is SIP without TLS.
@@ -121,7 +122,7 @@ func (c *connection) secure() error {
 		config.MinVersion, config.MaxVersion = tls.VersionTLS12, tls.VersionTLS13
 	}
 	secured := tls.Server(hello.OnTLS(c.raw), config)
-	c.conn = secured
+	c.conn = overhear.Inside(secured, c.s.cfg.Host, c.s.cfg.Ear)
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
 	defer cancel()
 	return secured.HandshakeContext(ctx)

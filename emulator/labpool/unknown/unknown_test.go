@@ -85,7 +85,11 @@ func TestLog(t *testing.T) {
 	var told []string
 	pool := timeline.New("lab")
 	pool.Observe(func(o timeline.Observation) {
-		told = append(told, fmt.Sprint(o.Kind, " ", o.Protocol, " ", o.Peer, " ", o.Text, " ", o.Fields))
+		var fields []string
+		for _, f := range o.Fields {
+			fields = append(fields, "{"+f.Name+" "+f.Value+"}")
+		}
+		told = append(told, fmt.Sprint(o.Kind, " ", o.Protocol, " ", o.Peer, " ", o.Text, " ", fields))
 	})
 	l := unknown.Log{Timeline: pool, Protocol: "dhcp"}
 	tell := func(peer, who, what string) {

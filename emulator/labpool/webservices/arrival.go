@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/phone-edition/lpe/emulator/labpool/hello"
+	"github.com/phone-edition/lpe/emulator/labpool/overhear"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
@@ -34,7 +35,7 @@ func (d doors) Accept() (net.Conn, error) {
 		return a, nil
 	}
 	a.secured = tls.Server(hello.OnTLS(conn), d.tls)
-	a.Conn = a.secured
+	a.Conn = overhear.Inside(a.secured, d.s.cfg.Host, d.s.cfg.Ear)
 	return a, nil
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 	"github.com/phone-edition/lpe/emulator/labpool/guests"
+	"github.com/phone-edition/lpe/emulator/labpool/overhear"
 	"github.com/phone-edition/lpe/emulator/labpool/settings"
 	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
@@ -57,6 +58,7 @@ type Config struct {
 	Timeline  *timeline.Timeline
 	Now       func() time.Time // the pool's clock, nil: time.Now
 	KeyLog    io.Writer        // nil: nobody can decrypt
+	Ear       overhear.Ear     // hears what is said inside TLS, nil: nobody does
 	// Updates makes the device updates under /RequestHandler/ when the authority (host, or host:port) of the URLs of
 	// images is known. nil: not found.
 	Updates func(files string) http.Handler

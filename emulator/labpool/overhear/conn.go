@@ -1,0 +1,236 @@
+package overhear
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/exchange"
+	"github.com/phone-edition/lpe/protocol/httpmessage"
+	"github.com/phone-edition/lpe/protocol/sipmessage"
+	"github.com/phone-edition/lpe/protocol/soap"
+)
+
+// recordHandshake is the type of the first record of a TLS connection (RFC 5246, 6.2.1).
+const recordHandshake = 22
+
+// outer is a TCP connection: one with TLS, of which the hellos are heard, or one without.
+type outer struct {
+	net.Conn
+	ear    Ear
+	host   string
+	inside *talk
+
+	mu             sync.Mutex
+	begun, secure  bool
+	hello, answer  []byte
+	answered, over bool
+}
+
+func (o *outer) Read(b []byte) (int, error) {
+	n, err := o.Conn.Read(b)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if n > 0 && !o.begun {
+		o.begun, o.secure = true, b[0] == recordHandshake
+	}
+	switch {
+	case n == 0:
+	case !o.secure:
+		o.inside.hear(b[:n], true)
+	case o.answered && !o.over: // the client has gone on
+		o.over = true
+		o.ear.tell(ipOf(o.RemoteAddr()), false, "tls", o.host, exchange.ServerHello(o.answer, nil))
+		o.answer = nil
+	case !o.answered && len(o.hello)+n <= exchange.MaxFlight:
+		o.hello = append(o.hello, b[:n]...)
+	}
+	return n, err
+}
+
+func (o *outer) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	switch {
+	case !o.secure:
+		o.inside.hear(b, false)
+	case !o.answered:
+		o.answered = true
+		o.ear.tell(ipOf(o.RemoteAddr()), true, "tls", o.host, exchange.ClientHello(o.hello))
+		o.hello = nil
+	}
+	if o.secure && !o.over && len(o.answer)+len(b) <= exchange.MaxFlight {
+		o.answer = append(o.answer, b...)
+	}
+	o.mu.Unlock()
+	return o.Conn.Write(b)
+}
+
+// Reset implements [ethernet.Resetter].
+func (o *outer) Reset() error {
+	if r, ok := o.Conn.(ethernet.Resetter); ok {
+		return r.Reset()
+	}
+	return o.Close()
+}
+
+// CloseWrite ends writing.
+func (o *outer) CloseWrite() error { return closeWrite(o.Conn) }
+
+func closeWrite(conn net.Conn) error {
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// Inside is a connection inside TLS whose HTTP or SIP is overheard.
+func Inside(conn net.Conn, host string, ear Ear) net.Conn {
+	if ear == nil {
+		return conn
+	}
+	return &inner{conn, newTalk(conn, host, ear)}
+}
+
+type inner struct {
+	net.Conn
+	talk *talk
+}
+
+func (i *inner) Read(b []byte) (int, error) {
+	n, err := i.Conn.Read(b)
+	i.talk.hear(b[:n], true)
+	return n, err
+}
+
+func (i *inner) Write(b []byte) (int, error) {
+	i.talk.hear(b, false)
+	return i.Conn.Write(b)
+}
+
+// CloseWrite ends writing.
+func (i *inner) CloseWrite() error { return closeWrite(i.Conn) }
+
+// talk puts the messages of a connection together.
+type talk struct {
+	ear     Ear
+	handset string
+	host    string
+
+	mu      sync.Mutex
+	waiting [2][]byte // what is no whole message yet: of the pool, of the handset
+	deaf    [2]bool   // what came is no HTTP and no SIP, or too long
+}
+
+func newTalk(conn net.Conn, host string, ear Ear) *talk {
+	return &talk{ear: ear, handset: ipOf(conn.RemoteAddr()), host: host}
+}
+
+const maxMessage = soap.MaxSize + sipmessage.MaxSize
+
+func (t *talk) hear(b []byte, sent bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	side := 0
+	if sent {
+		side = 1
+	}
+	if t.deaf[side] || len(b) == 0 {
+		return
+	}
+	waiting := append(t.waiting[side], b...)
+	for len(waiting) > 0 {
+		n, protocol, content, err := next(waiting, sent)
+		if errors.Is(err, errMore) && len(waiting) <= maxMessage {
+			break
+		}
+		if err != nil {
+			t.deaf[side], waiting = true, nil
+			break
+		}
+		if protocol != "" {
+			t.ear.tell(t.handset, sent, protocol, t.host, content)
+		}
+		waiting = waiting[n:]
+	}
+	t.waiting[side] = append([]byte(nil), waiting...)
+}
+
+var (
+	errMore    = errors.New("the message is not whole yet")
+	errForeign = errors.New("neither HTTP nor SIP")
+)
+
+const crlf = "\r\n"
+
+// next takes the first message off b. A protocol "" is none that is told.
+func next(b []byte, sent bool) (n int, protocol string, c exchange.Content, err error) {
+	switch {
+	case bytes.HasPrefix(b, []byte(crlf+crlf)) && sent:
+		return len(crlf + crlf), "sip", exchange.KeepAlive(), nil
+	case bytes.HasPrefix(b, []byte(crlf)) && (!sent || len(b) >= len(crlf+crlf)):
+		return len(crlf), "", c, nil // the answer to a keep-alive
+	case bytes.HasPrefix([]byte(crlf+crlf), b):
+		return 0, "", c, errMore
+	}
+	end := bytes.Index(b, []byte(crlf+crlf))
+	if end < 0 {
+		return 0, "", c, errMore
+	}
+	first, _, _ := bytes.Cut(b, []byte(crlf))
+	if bytes.Contains(first, []byte("SIP/2.0")) {
+		return nextSIP(b, end+len(crlf+crlf))
+	}
+	return nextHTTP(b, sent)
+}
+
+func nextSIP(b []byte, head int) (n int, protocol string, c exchange.Content, err error) {
+	n = head
+	for _, line := range strings.Split(string(b[:head]), crlf) {
+		name, value, _ := strings.Cut(line, ":")
+		if !strings.EqualFold(strings.TrimSpace(name), "Content-Length") {
+			continue
+		}
+		length, err := strconv.ParseUint(strings.TrimSpace(value), 10, 20)
+		if err != nil {
+			return 0, "", c, errForeign
+		}
+		n = head + int(length)
+	}
+	if n > len(b) {
+		return 0, "", c, errMore
+	}
+	m, err := sipmessage.Parse(b[:n])
+	if err != nil {
+		return 0, "", c, err
+	}
+	return n, "sip", exchange.SIP(m), nil
+}
+
+func nextHTTP(b []byte, sent bool) (n int, protocol string, c exchange.Content, err error) {
+	from := bytes.NewReader(b)
+	buffered := bufio.NewReader(from)
+	if sent {
+		var m httpmessage.Request
+		if m, err = httpmessage.ReadRequest(buffered, soap.MaxSize); err == nil {
+			c = exchange.HTTPRequest(m)
+		}
+	} else {
+		var m httpmessage.Response
+		if m, err = httpmessage.ReadResponse(buffered, soap.MaxSize); err == nil {
+			c = exchange.HTTPResponse(m)
+		}
+	}
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return 0, "", c, errMore
+	case err != nil:
+		return 0, "", c, errForeign
+	}
+	return len(b) - from.Len() - buffered.Buffered(), "http", c, nil
+}

@@ -1,0 +1,207 @@
+// Package overhear listens to what a lab's pool and the handsets say to each other, message by message, for who records it.
+// It sits between the pool's services and their stations, and inside TLS, and changes nothing.
+package overhear
+
+import (
+	"context"
+	"encoding/binary"
+	"net"
+	"time"
+
+	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/exchange"
+	"github.com/phone-edition/lpe/protocol/lldp"
+)
+
+// Heard is one message.
+type Heard struct {
+	At       time.Time
+	Handset  string // its MAC address or, where there is none, its IP address; "" for all
+	Sent     bool   // by the handset
+	Protocol string
+	Host     string // of the pool
+	exchange.Content
+}
+
+// Ear is told each message. It must be quick, and may be called from several goroutines. The nil Ear hears nothing.
+type Ear func(Heard)
+
+func (e Ear) tell(handset string, sent bool, protocol, host string, c exchange.Content) {
+	e(Heard{time.Now(), handset, sent, protocol, host, c})
+}
+
+// UDP ports of the services that a station has.
+const (
+	portDNS  = 53
+	portNTP  = 123
+	etherLen = 14 // of an Ethernet header
+)
+
+// Station is a station of the pool whose datagrams, frames and connections without TLS are overheard, and of those with TLS
+// the hellos. host tells who answers at a port.
+func Station(s ethernet.Station, host func(port uint16) string, ear Ear) ethernet.Station {
+	if ear == nil {
+		return s
+	}
+	return &station{s, host, ear}
+}
+
+type station struct {
+	ethernet.Station
+	host func(port uint16) string
+	ear  Ear
+}
+
+func (s *station) SendFrame(frame []byte) error {
+	if len(frame) > etherLen && binary.BigEndian.Uint16(frame[12:]) == lldp.EtherType {
+		if unit, err := lldp.Parse(frame[etherLen:]); err == nil {
+			s.ear.tell("", false, "lldp", unit.SystemName(), exchange.LLDP(unit))
+		}
+	}
+	return s.Station.SendFrame(frame)
+}
+
+func (s *station) Frames(etherType uint16) (ethernet.FrameReceiver, error) {
+	frames, err := s.Station.Frames(etherType)
+	if err != nil || etherType != lldp.EtherType {
+		return frames, err
+	}
+	return &receiver{frames, s}, nil
+}
+
+type receiver struct {
+	ethernet.FrameReceiver
+	s *station
+}
+
+func (r *receiver) Receive(ctx context.Context) ([]byte, error) {
+	frame, err := r.FrameReceiver.Receive(ctx)
+	if err == nil && len(frame) > etherLen {
+		if unit, err := lldp.Parse(frame[etherLen:]); err == nil {
+			r.s.ear.tell(net.HardwareAddr(frame[6:12]).String(), true, "lldp", "", exchange.LLDP(unit))
+		}
+	}
+	return frame, err
+}
+
+func (s *station) RawUDP(port uint16) (ethernet.RawUDP, error) {
+	raw, err := s.Station.RawUDP(port)
+	if err != nil {
+		return nil, err
+	}
+	if local, ok := raw.(interface{ LocalAddr() net.Addr }); ok {
+		return &socketDHCP{dhcp{raw, s.ear}, local}, nil
+	}
+	return &dhcp{raw, s.ear}, nil
+}
+
+type dhcp struct {
+	ethernet.RawUDP
+	ear Ear
+}
+
+// socketDHCP is one on a socket of the computer.
+type socketDHCP struct {
+	dhcp
+	local interface{ LocalAddr() net.Addr }
+}
+
+func (d *socketDHCP) LocalAddr() net.Addr { return d.local.LocalAddr() }
+
+// chaddr is where the handset's MAC address is in a message, and how long it may be (RFC 2131, 2).
+const chaddr, chaddrLen = 28, 6
+
+func (d *dhcp) Receive(ctx context.Context) (ethernet.Datagram, error) {
+	got, err := d.RawUDP.Receive(ctx)
+	if err == nil && len(got.Payload) >= chaddr+chaddrLen {
+		host := got.Dst.Addr().String()
+		d.ear.tell(net.HardwareAddr(got.Payload[chaddr:chaddr+chaddrLen]).String(), true, "dhcp", host, exchange.DHCP(got.Payload))
+	}
+	return got, err
+}
+
+func (d *dhcp) Send(m ethernet.Datagram) error {
+	if len(m.Payload) >= chaddr+chaddrLen {
+		host := m.Src.Addr().String()
+		d.ear.tell(net.HardwareAddr(m.Payload[chaddr:chaddr+chaddrLen]).String(), false, "dhcp", host, exchange.DHCP(m.Payload))
+	}
+	return d.RawUDP.Send(m)
+}
+
+// datagrams are what a protocol says over UDP.
+var datagrams = map[uint16]struct {
+	protocol string
+	content  func([]byte) exchange.Content
+}{portDNS: {"dns", exchange.DNS}, portNTP: {"ntp", exchange.NTP}}
+
+func (s *station) ListenUDP(port uint16) (net.PacketConn, error) {
+	conn, err := s.Station.ListenUDP(port)
+	return s.udp(conn, port), err
+}
+
+func (s *station) udp(conn net.PacketConn, port uint16) net.PacketConn {
+	if kind, ok := datagrams[port]; ok && conn != nil {
+		return &udp{conn, s, kind.protocol, kind.content}
+	}
+	return conn
+}
+
+type udp struct {
+	net.PacketConn
+	s        *station
+	protocol string
+	content  func([]byte) exchange.Content
+}
+
+func (u *udp) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, peer, err := u.PacketConn.ReadFrom(b)
+	if err == nil {
+		u.s.ear.tell(ipOf(peer), true, u.protocol, u.s.Address().Addr().String(), u.content(b[:n]))
+	}
+	return n, peer, err
+}
+
+func (u *udp) WriteTo(b []byte, peer net.Addr) (int, error) {
+	u.s.ear.tell(ipOf(peer), false, u.protocol, u.s.Address().Addr().String(), u.content(b))
+	return u.PacketConn.WriteTo(b, peer)
+}
+
+func ipOf(a net.Addr) string {
+	host, _, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	return host
+}
+
+func (s *station) ListenTCP(port uint16) (net.Listener, error) {
+	l, err := s.Station.ListenTCP(port)
+	return s.tcp(l, port), err
+}
+
+func (s *station) tcp(l net.Listener, port uint16) net.Listener {
+	if l == nil || port == portDNS {
+		return l
+	}
+	return &listener{l, s.host(port), s.ear}
+}
+
+// ListenBoth is [ethernet.ListenBoth].
+func (s *station) ListenBoth(port uint16) (net.Listener, net.PacketConn, error) {
+	l, conn, err := ethernet.ListenBoth(s.Station, port)
+	return s.tcp(l, port), s.udp(conn, port), err
+}
+
+type listener struct {
+	net.Listener
+	host string
+	ear  Ear
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &outer{Conn: conn, ear: l.ear, host: l.host, inside: newTalk(conn, l.host, l.ear)}, nil
+}
