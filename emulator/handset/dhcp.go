@@ -256,6 +256,9 @@ func (x *dhcpExchange) send(m *dhcpv4.DHCPv4, to netip.Addr, mac net.HardwareAdd
 	if err != nil {
 		return err
 	}
+	if o := x.h.cfg.outgoing; o != nil {
+		payload = o.DHCP(payload)
+	}
 	src := netip.IPv4Unspecified()
 	if own, ok := netip.AddrFromSlice(m.ClientIPAddr.To4()); ok {
 		src = own

@@ -27,6 +27,7 @@ type config struct {
 	random       io.Reader
 	keyLog       io.Writer
 	newKey       func(bits int) (*rsa.PrivateKey, error)
+	outgoing     Outgoing
 }
 
 // WithFlash keeps what survives a reboot in a store. Without it, it ends with the handset.

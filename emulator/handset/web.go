@@ -210,6 +210,9 @@ func addrPort(host, port string) (netip.AddrPort, error) {
 
 func (h *Handset) roundTrip(ctx context.Context, s *webSession, r webRequest, target *url.URL) (webAnswer, *Failure) {
 	request := h.request(s, r, target)
+	if o := h.cfg.outgoing; o != nil {
+		o.HTTP(&request)
+	}
 	message, err := request.Append(nil)
 	if err != nil {
 		return webAnswer{}, fail(r.stage, "garbage", s.peer, "the request cannot be built", err)

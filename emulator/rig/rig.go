@@ -43,6 +43,7 @@ type Options struct {
 	Capture        string // pcapng file
 	CaptureSecrets bool
 	Observers      []func(timeline.Observation) // of the handset
+	Outgoing       handset.Outgoing             // changes what the handset sends, nil: nothing does
 	Decode         bool                         // puts the fields of each message on its timeline, secrets masked
 
 	// Interface joins the handset to the segment of this interface of the computer.
@@ -155,7 +156,7 @@ func (o Options) forHandset(watch *timeline.Timeline, keys io.Writer) []handset.
 	list := []handset.Option{
 		handset.WithFlash(o.Flash), handset.WithTarget(o.Target), handset.WithNetwork(o.Network), handset.WithAuthorities(o.Authorities),
 		handset.WithUnlockPIN(o.UnlockPIN), handset.WithDHCP(o.dhcp), handset.WithTimeline(watch), handset.WithRandom(o.Random),
-		handset.WithKeyLog(keys), handset.WithNewKey(o.HandsetKey),
+		handset.WithKeyLog(keys), handset.WithNewKey(o.HandsetKey), handset.WithOutgoing(o.Outgoing),
 	}
 	if o.RetryRefused {
 		list = append(list, handset.WithRetryRefused())

@@ -36,6 +36,7 @@ type Options struct {
 	Flash     string
 	Keys      func(bits int) (*rsa.PrivateKey, error)
 	Observers []func(timeline.Observation) // of the handset
+	Outgoing  handset.Outgoing             // changes what the handset sends, nil: nothing does
 	Exchange  bool                         // keep states and messages for the result
 	// Settled waits until everybody waits for time to pass. nil: nothing tells.
 	Settled func()
@@ -157,7 +158,7 @@ func (e *engine) open() error {
 	}
 	o := rig.Options{
 		Profile: s.Profile, Flash: e.flash, UnlockPIN: secret.New(s.Handset.UnlockPIN), Decode: len(e.record.asked) > 0 || e.options.Exchange,
-		Later:      true,
+		Later: true, Outgoing: e.options.Outgoing,
 		HandsetKey: e.options.Keys, PoolKey: e.options.Keys, PoolClock: e.poolClock,
 		Observers: append([]func(timeline.Observation){e.record.observe}, e.options.Observers...),
 	}

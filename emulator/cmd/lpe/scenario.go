@@ -64,7 +64,7 @@ func scenarioCommand(sys system) *cobra.Command {
 			return err
 		})
 	return group("scenario", "Run scenarios: what is done with a handset and its pool, and what has to come of it", "  lpe scenario run --virtual first-boot-standard-edition",
-		scenarioRunCommand(sys), scenarioDiffCommand(sys), scenarioMatrixCommand(sys), list, show, validate, scenarioNewCommand(sys), schema, scenarioImportCommand(sys))
+		scenarioRunCommand(sys), scenarioDiffCommand(sys), scenarioMatrixCommand(sys), list, show, validate, scenarioNewCommand(sys), schema, scenarioImportCommand(sys), scenarioReplayCommand(sys))
 }
 
 func findScenarios(words []string) ([]*format.Scenario, error) {
