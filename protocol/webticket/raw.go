@@ -8,36 +8,45 @@ import (
 	"github.com/beevik/etree"
 )
 
-// rawElement cuts e out of the bytes that doc was read from: with its tags and without them.
-func rawElement(b []byte, doc *etree.Document, e *etree.Element) (outer, inner []byte) {
-	wanted, _ := countTo(&doc.Element, e)
+// raw is an element as it stood in the bytes: with its tags and without them.
+type raw struct{ outer, inner []byte }
+
+// rawElements cuts elements out of the bytes that doc was read from, in one pass.
+func rawElements(b []byte, doc *etree.Document, elements ...*etree.Element) []raw {
+	out := make([]raw, len(elements))
+	wanted := map[int]int{} // number in document order → index
+	for i, e := range elements {
+		n, _ := countTo(&doc.Element, e)
+		wanted[n] = i
+	}
 	decoder := xml.NewDecoder(bytes.NewReader(b))
 	decoder.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // as doc was read
-	seen, depth := 0, 0
-	var start, content int64
-	for {
+	type start struct {
+		number      int
+		at, content int64
+	}
+	var open []start
+	seen := 0
+	for len(wanted) > 0 {
 		before := decoder.InputOffset()
 		token, err := decoder.RawToken()
 		if err != nil {
-			return nil, nil // doc was not read from b
+			break // doc was not read from b
 		}
 		switch token.(type) {
 		case xml.StartElement:
-			if seen++; seen == wanted {
-				start, content = before, decoder.InputOffset()
-			}
-			if seen >= wanted {
-				depth++
-			}
+			seen++
+			open = append(open, start{seen, before, decoder.InputOffset()})
 		case xml.EndElement:
-			if seen < wanted {
-				continue
-			}
-			if depth--; depth == 0 {
-				return bytes.Clone(b[start:decoder.InputOffset()]), bytes.Clone(b[content:before])
+			s := open[len(open)-1]
+			open = open[:len(open)-1]
+			if i, ok := wanted[s.number]; ok {
+				out[i] = raw{bytes.Clone(b[s.at:decoder.InputOffset()]), bytes.Clone(b[s.content:before])}
+				delete(wanted, s.number)
 			}
 		}
 	}
+	return out
 }
 
 // countTo counts the elements below e in document order, up to target and with it.

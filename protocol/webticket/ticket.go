@@ -72,8 +72,8 @@ func ParseResponse(b []byte) (Ticket, error) {
 	}
 	t.Audience = soap.Text(soap.Find(assertion, "Audience"))
 	t.SIPAddress = sipAddress(assertion)
-	t.Assertion, _ = rawElement(b, doc, assertion)
-	_, t.LifetimeInner = rawElement(b, doc, lifetime)
+	raw := rawElements(b, doc, assertion, lifetime)
+	t.Assertion, t.LifetimeInner = raw[0].outer, raw[1].inner
 	return t, nil
 }
 
