@@ -84,6 +84,7 @@ type Profile struct {
 	DiscoveryOrder []string `fact:"discovery.order" oneof:"dhcp-tls dhcp-tcp srv-internal-tls srv-internal-tcp srv-external-tls srv-external-tcp a-internal a-sip a-external"`
 	// DiscoveryOrderKnown is that order once a user's SIP domain is known.
 	DiscoveryOrderKnown []string `fact:"discovery.order_known" oneof:"dhcp-tls dhcp-tcp srv-internal-tls srv-internal-tcp srv-external-tls srv-external-tcp a-internal a-sip a-external"`
+	SuffixRetry         bool     `fact:"discovery.suffix_retry"` // a name that is not there is asked for again with the DNS suffix
 	StrictNaming        bool     `fact:"discovery.strict_naming"`
 	CertProvSources     []string `fact:"certprov.sources" oneof:"option43 sts-uri default-path"`
 

@@ -246,60 +246,6 @@ func (h *Handset) optionFailure(server string, err error) *Failure {
 	return fail(devicestate.StageDiscovery, kind, server, "option 120 cannot be used", err)
 }
 
-// discoverByDNS asks for every name at once; the keys are the entries of the profile's discovery order.
-func (h *Handset) discoverByDNS(ctx context.Context) map[string][]candidate {
-	domain := h.sipDomain()
-	if domain == "" {
-		return nil
-	}
-	type query struct{ key, name, transport string }
-	queries := []query{
-		{"srv-internal-tls", "_sipinternaltls._tcp." + domain, "tls"},
-		{"srv-internal-tcp", "_sipinternal._tcp." + domain, "tcp"},
-		{"srv-external-tls", "_sip._tls." + domain, "tls"},
-		{"srv-external-tcp", "_sip._tcp." + domain, "tcp"},
-		{"a-internal", "sipinternal." + domain, "tls"},
-		{"a-sip", "sip." + domain, "tls"},
-		{"a-external", "sipexternal." + domain, "tls"},
-	}
-	out := map[string][]candidate{}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for _, q := range queries {
-		wg.Go(func() {
-			list := h.candidatesOf(ctx, q.name, q.transport, strings.HasPrefix(q.key, "srv"))
-			mu.Lock()
-			defer mu.Unlock()
-			out[q.key] = list
-		})
-	}
-	wg.Wait()
-	return out
-}
-
-func (h *Handset) candidatesOf(ctx context.Context, name, transport string, srv bool) []candidate {
-	if !srv {
-		addrs, err := h.lookupHost(ctx, name)
-		if err != nil {
-			return nil
-		}
-		var out []candidate
-		for _, port := range []uint16{sipTLSPort, httpsPort} {
-			out = append(out, candidate{Source: "a", Host: name, Port: port, Transport: transport, addresses: addrs})
-		}
-		return out
-	}
-	services, err := h.lookupService(ctx, name)
-	if err != nil {
-		return nil
-	}
-	var out []candidate
-	for _, s := range services {
-		out = append(out, candidate{Source: "srv", Host: s.target, Port: s.port, Transport: transport})
-	}
-	return out
-}
-
 // sipDomain is the domain of the signed-in user, else the one of the lease (discovery.md §1.5, inferred).
 func (h *Handset) sipDomain() string {
 	if _, domain, ok := strings.Cut(h.flash.SIPAddress, "@"); ok {

@@ -130,7 +130,7 @@ func (h *Handset) storeChain() error {
 	for _, c := range h.ram.chain {
 		h.flash.Chain = append(h.flash.Chain, c.Raw)
 	}
-	h.ram.chain = nil
+	h.ram.anchors, h.ram.chain = h.ram.chain, nil
 	return h.save()
 }
 

@@ -159,8 +159,9 @@ type memory struct {
 	conflicts        int           // leases declined one after the other
 	pause            time.Duration // before DHCP begins again
 	credentials      Credentials
-	entered          bool // the credentials, by Enter
-	chain            []*x509.Certificate
+	entered          bool                // the credentials, by Enter
+	chain            []*x509.Certificate // that was downloaded and is not in flash yet
+	anchors          []*x509.Certificate // the chain in flash, as it was downloaded; nil: read it there
 	visited          map[devicestate.State]bool
 }
 

@@ -28,8 +28,9 @@ type lease struct {
 	dns     []netip.Addr
 	ntp     []netip.Addr
 	domain  string
-	vendor  []byte // option 43
-	kept    bool   // from VlanDiscover, without a VLAN
+	search  []string // option 119, which no shipped profile asks for
+	vendor  []byte   // option 43
+	kept    bool     // from VlanDiscover, without a VLAN
 }
 
 // vlanDiscover takes an untagged lease with the class of the VLAN request and looks for sub-option 10 (discovery.md §1.2).

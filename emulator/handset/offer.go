@@ -53,7 +53,37 @@ func readLease(m *dhcpv4.DHCPv4) (l *lease, oddities []string, err error) {
 		odd("option 15: %q is no domain and not used", l.domain)
 		l.domain = ""
 	}
+	l.search = searchList(m, odd)
 	return l, oddities, nil
+}
+
+// maxSearch bounds the domains that are taken of option 119: each makes a look-up that fails longer.
+const maxSearch = 4
+
+// searchList reads option 119 (RFC 3397).
+func searchList(m *dhcpv4.DHCPv4, odd func(format string, args ...any)) []string {
+	if len(m.GetOneOption(dhcpv4.OptionDNSDomainSearchList)) == 0 {
+		return nil
+	}
+	labels := m.DomainSearch()
+	if labels == nil {
+		odd("option 119 is no list of domains and not used")
+		return nil
+	}
+	var list []string
+	for _, domain := range labels.Labels {
+		domain = strings.ToLower(domain)
+		switch {
+		case !dhcpoption.IsHostName(domain):
+			odd("option 119: %q is no domain and not used", domain)
+		case len(list) == maxSearch:
+			odd("option 119: of more than %d domains the others are not used", maxSearch)
+			return list
+		default:
+			list = append(list, domain)
+		}
+	}
+	return list
 }
 
 func leasedAddress(m *dhcpv4.DHCPv4) (netip.Prefix, error) {

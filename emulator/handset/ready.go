@@ -22,7 +22,7 @@ func (h *Handset) ready(ctx context.Context) (devicestate.Event, *Failure) {
 		if event, failure := r.renewIfDue(ctx); event != "" || ctx.Err() != nil {
 			return event, failure
 		}
-		h.ram.key = nil // an idle handset holds no more than it needs
+		h.ram.key, h.ram.anchors = nil, nil // an idle handset holds no more than it needs
 		if r.event != "" {
 			return r.takeEvent()
 		}

@@ -62,7 +62,7 @@ var errLost = errors.New("the connection to the registrar was lost")
 
 // message begins a request with the headers that every request of the handset has (sip.md §4.1; Via has no branch).
 func (r *registration) message(method, uri, fromTag, to, callID string, cseq int) *sipmessage.Message {
-	m := &sipmessage.Message{Method: method, RequestURI: uri}
+	m := &sipmessage.Message{Method: method, RequestURI: uri, Headers: make([]sipmessage.Header, 0, 24)} // room for all that follow
 	m.Add("Via", "SIP/2.0/"+strings.ToUpper(r.home.Transport)+" "+r.local)
 	m.Add("Max-Forwards", "70")
 	m.Add("From", fmt.Sprintf("<%s>;tag=%s;epid=%s", r.sip, fromTag, r.epid))

@@ -218,6 +218,7 @@ func TestHostilePeers(t *testing.T) {
 	peace := bootTime(t, nil)
 	for name, siege := range sieges {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if got := bootTime(t, siege); got > peace+time.Second {
 				t.Errorf("booted in %v, in %v without hostile peers", got, peace)
 			}

@@ -50,16 +50,16 @@ func (y *tally) observe(o timeline.Observation) {
 	}
 }
 
-// TestNinetyDays keeps a handset signed in for 90 days with a certificate that has to be renewed meanwhile: nobody signs
-// out, nothing goes wrong, and not one goroutine is left over.
+// TestNinetyDays keeps a handset signed in for 90 days (nine under the race detector) with a certificate that has to be
+// renewed meanwhile: nobody signs out, nothing goes wrong, and not one goroutine is left over.
 func TestNinetyDays(t *testing.T) {
-	const days = 90
+	const days = signedInDays
 	began := time.Now()
 	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
 		s.Observers = nil // of what is kept
 		y := &tally{states: map[devicestate.State]int{}}
 		flash := &handset.MemoryFlash{}
-		s.Lab.WebServices.CertificateHours, s.Flash = 30*24, flash
+		s.Lab.WebServices.CertificateHours, s.Flash = days/3*24, flash
 		s.Observers = append(s.Observers, y.observe)
 		run := s.start()
 		s.wantSuccess(run.Boot(context.Background()))
@@ -77,7 +77,7 @@ func TestNinetyDays(t *testing.T) {
 		if got := runtime.NumGoroutine(); got > goroutines {
 			t.Errorf("%d goroutines, %d before", got, goroutines)
 		}
-		if y.refreshes < 12_000 || y.renewals < 270 || y.subscriptions < 30_000 || y.queries < days-1 || y.certificates < 3 {
+		if y.refreshes < 12_000*days/90 || y.renewals < 3*days || y.subscriptions < 30_000*days/90 || y.queries < days-1 || y.certificates < 3 {
 			t.Errorf("in %d days: %+v", days, y)
 		}
 		t.Logf("%d refreshes, %d renewals of the association, %d of subscriptions, %d certificates, %d update queries", y.refreshes, y.renewals, y.subscriptions, y.certificates, y.queries)
@@ -103,20 +103,20 @@ func TestNinetyDays(t *testing.T) {
 	t.Logf("%v of wall time", time.Since(began))
 }
 
-// TestFortnightOfTrouble loses the connection in each way, twice a day for two weeks: the handset is always back, and
-// nothing of the old connections is left over.
+// TestFortnightOfTrouble loses the connection in each way, twice a day for two weeks (under the race detector four times
+// a day for two days): the handset is always back, and nothing of the old connections is left over.
 func TestFortnightOfTrouble(t *testing.T) {
 	ready(t, nil, func(x *signedIn) {
 		before := x.load()
 		x.wantSuccess(x.stay(time.Hour))
 		goroutines := runtime.NumGoroutine()
 		lost := 0
-		for half := range 2 * 14 {
-			loss := losses[half%len(losses)]
+		for n := range lossesADay * troubleDays {
+			loss := losses[n%len(losses)]
 			loss.lose(x)
 			x.stay(loss.within + time.Hour)
 			loss.mend(x)
-			x.wantSuccess(x.stay(11 * time.Hour))
+			x.wantSuccess(x.stay(24*time.Hour/lossesADay - time.Hour))
 			lost += len(x.at(timeline.Transition, string(devicestate.Provision)))
 			for _, o := range x.path() {
 				if o == devicestate.WebTicket || o == devicestate.Failed {
@@ -129,7 +129,7 @@ func TestFortnightOfTrouble(t *testing.T) {
 		if got := runtime.NumGoroutine(); got > goroutines {
 			x.t.Errorf("%d goroutines, %d before", got, goroutines)
 		}
-		if lost < 2*14 {
+		if lost < lossesADay*troubleDays {
 			x.t.Errorf("the connection was lost %d times", lost)
 		}
 		if after := x.load(); after.EPID != before.EPID || !slices.Equal(after.Certificate, before.Certificate) {

@@ -132,7 +132,7 @@ func TestClockOverReboot(t *testing.T) {
 		before := x.load()
 		x.run.Handset.Do(devicestate.PowerOff)
 		x.until(devicestate.PoweredOff)
-		time.Sleep(90 * 24 * time.Hour) // virtual
+		time.Sleep(signedInDays * 24 * time.Hour) // virtual
 		x.forget()
 		if err := x.run.PowerOn(); err != nil {
 			x.t.Fatal(err)

@@ -198,7 +198,7 @@ func renewalOf(hours int) time.Duration {
 // TestCertificateRenewal: a new certificate, by the one held, and an association by the new one; nobody signs out, and
 // no PIN is sent.
 func TestCertificateRenewal(t *testing.T) {
-	const hours = 240
+	const hours = certificateHours
 	ready(t, func(s *setting) { s.Lab.WebServices.CertificateHours = hours }, func(x *signedIn) {
 		if err := x.run.Pool.SetFault("ticket=wrong-pin", ""); err != nil { // the PIN is another one by now
 			x.t.Fatal(err)

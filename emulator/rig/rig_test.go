@@ -145,6 +145,7 @@ func TestFaults(t *testing.T) {
 	for _, lab := range configs.Labs() {
 		for _, fault := range list {
 			t.Run(lab+"/"+fault.Name, func(t *testing.T) {
+				t.Parallel()
 				virtual(t, lab, rig.DefaultProfile, func(s *setting) { s.wantFault(fault) })
 			})
 		}

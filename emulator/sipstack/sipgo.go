@@ -39,7 +39,13 @@ type composed struct {
 	text        []byte
 }
 
-func (m composed) StringWrite(w io.StringWriter) { w.WriteString(string(m.text)) }
+func (m composed) StringWrite(w io.StringWriter) {
+	if b, ok := w.(io.Writer); ok { // sipgo's buffer takes it without a copy
+		b.Write(m.text)
+		return
+	}
+	w.WriteString(string(m.text))
+}
 
 // tapped is the connection as sipgo sees it. What is read goes through Conn.in. sipgo closes it, in its reader, when
 // reading ends.

@@ -135,8 +135,21 @@ func (t *Timeline) Observe(observe func(Observation)) (stop func()) {
 	}
 }
 
+// isPlain reports whether text is of printable ASCII alone, as nearly all of it is.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 // shown is text that can be printed as it is.
 func shown(text string) string {
+	if isPlain(text) {
+		return text
+	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return unicode.ReplacementChar

@@ -42,12 +42,17 @@ func (r RootChainRequest) Append(b []byte) ([]byte, error) {
 		soap.NSEnvelope11, r.Operation.Local, soap.Escape(r.Operation.Space)), nil
 }
 
-// ParseRootChainRequest returns the name of the first element in the body.
+// ParseRootChainRequest reads a request.
 func ParseRootChainRequest(b []byte) (RootChainRequest, error) {
 	doc, err := soap.Parse(b)
 	if err != nil {
 		return RootChainRequest{}, err
 	}
+	return ReadRootChainRequest(doc)
+}
+
+// ReadRootChainRequest returns the name of the first element in the body.
+func ReadRootChainRequest(doc *etree.Document) (RootChainRequest, error) {
 	body, err := soap.Body(doc)
 	if err != nil {
 		return RootChainRequest{}, fmt.Errorf("%w: %w", ErrRequest, err)

@@ -77,22 +77,28 @@ func wrapped(der []byte) string {
 
 // ParseRequest reads a request and returns its document too, for the proof in its header.
 func ParseRequest(b []byte) (Request, *etree.Document, error) {
-	var r Request
 	doc, err := soap.Parse(b)
 	if err != nil {
-		return r, nil, err
+		return Request{}, nil, err
 	}
+	r, err := ReadRequest(doc)
+	return r, doc, err
+}
+
+// ReadRequest reads a request that was parsed.
+func ReadRequest(doc *etree.Document) (Request, error) {
+	var r Request
 	envelope, err := soap.Body(doc)
 	if err != nil {
-		return r, doc, fmt.Errorf("%w: %w", ErrRequest, err)
+		return r, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	body := soap.Child(envelope, "GetAndPublishCert")
 	if body == nil || body.NamespaceURI() != soap.NSServices {
-		return r, doc, fmt.Errorf("%w: no GetAndPublishCert of %s in the body", ErrRequest, soap.NSServices)
+		return r, fmt.Errorf("%w: no GetAndPublishCert of %s in the body", ErrRequest, soap.NSServices)
 	}
 	rst := soap.Child(body, "RequestSecurityToken")
 	if rst == nil || rst.NamespaceURI() != soap.NSTrustSlash {
-		return r, doc, fmt.Errorf("%w: no RequestSecurityToken of %s", ErrRequest, soap.NSTrustSlash)
+		return r, fmt.Errorf("%w: no RequestSecurityToken of %s", ErrRequest, soap.NSTrustSlash)
 	}
 	token := soap.Child(rst, "BinarySecurityToken")
 	for _, f := range []struct{ name, got, want string }{
@@ -101,7 +107,7 @@ func ParseRequest(b []byte) (Request, *etree.Document, error) {
 		{"ValueType", soap.Attr(token, "ValueType"), typePKCS10},
 	} {
 		if f.got != f.want {
-			return r, doc, fmt.Errorf("%w: %s is %q", ErrRequest, f.name, f.got)
+			return r, fmt.Errorf("%w: %s is %q", ErrRequest, f.name, f.got)
 		}
 	}
 	header := soap.Child(doc.Root(), "Header")
@@ -111,9 +117,9 @@ func ParseRequest(b []byte) (Request, *etree.Document, error) {
 	r.Entity = soap.Attr(body, "Entity")
 	r.RequestID = soap.Text(soap.Child(rst, "RequestID"))
 	if r.CSR, err = decode(soap.Text(token)); err != nil {
-		return r, doc, fmt.Errorf("%w: CSR: %w", ErrRequest, err)
+		return r, fmt.Errorf("%w: CSR: %w", ErrRequest, err)
 	}
-	return r, doc, nil
+	return r, nil
 }
 
 // decode reads base64 with blanks and line breaks anywhere.

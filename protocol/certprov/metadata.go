@@ -1,8 +1,8 @@
 package certprov
 
 import (
+	"bytes"
 	"fmt"
-	"strings"
 
 	"github.com/phone-edition/lpe/protocol/soap"
 )
@@ -18,7 +18,8 @@ const (
 // WSDL writes the service's metadata (web-services.md §1.5): the proof port at base (https), whose tickets come from
 // issuer, and, if anonymous is not empty, the root-chain operation at that http location.
 func WSDL(base, issuer, anonymous string) []byte {
-	var b strings.Builder
+	var b bytes.Buffer
+	b.Grow(4608)
 	fmt.Fprintf(&b, `<wsdl:definitions name="CertProvisioningService" targetNamespace="%s" xmlns:wsdl="http://schemas.xmlsoap.org/wsdl/" `+
 		`xmlns:soap="http://schemas.xmlsoap.org/wsdl/soap/" xmlns:tns="%s" xmlns:wsp="%s" xmlns:sp="http://docs.oasis-open.org/ws-sx/ws-securitypolicy/200702" `+
 		`xmlns:wsa10="%s" xmlns:wsu="%s" xmlns:wsx="http://schemas.xmlsoap.org/ws/2004/09/mex" xmlns:xsd="http://www.w3.org/2001/XMLSchema">`,
@@ -46,7 +47,7 @@ func WSDL(base, issuer, anonymous string) []byte {
 		fmt.Fprintf(&b, `<wsdl:port name="%s" binding="tns:%s"><soap:address location="%s"/></wsdl:port>`, AnonymousPortName, AnonymousPortName, soap.Escape(anonymous))
 	}
 	b.WriteString(`</wsdl:service></wsdl:definitions>`)
-	return []byte(b.String())
+	return b.Bytes()
 }
 
 func messages(operation string) string {

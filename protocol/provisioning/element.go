@@ -106,8 +106,11 @@ func parseDocument(b []byte) (Element, error) {
 				return Element{}, fmt.Errorf("%w: more than %d elements", ErrTooDeep, MaxDepth)
 			}
 			e := Element{Name: qualified(token.Name)}
-			for _, a := range token.Attr {
-				e.Attrs = append(e.Attrs, Attr{qualified(a.Name), a.Value})
+			if len(token.Attr) > 0 {
+				e.Attrs = make([]Attr, len(token.Attr))
+			}
+			for i, a := range token.Attr {
+				e.Attrs[i] = Attr{qualified(a.Name), a.Value}
 			}
 			open = append(open, e)
 		case xml.EndElement:
@@ -165,12 +168,15 @@ func (e Element) write(w *bytes.Buffer, depth int) error {
 	if err := checkName(e.Name); err != nil {
 		return err
 	}
-	w.WriteString("<" + e.Name)
+	w.WriteString("<")
+	w.WriteString(e.Name)
 	for _, a := range e.Attrs {
 		if err := checkName(a.Name); err != nil {
 			return err
 		}
-		w.WriteString(" " + a.Name + `="`)
+		w.WriteString(" ")
+		w.WriteString(a.Name)
+		w.WriteString(`="`)
 		escape(w, a.Value)
 		w.WriteString(`"`)
 	}
@@ -185,7 +191,9 @@ func (e Element) write(w *bytes.Buffer, depth int) error {
 			return err
 		}
 	}
-	w.WriteString("</" + e.Name + ">")
+	w.WriteString("</")
+	w.WriteString(e.Name)
+	w.WriteString(">")
 	return nil
 }
 
@@ -208,7 +216,9 @@ func checkName(name string) error {
 }
 
 func escape(w *bytes.Buffer, text string) {
-	_ = xml.EscapeText(w, []byte(text)) // a bytes.Buffer takes everything
+	if text != "" {
+		_ = xml.EscapeText(w, []byte(text)) // a bytes.Buffer takes everything
+	}
 }
 
 // el builds an element; attrs are name, value, name, value.

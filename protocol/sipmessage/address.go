@@ -103,7 +103,11 @@ func parseParams(text string) []Param {
 
 // splitOutside splits at sep outside double quotes and angle brackets.
 func splitOutside(text string, sep byte) []string {
-	out := make([]string, 0, strings.Count(text, string(sep))+1)
+	seps := strings.Count(text, string(sep))
+	if seps == 0 {
+		return []string{text}
+	}
+	out := make([]string, 0, seps+1)
 	quoted, inside, start := false, false, 0
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {

@@ -168,7 +168,7 @@ func (h Header) check() error {
 	if h.Name == "" || strings.ContainsAny(h.Name, ": \t\r\n") {
 		return fmt.Errorf("%w: header name %.40q", ErrMalformed, h.Name)
 	}
-	broken := strings.ContainsAny(h.Value, "\r\n") && strings.ContainsAny(foldedLine.Replace(h.Value), "\r\n")
+	broken := breaks(h.Value) && breaks(foldedLine.Replace(h.Value))
 	if broken || strings.TrimSpace(h.Value) != h.Value {
 		return fmt.Errorf("%w: header %.40s has blanks around its value or a line break in it", ErrMalformed, h.Name)
 	}
@@ -176,6 +176,11 @@ func (h Header) check() error {
 		return fmt.Errorf("%w: header %.40s has a line of %d bytes, at most %d", ErrTooLarge, h.Name, n, MaxHeaderLine)
 	}
 	return nil
+}
+
+// breaks reports whether there is a part of a line break in text.
+func breaks(text string) bool {
+	return strings.IndexByte(text, '\n') >= 0 || strings.IndexByte(text, '\r') >= 0
 }
 
 const version = "SIP/2.0"

@@ -4,7 +4,7 @@ package sipmessage
 // (sip.md §4.5), then the extra headers, then Content-Length: 0 if extra has none. toTag is added to To unless that
 // has a tag or toTag is empty.
 func Response(req *Message, status int, reason, toTag string, extra ...Header) *Message {
-	m := &Message{Status: status, Reason: reason}
+	m := &Message{Status: status, Reason: reason, Headers: make([]Header, 0, len(req.Headers)+len(extra)+1)}
 	m.Add("From", req.Get("From"))
 	to := req.Get("To")
 	if a, err := ParseAddress(to); err == nil && a.Tag() == "" && toTag != "" {

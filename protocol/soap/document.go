@@ -1,92 +1,12 @@
 package soap
 
 import (
-	"bytes"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/beevik/etree"
 )
-
-// Bounds of a document.
-const (
-	MaxSize  = 256 << 10
-	MaxDepth = 64
-)
-
-// Errors of Parse and Body.
-var (
-	ErrTooLarge  = errors.New("XML document exceeds its bounds")
-	ErrTooDeep   = errors.New("XML document is nested too deeply")
-	ErrMalformed = errors.New("XML document is malformed")
-	ErrEnvelope  = errors.New("not a SOAP envelope")
-)
-
-// Parse reads a document within the bounds: one root element, no document type declaration, no attribute twice.
-func Parse(b []byte) (*etree.Document, error) {
-	if len(b) > MaxSize {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxSize)
-	}
-	doc := etree.NewDocument()
-	doc.ReadSettings.MaxDepth = MaxDepth
-	doc.ReadSettings.PreserveDuplicateAttrs = true // else the last one wins unseen
-	err := doc.ReadFromBytes(bytes.TrimPrefix(b, []byte("\ufeff")))
-	switch {
-	case errors.Is(err, etree.ErrMaxDepth):
-		return nil, fmt.Errorf("%w: more than %d levels", ErrTooDeep, MaxDepth)
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	if err := checkTree(doc); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	return doc, nil
-}
-
-// checkTree refuses what the reader lets pass.
-func checkTree(doc *etree.Document) error {
-	roots := 0
-	for _, token := range doc.Child {
-		switch token := token.(type) {
-		case *etree.Element:
-			roots++
-		case *etree.CharData:
-			if !token.IsWhitespace() {
-				return errors.New("text outside the root element")
-			}
-		}
-	}
-	if roots != 1 {
-		return fmt.Errorf("%d root elements", roots)
-	}
-	return checkElement(&doc.Element)
-}
-
-func checkElement(e *etree.Element) error {
-	if len(e.Attr) > 1 {
-		seen := make(map[xml.Name]bool, len(e.Attr))
-		for _, a := range e.Attr {
-			name := xml.Name{Space: a.Space, Local: a.Key}
-			if seen[name] {
-				return fmt.Errorf("attribute %s of %s stands twice", a.FullKey(), e.Tag)
-			}
-			seen[name] = true
-		}
-	}
-	for _, token := range e.Child {
-		switch token := token.(type) {
-		case *etree.Directive:
-			return errors.New("a document type declaration")
-		case *etree.Element:
-			if err := checkElement(token); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
 
 // Body returns the only body of a SOAP 1.1 or 1.2 envelope.
 func Body(doc *etree.Document) (*etree.Element, error) {

@@ -110,18 +110,27 @@ type pair struct {
 }
 
 func build(pairs ...pair) string {
+	size := len(Scheme)
+	for _, q := range pairs {
+		size += len(q.name) + len(q.value) + len(`, =""`)
+	}
 	var b strings.Builder
+	b.Grow(size)
 	b.WriteString(Scheme)
 	sep := " "
 	for _, q := range pairs {
 		if q.value == "" {
 			continue
 		}
-		b.WriteString(sep + q.name + "=")
+		b.WriteString(sep)
+		b.WriteString(q.name)
 		if q.bare {
+			b.WriteString("=")
 			b.WriteString(q.value)
 		} else {
-			b.WriteString(`"` + q.value + `"`)
+			b.WriteString(`="`)
+			b.WriteString(q.value)
+			b.WriteString(`"`)
 		}
 		sep = ", "
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/beevik/etree"
+
 	"github.com/phone-edition/lpe/protocol/soap"
 )
 
@@ -92,11 +94,16 @@ func (r Request) usernameToken() (string, error) {
 
 // ParseRequest reads a request, of a handset or of a client that authenticates by HTTP.
 func ParseRequest(b []byte) (Request, error) {
-	var r Request
 	doc, err := soap.Parse(b)
 	if err != nil {
-		return r, err
+		return Request{}, err
 	}
+	return ReadRequest(doc)
+}
+
+// ReadRequest reads a request that was parsed.
+func ReadRequest(doc *etree.Document) (Request, error) {
+	var r Request
 	body, err := soap.Body(doc)
 	if err != nil {
 		return r, fmt.Errorf("%w: %w", ErrRequest, err)

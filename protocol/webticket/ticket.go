@@ -1,6 +1,7 @@
 package webticket
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ func ProofKey(clientEntropy, serverEntropy []byte) []byte {
 // ParseResponse reads an answer, with or without the collection around the response.
 func ParseResponse(b []byte) (Ticket, error) {
 	var t Ticket
-	doc, err := soap.Parse(b)
+	doc, raw, err := soap.ParseRaw(b, "Assertion", "Lifetime")
 	if err != nil {
 		return t, err
 	}
@@ -72,8 +73,7 @@ func ParseResponse(b []byte) (Ticket, error) {
 	}
 	t.Audience = soap.Text(soap.Find(assertion, "Audience"))
 	t.SIPAddress = sipAddress(assertion)
-	t.Assertion, _ = rawElement(b, doc, assertion)
-	_, t.LifetimeInner = rawElement(b, doc, lifetime)
+	t.Assertion, t.LifetimeInner = bytes.Clone(raw[assertion].Outer), bytes.Clone(raw[lifetime].Inner)
 	return t, nil
 }
 

@@ -50,7 +50,7 @@ func newAssociation(inner *tls.Config, certificate tls.Certificate, aor, epid st
 	config := inner.Clone()
 	config.Certificates = []tls.Certificate{certificate}
 	return &association{
-		opaque: randomHex(4), aor: strings.ToLower(aor), epid: epid, handshake: tlsdsk.NewServer(config),
+		opaque: randomHex(4), aor: strings.ToLower(strings.Clone(aor)), epid: strings.Clone(epid), handshake: tlsdsk.NewServer(config),
 	}
 }
 

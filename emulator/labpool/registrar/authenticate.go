@@ -70,7 +70,8 @@ func (id identity) check() *refusal {
 
 // request handles one request of the handset from its first check on (sip.md §7.4).
 func (c *connection) request(m *sipmessage.Message) {
-	if refused := wellFormed(m); refused != nil {
+	id, refused := wellFormed(m)
+	if refused != nil {
 		c.refuse(m, nil, refused)
 		return
 	}
@@ -84,11 +85,6 @@ func (c *connection) request(m *sipmessage.Message) {
 	}
 	if !signed {
 		c.unauthenticated(m)
-		return
-	}
-	id, err := identify(m)
-	if err != nil {
-		c.refuse(m, nil, checkHeaders.refuse("%v", err))
 		return
 	}
 	switch {

@@ -30,20 +30,21 @@ func (c *connection) message(m *sipmessage.Message) {
 	c.answer(m)
 }
 
-// wellFormed refuses a request that lacks what every request has.
-func wellFormed(m *sipmessage.Message) *refusal {
+// wellFormed tells who a request says that it comes from, and refuses one that lacks what every request has.
+func wellFormed(m *sipmessage.Message) (identity, *refusal) {
 	for _, name := range []string{"From", "To", "Call-ID", "CSeq", "Via"} {
 		if m.Get(name) == "" {
-			return checkHeaders.refuse("no %s", name)
+			return identity{}, checkHeaders.refuse("no %s", name)
 		}
 	}
 	if _, method := m.CSeq(); method != m.Method {
-		return checkHeaders.refuse("CSeq of a %.20q", method)
+		return identity{}, checkHeaders.refuse("CSeq of a %.20q", method)
 	}
-	if _, err := identify(m); err != nil {
-		return checkHeaders.refuse("%v", err)
+	id, err := identify(m)
+	if err != nil {
+		return id, checkHeaders.refuse("%v", err)
 	}
-	return nil
+	return id, nil
 }
 
 // dispatch handles a request that is who it says.

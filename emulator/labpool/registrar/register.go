@@ -110,12 +110,13 @@ func (c *connection) bind(m *sipmessage.Message, a *association, id identity, ex
 	if proxy, _ := contact.Param("proxy"); proxy == "replace" {
 		uri = replaceHost(uri, c.peer)
 	}
+	clone := strings.Clone // so that the whole message is not kept with its parts
 	now := c.s.cfg.Now()
 	one := &endpoint{
 		Registration: Registration{
-			SIP: id.aor, EPID: id.epid, UserAgent: m.Get("User-Agent"), Contact: uri, Since: now, Expires: now.Add(expires),
+			SIP: clone(id.aor), EPID: clone(id.epid), UserAgent: clone(m.Get("User-Agent")), Contact: clone(uri), Since: now, Expires: now.Add(expires),
 		},
-		callID: m.CallID(), conn: c, gruu: sipmessage.GRUU(id.aor, id.epid),
+		callID: clone(m.CallID()), conn: c, gruu: sipmessage.GRUU(id.aor, id.epid),
 		instance: sipmessage.FormatUUID(sipmessage.InstanceUUID(id.epid)),
 	}
 	refreshed, evicted, all := c.s.endpoints.bind(one)

@@ -150,9 +150,11 @@ func (c *connection) remember(m, answer *sipmessage.Message, id identity, event 
 		}
 		delete(c.dialogs, first.callID)
 	}
-	c.dialogs[m.CallID()] = &dialog{
-		sip: strings.ToLower(id.aor), epid: id.epid, event: event, callID: m.CallID(), local: answer.Get("To"), remote: m.Get("From"),
-		target: target, benotify: supports(m, "ms-benotify"), cseq: 1, expires: c.s.cfg.Now().Add(expires),
+	callID := strings.Clone(m.CallID()) // not the whole message with it
+	c.dialogs[callID] = &dialog{
+		sip: strings.ToLower(strings.Clone(id.aor)), epid: strings.Clone(id.epid), event: strings.Clone(event), callID: callID,
+		local: strings.Clone(answer.Get("To")), remote: strings.Clone(m.Get("From")),
+		target: strings.Clone(target), benotify: supports(m, "ms-benotify"), cseq: 1, expires: c.s.cfg.Now().Add(expires),
 	}
 }
 

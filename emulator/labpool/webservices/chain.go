@@ -78,7 +78,11 @@ func (s *Server) rootChain(x *exchange) (response, *refusal) {
 	if !s.chainDownload() {
 		return response{}, checkChainOff.refuse("EnableCertChainDownload is off")
 	}
-	request, err := certprov.ParseRootChainRequest(x.body)
+	doc, err := x.document()
+	if err != nil {
+		return response{}, unreadable(err)
+	}
+	request, err := certprov.ReadRootChainRequest(doc)
 	if err != nil {
 		return response{}, unreadable(err)
 	}

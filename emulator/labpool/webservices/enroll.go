@@ -25,10 +25,11 @@ func (s *Server) enroll(x *exchange) (response, *refusal) {
 	if refused := x.message(certprov.ActionEnroll, checkEnrollAction); refused != nil {
 		return response{}, refused
 	}
-	r, doc, err := certprov.ParseRequest(x.body)
-	if doc == nil {
+	doc, err := x.document()
+	if err != nil {
 		return response{}, unreadable(err)
 	}
+	r, err := certprov.ReadRequest(doc)
 	if refused := s.addressed(doc); refused != nil {
 		return response{}, refused
 	}

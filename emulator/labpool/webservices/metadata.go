@@ -55,7 +55,7 @@ func (x *exchange) metadata(wsdl []byte, services ...string) (response, *refusal
 	if refused := x.contentType("application/soap+xml", "text/xml"); refused != nil {
 		return response{}, refused
 	}
-	doc, err := soap.Parse(x.body)
+	doc, err := x.document()
 	if err != nil {
 		return response{}, unreadable(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/beevik/etree"
+
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/labpool/history"
 	"github.com/phone-edition/lpe/emulator/timeline"
@@ -30,9 +32,20 @@ const (
 type exchange struct {
 	request *http.Request
 	body    []byte
-	who     string // SIP address, or the number dialled; never a PIN
-	auth    string // how who was proved, as [history.Auth] has it
+	parsed  *etree.Document // the body, once it was read as XML
+	who     string          // SIP address, or the number dialled; never a PIN
+	auth    string          // how who was proved, as [history.Auth] has it
 	what    string
+}
+
+// document is the body as XML. It is read once, for whoever answers and for what no document describes, and not changed.
+func (x *exchange) document() (*etree.Document, error) {
+	if x.parsed != nil {
+		return x.parsed, nil
+	}
+	doc, err := soap.Parse(x.body)
+	x.parsed = doc
+	return doc, err
 }
 
 // route is what is served at one path.

@@ -2,7 +2,6 @@ package webservices
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -22,12 +21,14 @@ func (s *Server) request(x *exchange) (webticket.Request, *refusal) {
 	if refused := x.message(webticket.Action, checkTicketAction); refused != nil {
 		return r, refused
 	}
-	r, err := webticket.ParseRequest(x.body)
-	switch {
-	case errors.Is(err, webticket.ErrRequest):
-		return r, checkRST.refuse("%v", err)
-	case err != nil:
+	doc, err := x.document()
+	if err != nil {
 		return r, unreadable(err)
+	}
+	r, err = webticket.ReadRequest(doc)
+	switch {
+	case err != nil:
+		return r, checkRST.refuse("%v", err)
 	case r.TokenType != soap.TokenSAML11:
 		return r, checkTokenType.refuse("TokenType %q", shorten(r.TokenType))
 	case r.RequestType != requestType:
@@ -165,14 +166,6 @@ func (s *Server) issue(x *exchange, r webticket.Request, user string) (response,
 		a.header = http.Header{"Connection": {"close"}}
 	}
 	return a, nil
-}
-
-func canonical(assertion []byte) ([]byte, error) {
-	doc, err := soap.Parse(assertion)
-	if err != nil {
-		return nil, fmt.Errorf("own assertion: %w", err)
-	}
-	return soap.Canonicalize(doc.Root())
 }
 
 // sameURL compares without case and default port (web-services.md §7.3).
