@@ -6,8 +6,7 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/goccy/go-yaml"
-
+	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/scenarios"
 )
@@ -15,13 +14,13 @@ import (
 // Mask is one rule of a file of masks: what may differ without being a difference. Each pattern is a regular expression
 // that has to match the whole; one that is missing matches all.
 type Mask struct {
-	Protocol string `yaml:"protocol"`
-	Message  string `yaml:"message"`
-	State    string `yaml:"state"`
-	Field    string `yaml:"field"`    // missing: the rule is about the message as a whole
-	Part     string `yaml:"part"`     // of the value, or the group in it; missing: all of it
-	Optional bool   `yaml:"optional"` // the message, or the field, may be missing; what it says is compared
-	Why      string `yaml:"why"`
+	Protocol string `key:"protocol"`
+	Message  string `key:"message"`
+	State    string `key:"state"`
+	Field    string `key:"field"`    // missing: the rule is about the message as a whole
+	Part     string `key:"part"`     // of the value, or the group in it; missing: all of it
+	Optional bool   `key:"optional"` // the message, or the field, may be missing; what it says is compared
+	Why      string `key:"why" need:"yes"`
 
 	protocol, message, state, field, part *regexp.Regexp
 }
@@ -29,46 +28,45 @@ type Mask struct {
 // Masks are the rules of a file.
 type Masks []Mask
 
-// maskFile is the file of masks.
-type maskFile struct {
-	Masks []Mask `yaml:"masks"`
-}
-
 // DefaultMasks are those of scenarios/masks.yaml.
 func DefaultMasks() Masks {
-	masks, err := parseMasks("masks.yaml", scenarios.Masks)
+	masks, err := parseMasks("scenarios/masks.yaml", scenarios.Masks)
 	if err != nil {
 		panic(err) // it is part of the program
 	}
 	return masks
 }
 
-// LoadMasks reads a file of masks.
+// LoadMasks reads a file of masks. The error names every mistake.
 func LoadMasks(file string) (Masks, error) {
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular() || info.Size() > configs.MaxDocumentSize:
+		return nil, fmt.Errorf("%s: a regular file of at most %d bytes expected", file, configs.MaxDocumentSize)
+	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("masks: %w", err)
+		return nil, err
 	}
 	return parseMasks(file, data)
 }
 
 func parseMasks(name string, data []byte) (Masks, error) {
-	var file maskFile
-	if err := yaml.UnmarshalWithOptions(data, &file, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	var file struct {
+		Masks []Mask `key:"masks" need:"yes"`
 	}
+	doc := configs.ReadDocument(name, data, &file)
 	for i := range file.Masks {
-		if err := file.Masks[i].compile(); err != nil {
-			return nil, fmt.Errorf("%s: mask %d: %w", name, i+1, err)
-		}
+		file.Masks[i].compile(func(key, format string, args ...any) {
+			doc.Report(fmt.Sprintf("masks[%d].%s", i+1, key), format, args...)
+		})
 	}
-	return file.Masks, nil
+	return file.Masks, doc.Err()
 }
 
-func (m *Mask) compile() error {
-	if m.Why == "" {
-		return fmt.Errorf("it does not say why")
-	}
+func (m *Mask) compile(report func(key, format string, args ...any)) {
 	whole := func(text string) string { return "^(?:" + text + ")$" }
 	for _, one := range []struct {
 		key, text, pattern string
@@ -85,11 +83,13 @@ func (m *Mask) compile() error {
 		}
 		compiled, err := regexp.Compile(one.pattern)
 		if err != nil {
-			return fmt.Errorf("%s %q: %w", one.key, one.text, err)
+			report(one.key, "%q is no regular expression: %v", one.text, err)
 		}
 		*one.into = compiled
 	}
-	return nil
+	if m.Part != "" && m.Field == "" {
+		report("part", "is of a field, and none is named")
+	}
 }
 
 // about reports whether a rule is about a message.
