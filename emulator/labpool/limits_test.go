@@ -21,7 +21,7 @@ func TestLimitsAreDocumented(t *testing.T) {
 			"maxHeader = 16 << 10": "a header of 16 KiB", "bodyTimeout = 60 * time.Second": "60 s for a request", "writeTimeout = 2 * time.Minute": "2 min for the answer",
 			"idleTimeout = 2 * time.Minute": "2 min without a request",
 		},
-		"../../protocol/soap/document.go": {"MaxSize = 256 << 10": "a body of 256 KiB"},
+		"../../protocol/soap/read.go": {"MaxSize = 256 << 10": "a body of 256 KiB"},
 		"registrar/guests.go":             {"maxStrangers = 1024": "1024 connections that nobody has authenticated on", "maxOfUser = 64": "64 of one user"},
 		"registrar/connection.go": {
 			"handshakeTime = 20 * time.Second": "20 s for the TLS handshake", "authenticationTime = 90 * time.Second": "90 s until somebody has authenticated", "idleTime = 600 * time.Second": "10 min without a byte",
