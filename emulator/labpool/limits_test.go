@@ -22,7 +22,7 @@ func TestLimitsAreDocumented(t *testing.T) {
 			"idleTimeout = 2 * time.Minute": "2 min without a request",
 		},
 		"../../protocol/soap/read.go": {"MaxSize = 256 << 10": "a body of 256 KiB"},
-		"registrar/guests.go":             {"maxStrangers = 1024": "1024 connections that nobody has authenticated on", "maxOfUser = 64": "64 of one user"},
+		"registrar/guests.go":         {"maxStrangers = 1024": "1024 connections that nobody has authenticated on", "maxOfUser = 64": "64 of one user"},
 		"registrar/connection.go": {
 			"handshakeTime = 20 * time.Second": "20 s for the TLS handshake", "authenticationTime = 90 * time.Second": "90 s until somebody has authenticated", "idleTime = 600 * time.Second": "10 min without a byte",
 			"messageTime = 60 * time.Second": "which is there within 60 to 120 s", "maxAssociations = 16": "16 associations", "maxDialogs = 64": "64 subscriptions of a connection",
