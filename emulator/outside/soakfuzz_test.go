@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// fuzzAtOnce is how many targets are fuzzed at the same time, each by one worker: three times the cores of a small
+// fuzzAtOnce is how many targets are fuzzed at the same time, each by one worker: twice the cores of a small
 // machine, where so each target has a third of its time.
-const fuzzAtOnce = 6
+const fuzzAtOnce = 4
 
 // target is a fuzz target of a package.
 type target struct{ name, dir, binary string }
