@@ -96,7 +96,9 @@ type Config struct {
 
 	NewKey func(bits int) (*rsa.PrivateKey, error) // nil: a new key each time
 	KeyLog io.Writer                               // nil: nobody can decrypt
-	Now    func() time.Time                        // nil: time.Now
+	// Outgoing changes what the registrars send, nil: nothing does.
+	Outgoing registrar.Outgoing
+	Now      func() time.Time // nil: time.Now
 }
 
 // Pool is a running lab.

@@ -383,7 +383,7 @@ func (p *Pool) startRegistrar(station ethernet.Station, host configs.Host, home 
 		Station: station, Host: host.FQDN, Home: home, Neighbour: p.neighbour(host.FQDN), Lab: p.cfg.Lab,
 		Certificate: p.certificate("register", p.cfg.Lab.RegistrarNames(host)),
 		STSURI:      p.web.CertProvURL(), Web: p.web.BaseURL(), Directory: p.Directory, Authority: p.Authority,
-		Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Ear: p.cfg.Ear,
+		Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Ear: p.cfg.Ear, Outgoing: p.cfg.Outgoing,
 	})
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 )
 
 // fuzzAtOnce is how many targets are fuzzed at the same time, each by one worker: twice the cores of a small
-// machine, where so each target has a third of its time.
+// machine, where so each target has half of its time.
 const fuzzAtOnce = 4
 
 // target is a fuzz target of a package.

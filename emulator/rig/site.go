@@ -52,7 +52,7 @@ func (s *site) open() error {
 	}
 	s.pool, err = labpool.Start(labpool.Config{
 		Lab: o.Lab, Cable: s.cable, Faults: o.Faults, DialledNumber: o.Credentials.Number, Login: o.Credentials.User, State: o.LabState,
-		NewKey: o.PoolKey, KeyLog: s.keyLog(), Now: o.PoolClock, Forgets: true,
+		NewKey: o.PoolKey, KeyLog: s.keyLog(), Outgoing: o.PoolOutgoing, Now: o.PoolClock, Forgets: true,
 	})
 	if err != nil {
 		return fmt.Errorf("lab %s: %w", o.Lab.Name, err)

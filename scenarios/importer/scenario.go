@@ -50,7 +50,10 @@ func (b *Boot) Scenario(profile string) ([]byte, error) {
 	line("name: %s", scenarioName(file))
 	line("description: %s", exchange.Quoted(fmt.Sprintf("The boot that %s holds, %d messages in %v.", file, len(b.Messages), b.lasted())))
 	line("source: %s", exchange.Quoted(fmt.Sprintf("%s frames %s", file, b.frames())))
-	line("handset: {profile: %s}", profile)
+	line("handset:\n  profile: %s", profile)
+	if mac := b.Handset.MAC; mac != nil && b.Handset.onLink && mac[0]&1 == 0 {
+		line("  mac: %q", strings.ToUpper(mac.String()))
+	}
 	line("lab: {name: %s}", lab.Name)
 	states := b.reached()
 	line("steps:\n  - power: on\n  - sign_in: %s", lab.Users[0].Name)

@@ -16,16 +16,17 @@ import (
 	"github.com/phone-edition/lpe/protocol/sipmessage"
 )
 
-// player gives the handset's messages the headers and options of those that were recorded. It is a [handset.Outgoing].
+// player gives the messages of a side the headers and options of those that were recorded. It is a [handset.Outgoing].
 type player struct {
 	mu   sync.Mutex
-	left map[string][]exchange.Message // sent, by protocol and kind; the last one stays
+	left map[string][]exchange.Message // by protocol and kind; the last one stays
 }
 
-func newPlayer(list []exchange.Message) *player {
+// newPlayer plays what the handset sent, or what it received.
+func newPlayer(list []exchange.Message, sent bool) *player {
 	p := &player{left: map[string][]exchange.Message{}}
 	for _, m := range list {
-		if m.Sent {
+		if m.Sent == sent {
 			key := m.Protocol + " " + m.Kind
 			p.left[key] = append(p.left[key], m)
 		}
@@ -54,7 +55,7 @@ type header struct{ name, value string }
 // ownHeaders are never taken from a recording: what is signed or proves something, what says where a message comes from
 // and belongs to, and what is about the body.
 var ownHeaders = []string{
-	"authorization", "proxy-authorization", "cookie", "via", "from", "to", "call-id", "cseq", "contact", "route", "record-route", "expires",
+	"authorization", "proxy-authorization", "cookie", "www-authenticate", "proxy-authenticate", "authentication-info", "proxy-authentication-info", "date", "via", "from", "to", "call-id", "cseq", "contact", "route", "record-route", "expires",
 	"p-asserted-identity", "p-preferred-identity", "host", "soapaction", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection",
 }
 

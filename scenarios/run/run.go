@@ -20,6 +20,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/labpool/registrar"
 	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/emulator/secret"
 	"github.com/phone-edition/lpe/emulator/timeline"
@@ -37,7 +38,9 @@ type Options struct {
 	Keys      func(bits int) (*rsa.PrivateKey, error)
 	Observers []func(timeline.Observation) // of the handset
 	Outgoing  handset.Outgoing             // changes what the handset sends, nil: nothing does
-	Exchange  bool                         // keep states and messages for the result
+	// PoolOutgoing changes what the lab's registrars send, nil: nothing does.
+	PoolOutgoing registrar.Outgoing
+	Exchange     bool // keep states and messages for the result
 	// Settled waits until everybody waits for time to pass. nil: nothing tells.
 	Settled func()
 }
@@ -158,7 +161,7 @@ func (e *engine) open() error {
 	}
 	o := rig.Options{
 		Profile: s.Profile, Flash: e.flash, UnlockPIN: secret.New(s.Handset.UnlockPIN), Decode: len(e.record.asked) > 0 || e.options.Exchange,
-		Later: true, Outgoing: e.options.Outgoing,
+		Later: true, Outgoing: e.options.Outgoing, PoolOutgoing: e.options.PoolOutgoing,
 		HandsetKey: e.options.Keys, PoolKey: e.options.Keys, PoolClock: e.poolClock,
 		Observers: append([]func(timeline.Observation){e.record.observe}, e.options.Observers...),
 	}

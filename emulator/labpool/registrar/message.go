@@ -149,6 +149,9 @@ func (c *connection) sendSigned(m *sipmessage.Message, a *association) {
 }
 
 func (c *connection) send(m *sipmessage.Message) {
+	if change := c.s.cfg.Outgoing; change != nil {
+		change(m)
+	}
 	to := c.from
 	if m.IsRequest() {
 		to = receiverOf(m)

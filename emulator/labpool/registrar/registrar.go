@@ -51,6 +51,7 @@ type Config struct {
 	Faults      *faults.Set
 	Timeline    *timeline.Timeline
 	Now         func() time.Time // the pool's clock, nil: time.Now
+	Outgoing    Outgoing         // nil: messages are sent as they are
 	KeyLog      io.Writer        // secrets of TLS and of the handshakes inside SIP, nil: nobody can decrypt
 	Ear         overhear.Ear     // hears what is said inside TLS, nil: nobody does
 }
