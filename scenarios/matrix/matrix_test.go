@@ -106,7 +106,7 @@ func TestBaselines(t *testing.T) {
 		return
 	}
 	if !got.OK() {
-		t.Error(text(t, got, "list"))
+		t.Error(text(t, got, "list") + "\nWhat is meant to be so is accepted by: go test ./scenarios/matrix -run TestBaselines -update")
 	}
 }
 
