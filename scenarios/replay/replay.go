@@ -68,10 +68,10 @@ func Run(ctx context.Context, s *format.Scenario, as string, o run.Options, mask
 	return r, nil
 }
 
-// byTimer reports whether a difference is that an announcement came before the lease or behind it: a timer of its own
-// sends it, and the address at that time is in it.
+// byTimer reports whether a difference says only when something came, which is how busy this computer is, or that an
+// announcement came before the lease or behind it: a timer of its own sends it, and the address at that time is in it.
 func byTimer(d compare.Difference) bool {
-	return d.Protocol == "lldp" && (d.What == compare.MessageOrder || d.Field == "chassis")
+	return d.What == compare.Timing || d.Protocol == "lldp" && (d.What == compare.MessageOrder || d.Field == "chassis")
 }
 
 func withoutStates(list []exchange.Message) []exchange.Message {
