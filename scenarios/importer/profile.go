@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -162,8 +163,9 @@ func (f *facts) dhcp(m *Message) {
 		f.text("vlan.class", p.ClassIdentifier(), m.Frame)
 		f.bytes("dhcp.discover_order", order, m.Frame)
 		f.bytes("dhcp.parameter_request_list", list, m.Frame)
-		last := hex.EncodeToString(p.ClientHWAddr[len(p.ClientHWAddr)-3:])
-		if name := p.HostName(); len(name) > len(last) && strings.EqualFold(name[len(name)-len(last):], last) {
+		mac := p.ClientHWAddr
+		last := hex.EncodeToString(mac[max(0, len(mac)-3):])
+		if name := p.HostName(); len(mac) == 6 && len(name) > len(last) && strings.EqualFold(name[len(name)-len(last):], last) {
 			f.text("dhcp.host_name_prefix", name[:len(name)-len(last)], m.Frame)
 		}
 	case dhcpv4.MessageTypeRequest:
@@ -388,6 +390,17 @@ func (f *facts) sip(m *Message) {
 	}
 }
 
+// shipped are the profiles of this program.
+var shipped = sync.OnceValue(func() []*configs.Profile {
+	var out []*configs.Profile
+	for _, name := range configs.Profiles() {
+		if p, err := configs.LoadProfile(name); err == nil { // a test loads each
+			out = append(out, p)
+		}
+	}
+	return out
+})
+
 // nearest is the shipped profile that is most like what the capture shows.
 func nearest(list []Fact) (name, why string) {
 	value := func(fact string) string {
@@ -404,19 +417,15 @@ func nearest(list []Fact) (name, why string) {
 	}
 	model, firmware := value("model.name"), value("firmware.version")
 	var sameModel, sameFirmware string
-	for _, name := range configs.Profiles() {
-		p, err := configs.LoadProfile(name)
-		if err != nil {
-			continue
-		}
+	for _, p := range shipped() {
 		isModel, isFirmware := model != "" && strings.EqualFold(p.Model, model), firmware != "" && p.Firmware == firmware
 		switch {
 		case isModel && isFirmware:
-			return name, fmt.Sprintf("model %s with firmware %s", model, firmware)
+			return p.Name, fmt.Sprintf("model %s with firmware %s", model, firmware)
 		case isModel:
-			sameModel = name
+			sameModel = p.Name
 		case isFirmware && sameFirmware == "":
-			sameFirmware = name
+			sameFirmware = p.Name
 		}
 	}
 	switch {
