@@ -74,7 +74,10 @@ type item struct {
 // by side so that as few as possible stand alone.
 func Compare(a, b []exchange.Message, masks Masks) []Difference {
 	withStates := hasStates(a) && hasStates(b)
-	c := comparison{together: map[int]int{}, back: map[int]int{}, masks: masks, withStates: withStates, left: items(a, masks, withStates), right: items(b, masks, withStates)}
+	c := comparison{together: map[int]int{}, back: map[int]int{}, visits: map[int]int{}, masks: masks, withStates: withStates, left: items(a, masks, withStates), right: items(b, masks, withStates)}
+	for _, i := range c.right {
+		c.visits[i.place] = i.visit
+	}
 	for l := range lanes {
 		c.lane(inLane(c.left, l), inLane(c.right, l))
 	}
@@ -213,6 +216,7 @@ type comparison struct {
 	out         []Difference
 	together    map[int]int   // places in A to places in B
 	back        map[int]int   // and from there
+	visits      map[int]int   // of places in B, see item
 	matched     []matchedPair // in the order of their lanes
 	states      [2]devicestate.State
 }
@@ -265,7 +269,8 @@ func (c *comparison) same(a, b item) bool {
 	}
 	inB, matchedA := c.together[a.prior]
 	_, matchedB := c.back[b.prior]
-	return (a.message.State == b.message.State || a.message.State == "" || b.message.State == "") && (inB == b.prior || !matchedA || !matchedB)
+	behind := inB == b.prior || !matchedA || !matchedB || c.visits[inB] == c.visits[b.prior] // of the last two one may have overtaken the other
+	return behind && (a.message.State == b.message.State || a.message.State == "" || b.message.State == "")
 }
 
 // moves finds messages that stand alone on both sides: for each such pair the number of its other, counted from 1.

@@ -116,6 +116,12 @@ func TestCompare(t *testing.T) {
 		"message added": {func(l []exchange.Message) []exchange.Message {
 			return append(l, exchange.Message{At: l[len(l)-1].At, State: devicestate.Ready, Protocol: "sip", Kind: "NOTIFY 1"})
 		}, []string{`sip received NOTIFY 1 in Ready: only in B`}},
+		"the last two of a state swapped": {func(l []exchange.Message) []exchange.Message {
+			d, o := at(l, "DISCOVER"), at(l, "OFFER")
+			l[d], l[o] = l[o], l[d]
+			l[d].At, l[o].At = l[o].At, l[d].At
+			return l
+		}, []string{`dhcp sent DISCOVER in AddressAcquire: stands elsewhere: after dhcp received FORCERENEW in A, after dhcp received OFFER in B`}},
 		"messages swapped": {func(l []exchange.Message) []exchange.Message {
 			i := at(l, "REGISTER 2")
 			l[i], l[i+1] = l[i+1], l[i]

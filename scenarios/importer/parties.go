@@ -67,7 +67,8 @@ const (
 	maxListed  = 16
 )
 
-// phoneClasses are vendor classes that Lync Phone Edition handsets and nothing else send (discovery.md §1.2 to §1.4).
+// phoneClasses are vendor classes that Lync Phone Edition handsets and nothing else send (discovery.md §1.2 to §1.4). Their
+// case differs from document to document.
 var phoneClasses = []string{"CPE-OCPHONE", dhcpoption.ClassUC}
 
 const (
@@ -221,7 +222,9 @@ func (c *census) leased(p *Party, ip net.IP) {
 
 // certain reports whether the party shows what handsets alone show.
 func (p *Party) certain() bool {
-	return p.Inventory != "" || slices.ContainsFunc(p.Classes, func(class string) bool { return slices.Contains(phoneClasses, class) })
+	return p.Inventory != "" || slices.ContainsFunc(p.Classes, func(class string) bool {
+		return slices.ContainsFunc(phoneClasses, func(known string) bool { return strings.EqualFold(known, class) })
+	})
 }
 
 // parties are all that were kept, by their first frame.

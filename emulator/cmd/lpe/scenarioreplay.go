@@ -19,7 +19,7 @@ const scenarioReplayLong = `replay runs a boot that was recorded (boot --record)
 each difference in the pool's answers. DHCP options, HTTP and SIP headers are those that were recorded, in their order; bodies are
 made by the profile. --as pool is the lab of the scenario with the SIP headers that were recorded, and tells each difference in the
 requests of the handset, one with another profile if wanted. TLS, TLS-DSK, random numbers, tickets, signatures, dates and tags are made anew. What this side cannot say as it was recorded is told, too.
-A real handset at this program's pool is recorded with 'lpe pool serve', and compared with 'lpe scenario diff'.
+A real handset at this program's pool is recorded with 'lpe pool serve --record', and compared with 'lpe scenario diff'.
 Exit code 1: something of the other side differs, or the handset did not come as far.`
 
 func scenarioReplayCommand(sys system) *cobra.Command {
