@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/scenarios/format"
@@ -42,6 +43,16 @@ expect:
 func TestGood(t *testing.T) {
 	if _, err := format.Parse("good.yaml", []byte(good)); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestStays(t *testing.T) {
+	s, err := format.Parse("good.yaml", []byte(strings.Replace(good, "  - do: reboot\n", "  - stay: 90s\n  - do: reboot\n  - stay: 2m\n", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := s.Stays(), 210*time.Second; got != want {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 

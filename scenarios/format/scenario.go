@@ -39,6 +39,15 @@ type Scenario struct {
 	labels map[string]int // of Steps
 }
 
+// Stays is how much time the steps let pass, besides what they wait for.
+func (s *Scenario) Stays() time.Duration {
+	var sum time.Duration
+	for _, step := range s.Steps {
+		sum += step.Stay
+	}
+	return sum
+}
+
 // Handset is the handset of a scenario.
 type Handset struct {
 	Profile   string           `key:"profile" doc:"model and firmware, see lpe profile list (default polycom-cx600-4.0.7577.4463)"`

@@ -148,6 +148,11 @@ func runScenarios(ctx context.Context, sys system, found []*format.Scenario, o s
 		summary.Add(n, r)
 		return outputs.Told(r)
 	}
+	for _, s := range found {
+		if stays := s.Stays(); stays >= time.Minute && !virtual && o.Interface == "" && !o.Host {
+			fmt.Fprintf(sys.err, "%s lasts longer than %v; with --virtual it takes seconds\n", s.Name, stays)
+		}
+	}
 	var err error
 	if virtual {
 		err = scenariorun.AllVirtually(ctx, found, parallel, done)
