@@ -152,12 +152,12 @@ func qualified(n xml.Name) string {
 	return name
 }
 
-// kinds shows text by the kinds of its characters: x for a letter, 9 for a digit, a dot for what cannot be printed.
+// kinds shows text by the kinds of its characters: x for a letter, # for a digit, a dot for what cannot be printed.
 func kinds(b []byte) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r >= '0' && r <= '9':
-			return '9'
+			return '#'
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z':
 			return 'x'
 		case r < ' ' || r > '~':

@@ -57,7 +57,7 @@ func TestUnknown(t *testing.T) {
 	want := []string{
 		`request GET /PhoneSettings/Settings.svc (web.path): query "pin"=***(4 digits); query "user"=***(7 characters); "User-Agent": "Go-http-client/1.1"; body 0 bytes`,
 		`request POST /PinAuth/PinAuth.svc (web.path): "Content-Type": "text/xml"; "Soapaction": "\"urn:x/SignIn\""; "User-Agent": "Go-http-client/1.1"; body <SignIn Pin="***(4 digits)"><Phone>***(4 digits)</Phone></SignIn>`,
-		`request PUT /WebTicket/WebTicketService.svc/pin (web.method): "User-Agent": "Go-http-client/1.1"; body xxx=9999`,
+		`request PUT /WebTicket/WebTicketService.svc/pin (web.method): "User-Agent": "Go-http-client/1.1"; body xxx=####`,
 		`request POST /WebTicket/WebTicketService.svc/pin SignInByPin (ticket.action) | "Content-Type": "text/xml"; `,
 		`element "Device" of POST /WebTicket/WebTicketService.svc/pin Issue | in <soap:Envelope `,
 		`password of type "oasis-200401-wss-username-token-profile-1.0#PasswordDigest" in POST /WebTicket/WebTicketService.svc/pin Issue | in <soap:Envelope `,
