@@ -51,7 +51,10 @@ func Run(ctx context.Context, s *format.Scenario, as string, o run.Options, mask
 	if err != nil {
 		return Result{}, err
 	}
-	messages, _ := kept.Messages()
+	messages, lost := kept.Messages()
+	if lost > 0 {
+		return Result{}, fmt.Errorf("%s: %d messages more than a recording holds: what they say could not be compared", s.File, lost)
+	}
 	all := compare.Sides(compare.Side{Name: s.File, Messages: withoutStates(s.Exchange)}, compare.Side{Name: "replayed", Messages: messages}, masks)
 	r := Result{State: came.State, Code: came.Code, Answers: all, Own: all}
 	r.Answers.Differences, r.Own.Differences = nil, nil

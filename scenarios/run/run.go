@@ -90,7 +90,11 @@ func Run(ctx context.Context, s *format.Scenario, o Options) (Result, error) {
 		e.judge(&result)
 	}
 	result.Took = time.Since(e.began).Seconds()
-	result.Exchange, _ = kept.Messages()
+	messages, lost := kept.Messages()
+	result.Exchange = messages
+	if lost > 0 {
+		err = errors.Join(err, fmt.Errorf("%s: %d messages more than a recording holds: what they say could not be compared", s.Name, lost))
+	}
 	if e.run != nil {
 		err = errors.Join(err, e.run.Lacking(), e.run.Close())
 	}
