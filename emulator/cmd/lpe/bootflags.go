@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/netip"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -28,23 +27,22 @@ const (
 
 // bootFlags are the flags of `lpe boot` as given.
 type bootFlags struct {
-	lab, sipAddress                       string
-	number, pin, pinFile                  string
-	user, passwordFile                    string
-	targetFQDN, targetURI                 string
-	registrarPort                         uint16
-	profile, mac, flash                   string
-	timeout                               time.Duration
-	stay, verbose, listFaults             bool
-	output                                string // of dhcp discover
-	faults                                []string
-	capture, record                       string
-	captureSecrets                        bool
-	iface, ca, dns, domain, targetAddress string
-	host, allAddresses, retryPIN          bool
-	compareWarm                           bool
-	outputs                               outputFlags
-	users                                 usersFlags
+	lab, sipAddress      string
+	number, pin, pinFile string
+	user, passwordFile   string
+	placeFlags
+	profile, mac, flash          string
+	timeout                      time.Duration
+	stay, verbose, listFaults    bool
+	output                       string // of dhcp discover
+	faults                       []string
+	capture, record              string
+	captureSecrets               bool
+	iface                        string
+	host, allAddresses, retryPIN bool
+	compareWarm                  bool
+	outputs                      outputFlags
+	users                        usersFlags
 }
 
 // declare defines the flags.
@@ -58,9 +56,7 @@ func (f *bootFlags) declare(c *cobra.Command) {
 	flags.StringVar(&f.user, "user", "", `user name to sign in with, DOMAIN\user or user@domain: on the CX700, or on a phone that is tethered by USB`)
 	flags.StringVar(&f.passwordFile, "password-file", "", "file that holds the user's password; refused if others can read it (or LPE_PASSWORD)")
 	flags.StringVar(&f.sipAddress, "user-sip-address", "", "SIP address that the credentials must belong to")
-	flags.StringVar(&f.targetFQDN, "target-fqdn", "", "registrar; skips discovery")
-	flags.StringVar(&f.targetURI, "target-uri", "", "certificate provisioning URL (default: the one that DHCP tells, or the registrar that --target-fqdn names)")
-	flags.Uint16Var(&f.registrarPort, "registrar-port", sipTLSPort, "port of the registrar, with --target-fqdn")
+	f.placeFlags.declare(c)
 	flags.StringVar(&f.profile, "profile", rig.DefaultProfile, "model and firmware, see 'lpe profile list'")
 	flags.StringVar(&f.mac, "mac", "", "MAC address (default: the model's OUI and three bytes derived from profile and user)")
 	flags.StringVar(&f.flash, "flash", "", "directory of the handset's flash, and of the lab's certificates; with it the next boot is warm")
@@ -78,10 +74,6 @@ func (f *bootFlags) declare(c *cobra.Command) {
 	flags.StringVar(&f.record, "record", "", "write a scenario of the boot with every message, secrets masked, to this file, which only you can read")
 	flags.StringVar(&f.iface, "interface", "", "join the segment of this interface as a host of its own")
 	flags.BoolVar(&f.host, "host", false, "use this computer's own sockets, address and resolver")
-	flags.StringVar(&f.ca, "ca", "", "trust the certificates in this PEM file instead of the chain that is downloaded")
-	flags.StringVar(&f.dns, "dns", "", "address of the DNS server to ask (default: the lease's, or this computer's)")
-	flags.StringVar(&f.domain, "domain", "", "DNS domain (default: the lease's, or this computer's)")
-	flags.StringVar(&f.targetAddress, "target-address", "", "address of the registrar that --target-fqdn names: try this front end")
 	flags.BoolVar(&f.allAddresses, "all-addresses", false, "boot once against each address of --target-fqdn, one result each")
 	flags.BoolVar(&f.retryPIN, "retry-pin", false, "send a PIN or password again that the pool has refused before; it may lock the user out")
 	completeWith(c, "profile", configs.Profiles)
@@ -101,19 +93,20 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 	if f.timeout <= 0 {
 		return o, usage("--timeout must be more than 0")
 	}
-	if o.Target, err = f.target(); err != nil {
+	place, err := f.given()
+	if err == nil {
+		err = f.checkAddresses(place)
+	}
+	if err == nil {
+		err = locate(&o, place, false)
+	}
+	if err != nil {
 		return o, err
 	}
 	if f.lab != "" {
 		if o.Lab, err = configs.LoadLab(f.lab); err != nil {
 			return o, usage("%w", err)
 		}
-	}
-	if o.Network, err = f.network(); err != nil {
-		return o, err
-	}
-	if o.Authorities, err = rig.ReadAuthorities(f.ca); err != nil {
-		return o, usage("--ca: %w", err)
 	}
 	if o.Profile, err = configs.LoadProfile(f.profile); err != nil {
 		return o, usage("%w", err)
@@ -170,41 +163,17 @@ func flashError(err error) error {
 // maxUser is longer than any user principal name, 64 and 256 characters and an @.
 const maxUser = 512
 
-var (
-	userText = regexp.MustCompile(`^[^\pC\\@:]+([\\@][^\pC\\@:]+)?$`) // a colon ends the user in Basic
-	fqdnText = regexp.MustCompile(`(?i)^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
-)
+var userText = regexp.MustCompile(`^[^\pC\\@:]+([\\@][^\pC\\@:]+)?$`) // a colon ends the user in Basic
 
-// target checks what replaces discovery.
-func (f bootFlags) target() (handset.Target, error) {
-	t := handset.Target{FQDN: strings.TrimSuffix(f.targetFQDN, ".")}
+// checkAddresses wants one of the ways to choose the registrar's address.
+func (f bootFlags) checkAddresses(p rig.Place) error {
 	switch {
-	case f.targetFQDN == "" && f.registrarPort != sipTLSPort:
-		return t, usage("--registrar-port needs --target-fqdn: a registrar that is discovered is asked at port %d", sipTLSPort)
-	case f.targetFQDN == "" && f.targetAddress != "":
-		return t, usage("--target-address needs --target-fqdn")
-	case f.targetFQDN == "" && f.allAddresses:
-		return t, usage("--all-addresses needs --target-fqdn")
-	case f.targetAddress != "" && f.allAddresses:
-		return t, usage("give --target-address or --all-addresses, not both")
-	case f.targetFQDN != "" && (!fqdnText.MatchString(t.FQDN) || len(t.FQDN) > 253):
-		return t, usage("--target-fqdn: %q is no fully qualified domain name, such as pool.contoso.com", f.targetFQDN)
-	case f.registrarPort == 0:
-		return t, usage("--registrar-port: 1 to 65535 expected")
+	case p.FQDN == "" && f.allAddresses:
+		return usage("--all-addresses needs --target-fqdn")
+	case p.Address != "" && f.allAddresses:
+		return usage("give --target-address or --all-addresses, not both")
 	}
-	if f.targetFQDN != "" {
-		t.Port = f.registrarPort
-	}
-	var err error
-	if t.URI, err = certificateURL(f.targetURI); err != nil {
-		return t, usage("--target-uri: %w", err)
-	}
-	if f.targetAddress != "" {
-		if t.Address, err = parseIPv4(f.targetAddress); err != nil {
-			return t, usage("--target-address: %w", err)
-		}
-	}
-	return t, nil
+	return nil
 }
 
 // credentials are what is entered, none if nothing is.
@@ -272,25 +241,4 @@ func (f bootFlags) macAddress() (net.HardwareAddr, error) {
 		return nil, usage("--mac: %q is no MAC address of one station", f.mac)
 	}
 	return mac, nil
-}
-
-func (f bootFlags) network() (n handset.Network, err error) {
-	if f.dns != "" {
-		if n.DNS, err = parseIPv4(f.dns); err != nil {
-			return n, usage("--dns: %w", err)
-		}
-	}
-	n.Domain = strings.Trim(f.domain, ".")
-	if f.domain != "" && (!fqdnText.MatchString(n.Domain) || len(n.Domain) > 253) {
-		return n, usage("--domain: %q is no DNS domain, such as contoso.com", f.domain)
-	}
-	return n, nil
-}
-
-func parseIPv4(text string) (netip.Addr, error) {
-	address, err := netip.ParseAddr(text)
-	if err != nil || !address.Is4() || address.IsUnspecified() || address.IsMulticast() {
-		return netip.Addr{}, fmt.Errorf("%q is no IPv4 address of one host", text)
-	}
-	return address, nil
 }

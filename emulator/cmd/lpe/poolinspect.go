@@ -84,12 +84,12 @@ func (f inspectFlags) options(name string) (o rig.Options, s probe.Subject, err 
 		return o, s, usage("%w", err)
 	}
 	if f.dns != "" {
-		if o.Network.DNS, err = parseIPv4(f.dns); err != nil {
+		if o.Network.DNS, err = rig.IPv4(f.dns); err != nil {
 			return o, s, usage("--dns: %w", err)
 		}
 	}
 	if f.address != "" {
-		if o.Network.Hosts, err = parseIPv4(f.address); err != nil {
+		if o.Network.Hosts, err = rig.IPv4(f.address); err != nil {
 			return o, s, usage("--address: %w", err)
 		}
 	}
@@ -104,12 +104,12 @@ func (f inspectFlags) options(name string) (o rig.Options, s probe.Subject, err 
 func subjectOf(name string) (s probe.Subject, err error) {
 	if !strings.Contains(name, "://") {
 		s.Registrar = strings.ToLower(strings.TrimSuffix(name, "."))
-		if !fqdnText.MatchString(s.Registrar) || len(s.Registrar) > 253 {
+		if rig.CheckFQDN(s.Registrar) != nil {
 			return s, usage("%q is neither a fully qualified domain name, such as pool.contoso.com, nor a URL", name)
 		}
 		return s, nil
 	}
-	if s.URL, err = certificateURL(name); err != nil {
+	if s.URL, err = rig.CertificateURL(name); err != nil {
 		return s, usage("%w", err)
 	}
 	u, err := url.Parse(s.URL)
@@ -119,7 +119,7 @@ func subjectOf(name string) (s probe.Subject, err error) {
 	if u.Scheme != "https" {
 		return s, usage("%q: certificate provisioning has an https URL", name)
 	}
-	if !fqdnText.MatchString(u.Hostname()) {
+	if rig.CheckFQDN(u.Hostname()) != nil {
 		return s, usage("the URL's host is %q: its name is expected, certificates are for names", u.Hostname())
 	}
 	s.Registrar = strings.ToLower(u.Hostname())

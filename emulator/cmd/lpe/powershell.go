@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/pflag"
+
+	"github.com/phone-edition/lpe/emulator/rig"
 )
 
 const cmdletName = "Test-CsPhoneBootstrap"
@@ -338,7 +340,7 @@ func (r *reader) position() error {
 	}
 	at := r.bare[0]
 	word := unquoted(r.out[at])
-	if !fqdnText.MatchString(strings.TrimSuffix(word, ".")) {
+	if rig.CheckFQDN(word) != nil {
 		return nil
 	}
 	if err := r.once("target-fqdn", "-TargetFqdn (--target-fqdn)"); err != nil {
