@@ -43,7 +43,12 @@ func (d *Document) Has(path string) bool { return d.lines[path] > 0 }
 
 // Report adds a problem with the value at path. Where the file has none it is shown at what the value is missing in.
 func (d *Document) Report(path, format string, args ...any) {
-	d.file.report(d.Line(path), "%s", path+": "+fmt.Sprintf(format, args...))
+	d.file.problems = append(d.file.problems, d.Problem(path, format, args...))
+}
+
+// Problem is one with the value at path that the file alone does not have, such as what it is used for.
+func (d *Document) Problem(path, format string, args ...any) Problem {
+	return d.file.problem(d.Line(path), "%s", path+": "+fmt.Sprintf(format, args...))
 }
 
 // Line is where the value at path stands, or else what it is in; 0 if the file has neither.

@@ -190,11 +190,15 @@ func (f *yamlFile) reportSyntax(err error) {
 
 // report adds a problem at a 1-based line, 0 for none.
 func (f *yamlFile) report(line int, format string, args ...any) {
+	f.problems = append(f.problems, f.problem(line, format, args...))
+}
+
+func (f *yamlFile) problem(line int, format string, args ...any) Problem {
 	problem := Problem{File: f.name, Line: line, Text: fmt.Sprintf(format, args...)}
 	if line > 0 && line <= len(f.lines) {
 		problem.Excerpt = excerpt(f.lines[line-1])
 	}
-	f.problems = append(f.problems, problem)
+	return problem
 }
 
 // finish returns the problems in the order of their lines.

@@ -59,7 +59,7 @@ func (o Options) HandsetMAC() (net.HardwareAddr, error) {
 	case o.Lab != nil: // each way of naming the user is the same handset
 		return macFor(o.Profile, userKey(o.Lab, o.Credentials))
 	}
-	if o.apart {
+	if o.Apart {
 		return macFor(o.Profile, machineID(), o.Interface, strings.TrimPrefix(o.Credentials.Number, "+"), strings.ToLower(o.Credentials.User))
 	}
 	return macFor(o.Profile, machineID(), o.Interface)

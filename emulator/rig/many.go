@@ -76,7 +76,7 @@ func BootMany(ctx context.Context, o Options, boots []Boot, parallel int, done f
 
 // each makes the options of every boot. Two handsets with the same MAC address would be one.
 func (o Options) each(boots []Boot) ([]Options, error) {
-	o.apart = true
+	o.Apart = true
 	var out []Options
 	owners := map[string]string{}
 	for _, b := range boots {

@@ -59,7 +59,7 @@ type Options struct {
 	// Cable joins handset and pool; nil means one of the run's own, a [ethernet.Segment] if there is a lab. The run
 	// closes it.
 	Cable ethernet.Cable
-	apart bool                       // several handsets of this computer are told apart by who signs in
+	Apart bool                       // several handsets of this computer are told apart by who signs in
 	dhcp  func(handset.DHCPDatagram) // sees the handset's DHCP
 
 	// Further looks further after a boot that failed, nil: nobody does.

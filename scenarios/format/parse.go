@@ -24,7 +24,10 @@ import (
 const DefaultWithin = time.Minute
 
 // Load reads a scenario file.
-func Load(path string) (*Scenario, error) {
+func Load(path string) (*Scenario, error) { return LoadAs(path, "") }
+
+// LoadAs reads a scenario file as [ParseAs] does.
+func LoadAs(path, profile string) (*Scenario, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -41,7 +44,7 @@ func Load(path string) (*Scenario, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Parse(path, data)
+	return ParseAs(path, data, profile)
 }
 
 // Parse reads a scenario. The error is of type [configs.Problems] and names every mistake.
@@ -69,6 +72,11 @@ func ParseAs(file string, data []byte, profile string) (*Scenario, error) {
 // Line is where the value at path stands in the file.
 func (s *Scenario) Line(path string) int { return s.doc.Line(path) }
 
+// Problem is one with the value at path where the scenario is used.
+func (s *Scenario) Problem(path, text string, args ...any) error {
+	return s.doc.Problem(path, text, args...)
+}
+
 func (s *Scenario) report(path, text string, args ...any) { s.doc.Report(path, text, args...) }
 
 var nameText = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
@@ -83,6 +91,9 @@ func (s *Scenario) complete() {
 	}
 	if s.Cable == "" {
 		s.Cable = "pipe"
+	}
+	if ca := s.Target.CA; ca != "" && !filepath.IsAbs(ca) {
+		s.Target.CA = filepath.Join(filepath.Dir(s.File), ca)
 	}
 	s.Profile = s.doc.Profile("handset", s.Handset.Profile, s.Handset.Set)
 	s.Pool = s.doc.Lab("lab", s.labFile(), s.Lab.Set)
@@ -168,6 +179,7 @@ func (s *Scenario) check() {
 			s.report("handset.user_sip_address", "%v", err)
 		}
 	}
+	new(rig.Options).Locate(s.Target, func(field string, err error) { s.report("target."+field, "%v", err) })
 	if s.Impair != nil && s.Cable != "segment" {
 		s.report("impair", "frames are impaired on the cable segment alone")
 	}

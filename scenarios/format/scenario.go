@@ -10,21 +10,23 @@ import (
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/rig"
 )
 
 // Scenario is one scenario.
 type Scenario struct {
-	Name        string  `key:"name" need:"yes" doc:"lower case with hyphens, as the file"`
-	Description string  `key:"description" need:"yes" doc:"what it is about"`
-	Source      string  `key:"source" need:"yes" doc:"what says that this is what happens"`
-	Handset     Handset `key:"handset" doc:"the handset"`
-	Lab         Lab     `key:"lab" doc:"the pool"`
-	Cable       string  `key:"cable" oneof:"pipe segment" doc:"pipe: without a TCP/IP stack, in virtual time too (default); segment: with one"`
-	Impair      *Impair `key:"impair" doc:"what the network does to frames"`
-	Seed        uint64  `key:"seed" range:"0 1000000000" doc:"of what the network and the handset draw by lot; 0: as chance has it"`
-	Faults      []Fault `key:"faults" doc:"what goes wrong by the clock"`
-	Steps       []Step  `key:"steps" need:"yes" doc:"what is done, one after the other"`
-	Expect      Expect  `key:"expect" need:"yes" doc:"what has to come of it"`
+	Name        string    `key:"name" need:"yes" doc:"lower case with hyphens, as the file"`
+	Description string    `key:"description" need:"yes" doc:"what it is about"`
+	Source      string    `key:"source" need:"yes" doc:"what says that this is what happens"`
+	Handset     Handset   `key:"handset" doc:"the handset"`
+	Lab         Lab       `key:"lab" doc:"the pool"`
+	Target      rig.Place `key:"target" doc:"where the pool is, in the words of lpe boot (default: the handset discovers it)"`
+	Cable       string    `key:"cable" oneof:"pipe segment" doc:"pipe: without a TCP/IP stack, in virtual time too (default); segment: with one"`
+	Impair      *Impair   `key:"impair" doc:"what the network does to frames"`
+	Seed        uint64    `key:"seed" range:"0 1000000000" doc:"of what the network and the handset draw by lot; 0: as chance has it"`
+	Faults      []Fault   `key:"faults" doc:"what goes wrong by the clock"`
+	Steps       []Step    `key:"steps" need:"yes" doc:"what is done, one after the other"`
+	Expect      Expect    `key:"expect" need:"yes" doc:"what has to come of it"`
 
 	Exchange exchange.Messages `key:"exchange" doc:"the messages of the boot that this was recorded of, for scenario diff and replay"`
 

@@ -163,6 +163,31 @@ func (e *engine) from(label string) int {
 	return n
 }
 
+// mostOthers bounds how many other messages are told where none is as expected.
+const mostOthers = 12
+
+// others tells the messages of the same kind and protocol.
+func others(selector format.Selector, m format.Message, list []timeline.Observation) string {
+	selector.Text = ""
+	var texts []string
+	for _, o := range list {
+		if selector.Matches(o) && strings.Contains(o.Peer, m.Peer) && !slices.Contains(texts, o.Text) {
+			texts = append(texts, o.Text)
+		}
+	}
+	what := fmt.Sprintf("%s %s", selector.Kind, selector.Protocol)
+	if m.Peer != "" {
+		what += " of peer " + m.Peer
+	}
+	switch more := len(texts) - mostOthers; {
+	case len(texts) == 0:
+		return "; there is no " + what
+	case more > 0:
+		texts = append(texts[:mostOthers], fmt.Sprintf("%d more", more))
+	}
+	return fmt.Sprintf("; %s in all: %s", what, strings.Join(texts, " | "))
+}
+
 func (e *engine) judgeMessage(path string, m format.Message, list []timeline.Observation) {
 	selector, err := format.ParseSelector(m.Message)
 	if err != nil {
@@ -179,12 +204,16 @@ func (e *engine) judgeMessage(path string, m format.Message, list []timeline.Obs
 	if len(found) > 0 {
 		last = found[len(found)-1]
 	}
+	instead := ""
+	if len(found) == 0 {
+		instead = others(selector, m, list[e.from(m.After):])
+	}
 	switch {
 	case m.Count != nil && len(found) != *m.Count:
-		e.differsAt(path+".count", last, "%d times %q, not %d", len(found), m.Message, *m.Count)
+		e.differsAt(path+".count", last, "%d times %q, not %d%s", len(found), m.Message, *m.Count, instead)
 		return
 	case len(found) < m.Least:
-		e.differsAt(path+".least", last, "%d times %q, not %d at least", len(found), m.Message, m.Least)
+		e.differsAt(path+".least", last, "%d times %q, not %d at least%s", len(found), m.Message, m.Least, instead)
 		return
 	case m.Most != nil && len(found) > *m.Most:
 		e.differsAt(path+".most", found[*m.Most], "%d times %q, not %d at most", len(found), m.Message, *m.Most)
@@ -194,7 +223,7 @@ func (e *engine) judgeMessage(path string, m format.Message, list []timeline.Obs
 	}
 	nth := max(m.Nth, 1)
 	if len(found) < nth {
-		e.differsAt(path+".message", last, "there are %d of %q, not %d", len(found), m.Message, nth)
+		e.differsAt(path+".message", last, "there are %d of %q, not %d%s", len(found), m.Message, nth, instead)
 		return
 	}
 	if m.Field != "" {
@@ -268,6 +297,7 @@ func (e *engine) judgeResult(r report.Result) {
 	}
 	if string(state) != want.State {
 		e.differs("expect.result.state", "the handset is in %s, not in %s%s", state, want.State, why)
+		why = ""
 	}
 	if r.Code != want.Code {
 		e.differs("expect.result.code", "the code is %q, not %q%s", r.Code, want.Code, why)

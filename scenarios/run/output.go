@@ -183,8 +183,13 @@ func writeResult(w io.Writer, r Result) error {
 		came += " " + r.Code
 	}
 	fmt.Fprintf(&b, "%s  %-44s %12s  %s\n", verdict, r.Name, took, came)
+	var shown []string
 	for _, d := range r.Differences {
 		fmt.Fprintf(&b, "      %s:%d: %s: %s\n", r.File, d.Line, d.Path, d.Text)
+		if slices.Equal(shown, d.Context) {
+			continue // it stands above
+		}
+		shown = d.Context
 		for _, line := range d.Context {
 			fmt.Fprintf(&b, "        %s\n", line)
 		}

@@ -96,6 +96,13 @@ func (r *record) enters(want devicestate.State, since int) (n int, found bool, c
 	return len(r.entered), false, r.changed
 }
 
+// failed reports whether the handset has come to Failed since it had entered as many states, and is there.
+func (r *record) failed(since int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.entered) > since && r.state == devicestate.Failed
+}
+
 // present is the state now, and what is closed when something is observed.
 func (r *record) present() (state devicestate.State, changed <-chan struct{}) {
 	r.mu.Lock()

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -32,6 +31,8 @@ import (
 type Options struct {
 	Interface string // the segment of this interface, with the pool that is there
 	Host      bool   // the computer's own sockets
+	// Place is where the pool is. What it leaves out is as the scenario's target says.
+	Place rig.Place
 	// Flash is the directory of the handset's flash, and of the lab's certificates, "": flash is empty at first and ends
 	// with the scenario.
 	Flash     string
@@ -43,10 +44,9 @@ type Options struct {
 	Exchange     bool // keep states and messages for the result
 	// Settled waits until everybody waits for time to pass. nil: nothing tells.
 	Settled func()
-}
 
-// Real reports whether the handset is on a real cable.
-func (o Options) Real() bool { return o.Interface != "" || o.Host }
+	apart bool // the handsets of several scenarios on a real cable are told apart by who signs in
+}
 
 // Result is what came of a scenario.
 type Result struct {
@@ -117,6 +117,7 @@ type engine struct {
 	began    time.Time
 	shift    atomic.Int64 // of the pool's clock
 	dialled  string
+	acted    int            // states that were entered before the user did something last
 	after    map[string]int // label of a step: the first observation after it
 
 	driving context.CancelFunc // nil: nobody drives the handset
@@ -130,33 +131,6 @@ type engine struct {
 	differences []Difference
 }
 
-// check refuses what cannot be done on the cable.
-func (e *engine) check() error {
-	s := e.scenario
-	if s.Handset.Kept && e.options.Flash == "" {
-		return fmt.Errorf("scenario %s: line %d: the handset has a flash from before: name its directory with --flash", s.Name, s.Line("handset.kept"))
-	}
-	if !e.options.Real() {
-		return nil
-	}
-	if len(s.Faults) > 0 {
-		return fmt.Errorf("scenario %s has faults, and the pool on a real cable is not this program's: leave out --interface and --host", s.Name)
-	}
-	for i, step := range s.Steps {
-		if !slices.Contains(ofHandset, step.Verb) {
-			return fmt.Errorf("scenario %s: %s (line %d) is of a lab, and the pool on a real cable is not this program's: leave out --interface and --host",
-				s.Name, step.Verb, s.Line(at("steps", i)))
-		}
-	}
-	if len(s.Expect.Pool) > 0 {
-		return fmt.Errorf("scenario %s expects something of the pool, and the pool on a real cable is not this program's: leave out --interface and --host", s.Name)
-	}
-	return nil
-}
-
-// ofHandset are the verbs that need no lab.
-var ofHandset = []string{"power", "wipe_flash", "dial", "enter_pin", "login", "do", "phone_unlock", "wait", "stay"}
-
 func (e *engine) open() error {
 	s := e.scenario
 	e.flash = &handset.MemoryFlash{}
@@ -169,37 +143,29 @@ func (e *engine) open() error {
 		HandsetKey: e.options.Keys, PoolKey: e.options.Keys, PoolClock: e.poolClock,
 		Observers: append([]func(timeline.Observation){e.record.observe}, e.options.Observers...),
 	}
-	if s.Handset.MAC != "" {
-		var err error
-		if o.MAC, err = net.ParseMAC(s.Handset.MAC); err != nil {
-			return err
-		}
+	if err := e.identify(&o); err != nil {
+		return err
 	}
 	if s.Seed != 0 {
 		o.Random = &lot{source: rand.NewChaCha8([32]byte{byte(s.Seed), byte(s.Seed >> 8), byte(s.Seed >> 16), byte(s.Seed >> 24)})}
 	}
+	var misplaced []error
+	o.Locate(e.place(), func(_ string, err error) { misplaced = append(misplaced, err) })
+	if len(misplaced) > 0 {
+		return errors.Join(misplaced...) // the file of the authorities has changed since it was checked
+	}
 	switch {
 	case e.options.Real():
-		o.Interface, o.Host = e.options.Interface, e.options.Host
+		o.Host = e.options.Host
 	case s.Cable == "segment":
-		o.Lab, o.Cable = s.Pool, ethernet.NewSegment(ethernet.Options{Impairments: impairments(s)})
+		o.Cable = ethernet.NewSegment(ethernet.Options{Impairments: impairments(s)})
 	default:
-		o.Lab, o.Cable = s.Pool, ethernet.NewPipe(ethernet.Options{})
+		o.Cable = ethernet.NewPipe(ethernet.Options{})
 	}
 	if o.Lab != nil {
 		if e.options.Flash != "" {
 			o.LabState = filepath.Join(e.options.Flash, "lab-"+o.Lab.Name+".json")
 		}
-		// The faults of the directory, and the handset's MAC address, are those of one user; who signs in is a step.
-		o.Credentials = rig.FirstUser(s.Pool, s.Profile)
-		if u, ok := s.UserNamed(s.Lab.User); ok {
-			o.Credentials = credentialsOf(u, s.Profile.PIN)
-		}
-		mac, err := o.HandsetMAC()
-		if err != nil {
-			return err
-		}
-		o.MAC = mac
 	}
 	var scheduled []func(context.Context)
 	for i, f := range s.Faults {

@@ -28,7 +28,12 @@ func (e *engine) steps(ctx context.Context) {
 	since := 0
 	for i, step := range e.scenario.Steps {
 		path := at("steps", i)
-		if step.Verb != "wait" {
+		switch step.Verb {
+		case "wait":
+		case "power", "do":
+			e.acted = e.record.visits()
+			fallthrough
+		default:
 			since = e.record.visits()
 		}
 		done := e.record.len() // what comes from here on is its consequence
@@ -105,6 +110,9 @@ func (e *engine) wait(ctx context.Context, i int, step format.Step, since int) (
 		n, found, changed := e.record.enters(want, since)
 		if found {
 			return n, nil
+		}
+		if want != devicestate.Failed && e.record.failed(e.acted) {
+			return n, fmt.Errorf("the handset does not enter %s, it is in %s, which only power or do ends", want, devicestate.Failed)
 		}
 		select {
 		case <-changed:
@@ -258,6 +266,9 @@ func (e *engine) signIn(ctx context.Context, c handset.Credentials) error {
 		state, changed := e.record.present()
 		if state == devicestate.SignIn {
 			break
+		}
+		if e.record.failed(e.acted) {
+			return fmt.Errorf("the handset does not ask who signs in, it is in %s, which only power or do ends", devicestate.Failed)
 		}
 		select {
 		case <-changed:

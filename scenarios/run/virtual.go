@@ -67,9 +67,9 @@ func CheckVirtual(s *format.Scenario, o Options) error {
 	case o.Flash != "":
 		return fmt.Errorf("scenario %s: a flash that is kept knows the computer's clock, not virtual time: leave out --virtual or --flash", s.Name)
 	case s.Impair != nil:
-		return fmt.Errorf("scenario %s: line %d: frames are impaired on a segment, whose TCP/IP stack knows no virtual time: leave out --virtual", s.Name, s.Line("impair"))
+		return s.Problem("impair", "frames are impaired on a segment, whose TCP/IP stack knows no virtual time: leave out --virtual")
 	case s.Cable != "pipe":
-		return fmt.Errorf("scenario %s: line %d: the TCP/IP stack of a segment knows no virtual time: leave out --virtual, or name the cable pipe", s.Name, s.Line("cable"))
+		return s.Problem("cable", "the TCP/IP stack of a segment knows no virtual time: leave out --virtual, or name the cable pipe")
 	}
 	return nil
 }

@@ -98,7 +98,7 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 		err = f.checkAddresses(place)
 	}
 	if err == nil {
-		err = locate(&o, place, false)
+		err = locate(&o, place)
 	}
 	if err != nil {
 		return o, err

@@ -2,11 +2,12 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/phone-edition/lpe/emulator/rig"
+	"github.com/phone-edition/lpe/scenarios/format"
+	scenariorun "github.com/phone-edition/lpe/scenarios/run"
 )
 
 // placeFlags are the flags that say where a pool is, as given.
@@ -47,16 +48,54 @@ func (f placeFlags) given() (rig.Place, error) {
 	return p, nil
 }
 
-// locate puts a place that flags name into the options. Without its FQDN it is a part of one where partly is set.
-func locate(o *rig.Options, p rig.Place, partly bool) (first error) {
+// locate puts a place that flags name into the options.
+func locate(o *rig.Options, p rig.Place) (first error) {
 	o.Locate(p, func(field string, err error) {
-		switch needs := errors.Is(err, rig.ErrNeedsFQDN); {
-		case first != nil || needs && partly:
-		case needs:
-			first = usage("--%s needs --target-fqdn", placeFlag[field])
+		switch {
+		case first != nil:
+		case errors.Is(err, rig.ErrNeedsFQDN):
+			first = usage("--%s needs --target-fqdn: a registrar that is discovered is asked at port %d of the address that DNS tells", placeFlag[field], sipTLSPort)
 		default:
-			first = usage("%w", fmt.Errorf("--%s: %w", placeFlag[field], err))
+			first = usage("--%s: %w", placeFlag[field], err)
 		}
 	})
 	return first
+}
+
+// realCable defines the flags that have scenarios run at a real pool.
+func realCable(c *cobra.Command, o *scenariorun.Options, f *placeFlags) {
+	flags := c.Flags()
+	flags.StringVar(&o.Interface, "interface", "", "join the segment of this interface as a host of its own")
+	flags.BoolVar(&o.Host, "host", false, "use this computer's own sockets, address and resolver")
+	f.declare(c)
+}
+
+// onRealCable checks those flags. What a flag says goes before what the target of a scenario says.
+func (f placeFlags) onRealCable(o *scenariorun.Options, list ...*format.Scenario) error {
+	var err error
+	if o.Place, err = f.given(); err != nil {
+		return err
+	}
+	switch {
+	case o.Interface != "" && o.Host:
+		return usage("give --interface or --host, not both")
+	case !o.Real() && o.Place != rig.Place{}:
+		return usage("--%s needs --interface or --host: without them the pool is a lab in this process", f.first())
+	}
+	for _, s := range list {
+		if err := locate(&rig.Options{}, o.Place.Over(s.Target)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// first is one of the flags that were given.
+func (f placeFlags) first() (name string) {
+	for _, flag := range placeFlag {
+		if f.ask.Flags().Changed(flag) && (name == "" || flag < name) {
+			name = flag
+		}
+	}
+	return name
 }

@@ -88,15 +88,19 @@ Exit code 1: a scenario came out otherwise.
 With --virtual time passes as fast as the computer can: months take seconds. It is for the cable pipe, where everybody is in this
 process: not for impaired frames, and not for a real cable.
 With --flash the handset is one that lpe boot knows: a hard reset, a factory reset or a phone lock on it are steps of a scenario.
-With --interface or --host the pool is a real one; such scenarios neither change the pool nor have faults.`
+With --interface or --host the pool is a real one: who signs in is a step with dial and enter_pin, or login, and such scenarios neither
+change the pool nor have faults. Where the handset is not to discover it the target of a scenario says where it is, or these flags
+do, which go before it. The scenarios of one handset run one after the other there; who signs in first tells handsets apart.`
 
 func scenarioRunCommand(sys system) *cobra.Command {
 	var o scenariorun.Options
+	var place placeFlags
 	var forms []string
 	var virtual bool
 	var parallel int
 	c := command("run FILE|NAME|DIR...", "Run scenarios", scenarioRunLong,
-		"  lpe scenario run --virtual '*'\n  lpe scenario run --virtual --parallel 4 first-boot-standard-edition mine.yaml -o junit=results.xml",
+		"  lpe scenario run --virtual '*'\n  lpe scenario run --virtual --parallel 4 first-boot-standard-edition mine.yaml -o junit=results.xml\n"+
+			"  lpe scenario run --host --target-fqdn pool.contoso.com site.yaml",
 		func(c *cobra.Command, args []string) error {
 			outputs, err := scenariorun.ParseOutputs(forms)
 			switch {
@@ -104,11 +108,12 @@ func scenarioRunCommand(sys system) *cobra.Command {
 				return usage("-o: %w", err)
 			case parallel < 1:
 				return usage("--parallel must be 1 at least")
-			case o.Interface != "" && o.Host:
-				return usage("give --interface or --host, not both")
 			}
 			found, err := findScenarios(args)
 			if err != nil {
+				return err
+			}
+			if err := place.onRealCable(&o, found...); err != nil {
 				return err
 			}
 			if o.Flash != "" {
@@ -132,9 +137,8 @@ func scenarioRunCommand(sys system) *cobra.Command {
 	flags.BoolVar(&virtual, "virtual", false, "in virtual time")
 	flags.IntVar(&parallel, "parallel", runtime.GOMAXPROCS(0), "at most so many at a time")
 	flags.StringArrayVarP(&forms, "output", "o", nil, "list, json or junit on standard output (default list); FORM=FILE into a file that only you can read, any number of them")
-	flags.StringVar(&o.Interface, "interface", "", "join the segment of this interface as a host of its own")
+	realCable(c, &o, &place)
 	flags.StringVar(&o.Flash, "flash", "", "directory of the handset's flash, and of the lab's certificates, as that of lpe boot; for one scenario")
-	flags.BoolVar(&o.Host, "host", false, "use this computer's own sockets, address and resolver")
 	return c
 }
 

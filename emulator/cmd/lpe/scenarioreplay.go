@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -18,12 +17,16 @@ const scenarioReplayLong = `replay runs a boot that was recorded (boot --record)
 --as handset sends what was recorded to the pool of the scenario, or with --interface or --host to the one that is there, and tells
 each difference in the pool's answers. DHCP options, HTTP and SIP headers are those that were recorded, in their order; bodies are
 made by the profile. --as pool is the lab of the scenario with the SIP headers that were recorded, and tells each difference in the
-requests of the handset, one with another profile if wanted. TLS, TLS-DSK, random numbers, tickets, signatures, dates and tags are made anew. What this side cannot say as it was recorded is told, too.
+requests of the handset, one with another profile if wanted. TLS, TLS-DSK, random numbers, tickets, signatures, dates and tags are
+made anew. What this side cannot say as it was recorded is told, too.
+At a real pool the steps say who signs in: dial and enter_pin, or login, in place of sign_in. The target of the scenario, or flags
+that go before it, say where the pool is if it is not to be discovered.
 A real handset at this program's pool is recorded with 'lpe pool serve --record', and compared with 'lpe scenario diff'.
 Exit code 1: something of the other side differs, or the handset did not come as far.`
 
 func scenarioReplayCommand(sys system) *cobra.Command {
 	var o scenariorun.Options
+	var place placeFlags
 	var as, profile, masksFile string
 	c := command("replay FILE", "Run a recorded boot again, as the handset or as the pool", scenarioReplayLong,
 		"  lpe scenario replay recorded.yaml --as handset\n  lpe scenario replay recorded.yaml --as pool --profile polycom-cx600-4.0.7577.4512",
@@ -31,21 +34,21 @@ func scenarioReplayCommand(sys system) *cobra.Command {
 			switch {
 			case as != replay.Handset && as != replay.Pool:
 				return usage("--as takes handset or pool, not %q", as)
-			case o.Interface != "" && o.Host:
-				return usage("give --interface or --host, not both")
-			case as == replay.Pool && o.Real():
+			case as == replay.Pool && (o.Interface != "" || o.Host):
 				return usage("--as pool is in this process alone: for a real handset 'lpe pool serve' is the pool")
 			}
 			masks, err := loadMasks(masksFile)
 			if err != nil {
 				return err
 			}
-			text, err := os.ReadFile(args[0])
+			s, err := format.LoadAs(args[0], profile)
 			if err != nil {
 				return usage("%w", err)
 			}
-			s, err := format.ParseAs(args[0], text, profile)
-			if err != nil {
+			if err := place.onRealCable(&o, s); err != nil {
+				return err
+			}
+			if err := scenariorun.Check(s, o, false); err != nil {
 				return usage("%w", err)
 			}
 			result, err := replay.Run(c.Context(), s, as, o, masks)
@@ -63,8 +66,7 @@ func scenarioReplayCommand(sys system) *cobra.Command {
 	flags.StringVar(&profile, "profile", "", "the handset's model and firmware (default: the scenario's)")
 	completeWith(c, "profile", configs.Profiles)
 	flags.StringVar(&masksFile, "masks", "", "file of masks (default: scenarios/masks.yaml, which this program brings)")
-	flags.StringVar(&o.Interface, "interface", "", "join the segment of this interface as a host of its own")
-	flags.BoolVar(&o.Host, "host", false, "use this computer's own sockets, address and resolver")
+	realCable(c, &o, &place)
 	return c
 }
 
