@@ -1,7 +1,11 @@
 package format_test
 
 import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -90,6 +94,17 @@ func TestProblems(t *testing.T) {
 		"cleared with parameter":     {"- do: reboot", "- clear_fault: \"register=503:2\"", `steps[4].clear_fault: a fault is cleared by its name, without parameter`},
 		"registrar setting":          {"- do: reboot", "- set_registrar: {expire: 600}", `good.yaml:12: steps[4].set_registrar.expire: unknown key`},
 		"impaired pipe":              {"faults:", "impair: {loss_percent: 3}\nfaults:", `good.yaml:6: impair: frames are impaired on the cable segment alone`},
+		"unknown key of target":      {"faults:", "target: {fqnd: pool.contoso.com}\nfaults:", `good.yaml:6: target.fqnd: unknown key`},
+		"no FQDN":                    {"faults:", "target: {fqdn: 10.20.0.10}\nfaults:", `good.yaml:6: target.fqdn: "10.20.0.10" is no fully qualified domain name, such as pool.contoso.com`},
+		"no URL":                     {"faults:", "target: {uri: pool.contoso.com}\nfaults:", `good.yaml:6: target.uri: "pool.contoso.com" is no http or https URL`},
+		"no address":                 {"faults:", "target:\n  fqdn: pool.contoso.com\n  address: \"2001:db8::1\"\nfaults:", `good.yaml:8: target.address: "2001:db8::1" is no IPv4 address of one host`},
+		"address of nobody":          {"faults:", "target: {address: 192.0.2.1}\nfaults:", `good.yaml:6: target.address: needs fqdn: a registrar that is discovered`},
+		"port of nobody":             {"faults:", "target: {port: 5061}\nfaults:", `good.yaml:6: target.port: needs fqdn: a registrar that is discovered`},
+		"no port":                    {"faults:", "target: {fqdn: pool.contoso.com, port: 70000}\nfaults:", `good.yaml:6: target.port: 70000 is not in the range 1 to 65535`},
+		"no authorities":             {"faults:", "target: {ca: nowhere.pem}\nfaults:", `nowhere.pem: `},
+		"no file of authorities":     {"faults:", "target: {ca: \".\"}\nfaults:", `good.yaml:6: target.ca: .: a regular file expected`},
+		"no DNS server":              {"faults:", "target: {dns: ns.contoso.com}\nfaults:", `good.yaml:6: target.dns: "ns.contoso.com" is no IPv4 address`},
+		"no domain":                  {"faults:", "target: {domain: a_b}\nfaults:", `good.yaml:6: target.domain: "a_b" is no DNS domain`},
 		"nothing expected":           {good[strings.Index(good, "  states:"):], "  states:\n", `expect`},
 		"unreachable state":          {"[LinkDetect, ...,", "[LinkDetect, Register, ...,", `good.yaml:16: expect.states[2].state: Register cannot follow on LinkDetect at once with what is done here`},
 		"unreachable first state":    {"[LinkDetect, ...,", "[Ready, ...,", `expect.states[1].state: Ready cannot follow on PoweredOff at once`},
@@ -191,9 +206,45 @@ func TestLabFile(t *testing.T) {
 	}
 }
 
+// TestAuthorities reads the certificates that a target names, from where the scenario lies.
+func TestAuthorities(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"good.yaml":  strings.Replace(good, "faults:", "target: {ca: ca.pem}\nfaults:", 1),
+		"wrong.yaml": strings.Replace(good, "faults:", "target: {ca: good.yaml}\nfaults:", 1),
+		"ca.pem":     authority(t),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := format.Load(filepath.Join(dir, "good.yaml")); err != nil {
+		t.Error(err)
+	}
+	if _, err := format.Load(filepath.Join(dir, "wrong.yaml")); err == nil || !strings.Contains(err.Error(), "wrong.yaml:6: target.ca: "+filepath.Join(dir, "good.yaml")+" holds no PEM certificate") {
+		t.Errorf("%v", err)
+	}
+}
+
+// authority is a certificate that signs itself.
+func authority(t *testing.T) string {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	raw, err := x509.CreateCertificate(nil, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}))
+}
+
 // FuzzParse: whatever a file holds, it is read or refused with problems of that file; what is read is read again.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(good))
+	f.Add([]byte(strings.Replace(good, "faults:", "target: {fqdn: pool.contoso.com, uri: \"https://pool.contoso.com/CertProv\", port: 5061, address: 192.0.2.1, ca: ca.pem, dns: 192.0.2.2, domain: contoso.com}\nfaults:", 1)))
 	f.Add([]byte("steps: [{power: on}, {wait: {}}, []]\nexpect: {states: [[]], flash: 3}\nlab: {set: {users: []}}\nhandset: {set: {vlan.timeouts: 3}}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s, err := format.Parse("fuzz.yaml", text)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
+	"github.com/phone-edition/lpe/emulator/rig"
 )
 
 // standing is how things stand before a step, as far as the file tells.
@@ -69,7 +70,7 @@ func (s *Scenario) checkWait(i int, want devicestate.State, now standing, graph 
 		})
 	case !reachable(graph, devicestate.PoweredOff)[want]:
 		s.report(path, "no way leads to %s with what is done here", want)
-	case !now.booted && s.Handset.Set == nil && s.Lab.Set == nil:
+	case !now.booted && s.Handset.Set == nil && s.Lab.Set == nil && s.Target == rig.Place{}:
 		s.checkBlocked(path, i, beyond)
 	}
 }

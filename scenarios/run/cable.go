@@ -75,7 +75,8 @@ func (e *engine) identify(o *rig.Options) error {
 	}
 	o.Profile = s.Profile
 	if e.options.Real() {
-		o.Interface, o.Apart, o.Credentials = e.options.Interface, e.options.apart, whoEnters(s)
+		// Its address is that of the user's handset, but for one that lpe boot knows: there the flash is the computer's.
+		o.Interface, o.Apart, o.Credentials = e.options.Interface, e.options.Flash == "", whoEnters(s)
 	} else {
 		// The faults of the directory, and the handset's MAC address, are those of one user; who signs in is a step.
 		o.Lab, o.Credentials = s.Pool, rig.FirstUser(s.Pool, s.Profile)

@@ -44,8 +44,6 @@ type Options struct {
 	Exchange     bool // keep states and messages for the result
 	// Settled waits until everybody waits for time to pass. nil: nothing tells.
 	Settled func()
-
-	apart bool // the handsets of several scenarios on a real cable are told apart by who signs in
 }
 
 // Result is what came of a scenario.

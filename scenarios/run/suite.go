@@ -9,11 +9,9 @@ import (
 	"github.com/phone-edition/lpe/scenarios/format"
 )
 
-// All runs scenarios, at most parallel at a time. On a real cable their handsets are told apart by who signs in first; the
-// scenarios of one handset run one after the other there, and with the computer's own sockets all of them where one
-// discovers. done is called for each, one call at a time. The first error, of the computer or of done, ends it.
+// All runs scenarios, at most parallel at a time. On a real cable those of one handset run one after the other, which is
+// who signs in first tells; with the computer's own sockets all of them do where one discovers. done is called for each, one call at a time. The first error, of the computer or of done, ends it.
 func All(ctx context.Context, list []*format.Scenario, o Options, parallel int, done func(n int, r Result) error) error {
-	o.apart = len(list) > 1
 	ways, err := lanes(list, o)
 	if err != nil {
 		return err
