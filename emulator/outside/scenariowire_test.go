@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/phone-edition/lpe/emulator/labpool/registrar"
 )
 
 // wireScenario is done with a pool that is not the program's own.
@@ -59,5 +61,41 @@ func TestScenarioOnTheWire(t *testing.T) {
 	}
 	if r := client.lpe("scenario", "run", "--interface", "eth9", good); r.code != 3 || !strings.Contains(r.err, "eth9") {
 		t.Errorf("exit %d\n%s%s", r.code, r.out, r.err)
+	}
+}
+
+// TestScenariosOnTheWire runs scenarios of two users on one wire at the same time: each has a handset of its own, with a
+// lease of its own. Those of one user take turns.
+func TestScenariosOnTheWire(t *testing.T) {
+	t.Parallel()
+	client, server := newWire(t)
+	startISC(server, litware.dhcp(t, "isc", nil))
+	startNames(server, litware.names())
+	startChrony(server)
+	pool := startLitware(server)
+	dir := t.TempDir()
+	for name, who := range map[string]*strings.Replacer{
+		"desk": strings.NewReplacer("name: wire", "name: desk"),
+		"hall": strings.NewReplacer("name: wire", "name: hall", `"1219"`, `"1220"`, `"0712"`, `"5937"`),
+		"turn": strings.NewReplacer("name: wire", "name: turn"),
+	} {
+		text := who.Replace(strings.Replace(wireScenario, "handset: {mac: \"00:04:f2:00:00:09\"}\n", "", 1))
+		if err := os.WriteFile(filepath.Join(dir, name+".yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := client.lpe("scenario", "run", "--interface", "eth0", "--parallel", "3", dir)
+	if r.code != 0 || !strings.Contains(r.out, "3 scenarios: 3 passed, 0 failed\n") {
+		t.Fatalf("exit %d\n%s%s", r.code, r.out, r.err)
+	}
+	endpoints := map[string]bool{}
+	for _, one := range pool.Registrars[0].Registrations() {
+		endpoints[one.SIP+" "+one.EPID] = true
+		if one.State != registrar.SignedOff {
+			t.Errorf("%+v", one)
+		}
+	}
+	if len(endpoints) != 2 {
+		t.Errorf("endpoints %v", endpoints)
 	}
 }
