@@ -90,7 +90,7 @@ process: not for impaired frames, and not for a real cable.
 With --flash the handset is one that lpe boot knows: a hard reset, a factory reset or a phone lock on it are steps of a scenario.
 With --interface or --host the pool is a real one: who signs in is a step with dial and enter_pin, or login, and such scenarios neither
 change the pool nor have faults. Where the handset is not to discover it the target of a scenario says where it is, or these flags
-do, which go before it. The scenarios of one handset run one after the other there; who signs in first tells handsets apart.`
+do, which go before it; 'lpe scenario show at-your-pool' is a start. The scenarios of one handset run one after the other there; who signs in first tells handsets apart.`
 
 func scenarioRunCommand(sys system) *cobra.Command {
 	var o scenariorun.Options
