@@ -24,10 +24,18 @@ func LoadLab(nameOrPath string) (*Lab, error) {
 	return ParseLab(name, data)
 }
 
+// LabText is the file of the named lab of [Labs].
+func LabText(name string) ([]byte, error) {
+	if !slices.Contains(Labs(), name) {
+		return nil, fmt.Errorf("no lab %q, there are %s", name, strings.Join(Labs(), ", "))
+	}
+	return files.ReadFile(path.Join("labs", name+".yaml"))
+}
+
 // readLab returns the file of a lab.
 func readLab(nameOrPath string) (name string, data []byte, err error) {
 	if slices.Contains(Labs(), nameOrPath) {
-		data, err := files.ReadFile(path.Join("labs", nameOrPath+".yaml"))
+		data, err := LabText(nameOrPath)
 		return nameOrPath, data, err
 	}
 	if _, err := os.Stat(nameOrPath); err != nil {

@@ -50,11 +50,20 @@ func LoadProfileFile(file string) (*Profile, error) {
 
 // LoadProfile reads the named profile of [Profiles].
 func LoadProfile(name string) (*Profile, error) {
+	data, err := ProfileText(name)
+	if err != nil {
+		return nil, err
+	}
+	return ParseProfile(name, data, baseProfile)
+}
+
+// ProfileText is the file of the named profile.
+func ProfileText(name string) ([]byte, error) {
 	data, err := files.ReadFile(path.Join("profiles", name+".yaml"))
 	if err != nil || !slices.Contains(Profiles(), name) {
 		return nil, fmt.Errorf("no profile %q, see 'lpe profile list'", name)
 	}
-	return ParseProfile(name, data, baseProfile)
+	return data, nil
 }
 
 func baseProfile(name string) ([]byte, error) {

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -78,6 +79,14 @@ func (s *Scenario) Problem(path, text string, args ...any) error {
 }
 
 func (s *Scenario) report(path, text string, args ...any) { s.doc.Report(path, text, args...) }
+
+// CheckName checks the name of a scenario.
+func CheckName(name string) error {
+	if !nameText.MatchString(name) {
+		return errors.New("expected lower case words with hyphens between them")
+	}
+	return nil
+}
 
 var nameText = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
@@ -166,8 +175,10 @@ func at(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i+1) }
 
 // check judges what the file says.
 func (s *Scenario) check() {
-	if s.Name != "" && !nameText.MatchString(s.Name) {
-		s.report("name", "expected lower case words with hyphens between them")
+	if s.Name != "" {
+		if err := CheckName(s.Name); err != nil {
+			s.report("name", "%v", err)
+		}
 	}
 	if s.Handset.MAC != "" {
 		if mac, err := net.ParseMAC(s.Handset.MAC); err != nil || len(mac) != 6 || mac[0]&1 != 0 {

@@ -108,7 +108,7 @@ func TestPoolCommands(t *testing.T) {
 		{"fault set register=503:2", "", 0, `^fault       : register=503:2\ndescription : The registrar answers 503`},
 		{"fault set ticket=wrong-pin --user second", "", 0, `fault       : ticket=wrong-pin\nuser        : sip:second@litwareinc\.com\n`},
 		{"fault set ticket=wrong-pin --user nobody", "", 2, `no user has this`},
-		{"fault set register=nonsense", "", 2, `fault register=nonsense is not known, see --list-faults`},
+		{"fault set register=nonsense", "", 2, `fault register=nonsense is not known, see 'lpe boot --list-faults'`},
 		{"fault set nonsense", "", 2, `stage=kind expected`},
 		{"fault set link=no-carrier", "", 2, `nothing to strike in this pool: no station is known as a handset`},
 		{"fault set", "", 2, `does not take 0 arguments`},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -90,7 +89,8 @@ process: not for impaired frames, and not for a real cable.
 With --flash the handset is one that lpe boot knows: a hard reset, a factory reset or a phone lock on it are steps of a scenario.
 With --interface or --host the pool is a real one: who signs in is a step with dial and enter_pin, or login, and such scenarios neither
 change the pool nor have faults. Where the handset is not to discover it the target of a scenario says where it is, or these flags
-do, which go before it; 'lpe scenario show at-your-pool' is a start. The scenarios of one handset run one after the other there; who signs in first tells handsets apart.`
+do, which go before it; 'lpe scenario show at-your-pool' is a start. There the scenarios of one handset, which who signs in first
+tells, run one after the other.`
 
 func scenarioRunCommand(sys system) *cobra.Command {
 	var o scenariorun.Options
@@ -185,7 +185,13 @@ func scenarioNewCommand(sys system) *cobra.Command {
 	c := command("new NAME", "Write a scenario of a boot", "new boots a handset in a lab and writes the scenario of that boot, with comments, to go on from.",
 		"  lpe scenario new chain-is-off --fault chain=off --file chain-is-off.yaml",
 		func(c *cobra.Command, args []string) error {
-			b.Name = strings.ToLower(args[0])
+			b.Name = args[0]
+			if err := format.CheckName(b.Name); err != nil {
+				return usage("%q: %w", b.Name, err)
+			}
+			if _, err := configs.LoadLab(b.Lab); err != nil {
+				return usage("%w", err)
+			}
 			text, err := scenariorun.Start(c.Context(), b, rig.Options{Timeout: timeout})
 			switch {
 			case c.Context().Err() != nil:

@@ -20,6 +20,7 @@ const scenarioMatrixLong = `matrix runs scenarios with the profiles of many firm
 states with their glass, messages, and the fields of each: DHCP option, DNS record, HTTP header, SOAP element, SIP header, TLS parameter, and
 the timing. It shows a table, and under it every difference. --profiles takes a pattern of the shipped ones (polycom-*), or of files
 ('mine/*.yaml'), which are called as the file is: a changed copy of a shipped profile is compared with the baseline of that name.
+'lpe profile show NAME --yaml' prints one to copy.
 What may differ is said by the rules of a file of masks, scenarios/masks.yaml.
 Exit code 1: something differs, or has no baseline.
 With --update what differs becomes the baseline, and is printed.`

@@ -32,5 +32,5 @@ func Known(text string) (Fault, configs.Fault, error) {
 		}
 		return f, entry, nil
 	}
-	return f, configs.Fault{}, fmt.Errorf("fault %s %w, see --list-faults", f.Name, ErrUnknown)
+	return f, configs.Fault{}, fmt.Errorf("fault %s %w, see 'lpe boot --list-faults'", f.Name, ErrUnknown)
 }
