@@ -23,6 +23,7 @@ func TestScenariosMatchTheSchema(t *testing.T) {
 	for _, name := range library.Names() {
 		args = append(args, "-i", instance(t, dir, name, scenarioText(t, name)))
 	}
+	args = append(args, "-i", instance(t, dir, "target", strings.Replace(scenarioText(t, "at-your-pool"), "# target: {", "target: {port: 5062, dns: 192.0.2.53, ", 1)))
 	if out, err := exec.CommandContext(t.Context(), program(t, "jsonschema"), append(args, scenarioSchema)...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -40,6 +41,8 @@ func TestSchemaRefuses(t *testing.T) {
 		"text for a list":  {"warnings: []", "warnings: none"},
 		"other word":       {"power: on", "power: standby"},
 		"negative count":   {"count: 4", "count: -4"},
+		"key of a target":  {"steps:", "target: {fqnd: pool.contoso.com}\nsteps:"},
+		"no port":          {"steps:", "target: {fqdn: pool.contoso.com, port: 70000}\nsteps:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !strings.Contains(good, change[0]) {

@@ -21,7 +21,7 @@ type Scenario struct {
 	Handset     Handset   `key:"handset" doc:"the handset"`
 	Lab         Lab       `key:"lab" doc:"the pool"`
 	Target      rig.Place `key:"target" doc:"where the pool is, in the words of lpe boot (default: the handset discovers it)"`
-	Cable       string    `key:"cable" oneof:"pipe segment" doc:"pipe: without a TCP/IP stack, in virtual time too (default); segment: with one"`
+	Cable       string    `key:"cable" oneof:"pipe segment" doc:"pipe: without a TCP/IP stack, in virtual time too (default); segment: with one; a real one is named by --interface or --host of lpe scenario run"`
 	Impair      *Impair   `key:"impair" doc:"what the network does to frames"`
 	Seed        uint64    `key:"seed" range:"0 1000000000" doc:"of what the network and the handset draw by lot; 0: as chance has it"`
 	Faults      []Fault   `key:"faults" doc:"what goes wrong by the clock"`

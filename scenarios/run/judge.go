@@ -78,7 +78,7 @@ func (e *engine) judgeStates(list []timeline.Observation) {
 		path := at("expect.states", i)
 		switch {
 		case found >= len(seen):
-			e.differsAt(path, len(list)-1, "%s was not entered%s", one.State, afterState(seen, next))
+			e.differs(path, "%s was not entered%s", one.State, afterState(seen, next))
 			return
 		case string(seen[found].state) != one.State:
 			e.differsAt(path, seen[found].n, "the handset entered %s, not %s", seen[found].state, one.State)
@@ -200,7 +200,7 @@ func (e *engine) judgeMessage(path string, m format.Message, list []timeline.Obs
 			found = append(found, n)
 		}
 	}
-	last := len(list) - 1
+	last := e.record.last()
 	if len(found) > 0 {
 		last = found[len(found)-1]
 	}

@@ -76,6 +76,17 @@ func (r *record) len() int {
 	return len(r.list)
 }
 
+// last is the latest observation, but for the announcements that every station makes all the time.
+func (r *record) last() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := len(r.list) - 1
+	for n > 0 && (r.list[n].Protocol == "lldp" || r.list[n].Protocol == "arp") {
+		n--
+	}
+	return n
+}
+
 // visits is how many states were entered.
 func (r *record) visits() int {
 	r.mu.Lock()

@@ -257,7 +257,7 @@ func at(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i+1) }
 
 // differs notes something that is not as expected, with what is around the last observation.
 func (e *engine) differs(path, text string, args ...any) {
-	e.differsAt(path, e.record.len()-1, text, args...)
+	e.differsAt(path, e.record.last(), text, args...)
 }
 
 // differsAt is differs with what is around the n-th observation.

@@ -247,6 +247,20 @@ expect:
 	}
 }
 
+// TestContextOfWait shows what came before the handset stopped getting on, not what it says all the time since.
+func TestContextOfWait(t *testing.T) {
+	text := strings.Replace(good, "- sign_in: kenmyer", "- dial: \"1219\"\n  - enter_pin: \"0001\"", 1)
+	result := virtually(t, strings.Replace(text, "{wait: Ready, within: 20s, label: there}", "{wait: Ready, within: 10m, label: there}", 1))
+	if len(result.Differences) == 0 || result.Took < 10*60 {
+		t.Fatalf("%+v", result)
+	}
+	first := result.Differences[0]
+	around := strings.Join(first.Context, "\n")
+	if first.Path != "steps[4].wait" || !strings.Contains(around, "ticket.refused: ") || !strings.Contains(around, "\n> ") {
+		t.Errorf("%s:\n%s", first.Path, around)
+	}
+}
+
 // TestInterrupted ends a scenario that would stay for half an hour.
 func TestInterrupted(t *testing.T) {
 	s, err := format.Parse("good.yaml", []byte(good))
