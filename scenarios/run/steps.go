@@ -278,6 +278,9 @@ func (e *engine) signIn(ctx context.Context, c handset.Credentials) error {
 			return ctx.Err()
 		}
 	}
+	if e.options.Settled != nil {
+		e.options.Settled() // the handset asks, and then somebody answers
+	}
 	c.ExpectedSIP = e.scenario.Handset.Expects
 	return e.userDoes(ctx, func() { e.run.Handset.Enter(c) })
 }
