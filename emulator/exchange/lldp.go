@@ -2,7 +2,9 @@ package exchange
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/phone-edition/lpe/protocol/lldp"
@@ -17,6 +19,7 @@ var lldpNames = map[uint8]string{
 const (
 	medCapabilities = 1
 	medPolicy       = 2
+	medTexts        = 5 // and those behind it
 )
 
 var medNames = map[byte]string{
@@ -65,13 +68,62 @@ func (f *fields) organization(oui uint32, subtype byte, value []byte, t lldp.TLV
 		p := one.Policies()[0]
 		f.add("network policy", fmt.Sprintf("application %d, unknown %v, tagged %v, VLAN %d, priority %d, DSCP %d",
 			p.Application, p.Unknown, p.Tagged, p.VLAN, p.Priority, p.DSCP))
-	case oui == lldp.OUIMED && known && subtype >= 5:
+	case oui == lldp.OUIMED && known && subtype >= medTexts:
 		f.add(name, text(value))
 	case oui == lldp.OUIMED && known:
 		f.add(name, fmt.Sprintf("%x", value))
 	default:
 		f.add(fmt.Sprintf("TLV 127 %06x %d", oui, subtype), fmt.Sprintf("%x", value))
 	}
+}
+
+// LLDPTLV is the TLV that a field of [LLDP] tells of, ok if it is told whole: those with a meaning of several values are not.
+func LLDPTLV(name, value string) (t lldp.TLV, ok bool) {
+	var oui uint32
+	var kind, subtype uint8
+	switch n, _ := fmt.Sscanf(name, "TLV 127 %06x %d", &oui, &subtype); {
+	case n == 2:
+		return organized(oui, subtype, value)
+	case strings.HasPrefix(name, "TLV "):
+		if _, err := fmt.Sscanf(name, "TLV %d", &kind); err != nil {
+			return t, false
+		}
+		raw, err := hex.DecodeString(value)
+		return lldp.TLV{Type: kind, Value: raw}, err == nil
+	}
+	for kind, known := range lldpNames {
+		switch {
+		case known != name:
+		case kind == lldp.TypePortDescription, kind == lldp.TypeSystemName, kind == lldp.TypeSystemDescription:
+			return lldp.TLV{Type: kind, Value: []byte(untold(value))}, true
+		default:
+			raw, err := hex.DecodeString(value)
+			return lldp.TLV{Type: kind, Value: raw}, err == nil
+		}
+	}
+	for subtype, known := range medNames {
+		switch {
+		case known != name:
+		case subtype >= medTexts:
+			return lldp.Organization(lldp.OUIMED, subtype, []byte(untold(value))...), true
+		default:
+			return organized(lldp.OUIMED, subtype, value)
+		}
+	}
+	return t, false
+}
+
+func organized(oui uint32, subtype uint8, value string) (lldp.TLV, bool) {
+	raw, err := hex.DecodeString(value)
+	return lldp.Organization(oui, subtype, raw...), err == nil
+}
+
+// untold is a text before [text] made it fit for a line.
+func untold(value string) string {
+	if plain, err := strconv.Unquote(value); err == nil {
+		return plain
+	}
+	return value
 }
 
 // text is a text of a TLV, which some senders end with a zero byte.

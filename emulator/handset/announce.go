@@ -100,6 +100,9 @@ func (a *announcer) send(pdu lldp.PDU, text string) {
 	if !station.Carrier() {
 		return
 	}
+	if o := a.h.cfg.outgoing; o != nil {
+		o.LLDP(&pdu)
+	}
 	state, _ := a.h.state.Load().(devicestate.State)
 	c := a.h.decoded(func() exchange.Content { return exchange.LLDP(pdu) })
 	o := timeline.Observation{Kind: timeline.Sent, State: state, Protocol: "lldp", Text: text, Message: c.Kind, Fields: c.Fields}

@@ -54,6 +54,27 @@ func (a *association) sign(m *sipmessage.Message, first bool) {
 	insertBefore(m, sipmessage.Header{Name: "Authorization", Value: tlsdsk.AuthorizationSigned(p)}, "Content-Type", "Content-Length")
 }
 
+// change has a message changed before it is sent, and signs it anew if the signature covers what is changed.
+func (r *registration) change(o Outgoing, m *sipmessage.Message) {
+	_, p, err := tlsdsk.ParseParams(m.Get("Authorization"))
+	signed := err == nil && p.Response != "" && r.sa != nil && p.Opaque == r.sa.opaque
+	input := func() string { return tlsdsk.Input(r.sa.version, r.sa.fields(m, p.CRand, p.CNum)) }
+	before := ""
+	if signed {
+		before = input()
+	}
+	o.SIP(m)
+	if !signed || before == input() {
+		return
+	}
+	p.Response = r.sa.keys.SignClient(input())
+	for i, h := range m.Headers {
+		if h.Name == "Authorization" {
+			m.Headers[i].Value = tlsdsk.AuthorizationSigned(p)
+		}
+	}
+}
+
 // signature is what m says of its signature, "" if it is not signed.
 func signature(m *sipmessage.Message) string {
 	if value := m.Get("Authentication-Info"); value != "" {

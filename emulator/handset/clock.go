@@ -175,6 +175,9 @@ func (c *timeConn) Write(b []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if o := c.h.cfg.outgoing; o != nil {
+		packet = o.NTP(packet)
+	}
 	c.h.sent("ntp", c.server, "client request", func() exchange.Content { return exchange.NTP(packet) })
 	if _, err := c.Conn.Write(packet); err != nil {
 		return 0, err

@@ -75,7 +75,7 @@ func (r *registration) message(method, uri, fromTag, to, callID string, cseq int
 // send writes one message.
 func (r *registration) send(m *sipmessage.Message) error {
 	if o := r.h.cfg.outgoing; o != nil {
-		o.SIP(m)
+		r.change(o, m)
 	}
 	r.h.sent("sip", r.peer, describe(m), func() exchange.Content { return exchange.SIP(m) })
 	r.keepAliveDue = time.Now().Add(r.keepAlive)

@@ -94,12 +94,18 @@ type Config struct {
 
 	Ear overhear.Ear // hears every message of the pool and the handsets, nil: nobody does
 
-	NewKey func(bits int) (*rsa.PrivateKey, error) // nil: a new key each time
-	KeyLog io.Writer                               // nil: nobody can decrypt
-	// Outgoing changes what the registrars send, nil: nothing does.
-	Outgoing registrar.Outgoing
-	Now      func() time.Time // nil: time.Now
+	NewKey   func(bits int) (*rsa.PrivateKey, error) // nil: a new key each time
+	KeyLog   io.Writer                               // nil: nobody can decrypt
+	Outgoing Outgoing                                // changes what the pool sends, nil: nothing does
+	Now      func() time.Time                        // nil: time.Now
 }
+
+// Outgoing changes what a pool is about to send, for one that is to say what another one has said.
+type Outgoing interface {
+	overhear.Outgoing
+	registrar.Outgoing
+}
+
 
 // Pool is a running lab.
 type Pool struct {
@@ -225,7 +231,7 @@ func (p *Pool) joinAt(name string, vlan uint16, address netip.Addr, subnet netip
 	}
 	p.keep(station)
 	p.addresses[name] = station.Address().Addr() // on a computer's own sockets not the lab's
-	return overhear.Station(station, p.hostAt(name), p.cfg.Ear), nil
+	return overhear.Station(station, p.hostAt(name), p.cfg.Ear, p.cfg.Outgoing), nil
 }
 
 // hostAt tells who answers at a port of a station: the web services on theirs, else the machine that it is called after.

@@ -113,7 +113,7 @@ func (p *Pool) startSwitch() error {
 	}
 	n := p.cfg.Lab.Network
 	p.keep(station)
-	station = overhear.Station(station, p.hostAt(""), p.cfg.Ear)
+	station = overhear.Station(station, p.hostAt(""), p.cfg.Ear, p.cfg.Outgoing)
 	var policy *lldp.NetworkPolicy
 	switch n.LLDPPolicy {
 	case "tagged":
@@ -336,7 +336,7 @@ func (p *Pool) startWeb(station ethernet.Station) error {
 	}
 	web, err := webservices.Start(webservices.Config{
 		Station: station, Lab: lab, Settings: p.settings, Host: lab.Web, Directory: p.Directory, Authority: p.Authority,
-		Certificate: p.certificate("web", lab.WebNames()), TicketKey: p.Authority.TicketKey(), Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Ear: p.cfg.Ear, Updates: handler,
+		Certificate: p.certificate("web", lab.WebNames()), TicketKey: p.Authority.TicketKey(), Faults: p.faults, Timeline: p.Timeline, Now: p.cfg.Now, KeyLog: p.cfg.KeyLog, Ear: p.cfg.Ear, Outgoing: p.cfg.Outgoing, Updates: handler,
 	})
 	if err != nil {
 		return err

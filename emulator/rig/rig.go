@@ -17,7 +17,6 @@ import (
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/labpool"
-	"github.com/phone-edition/lpe/emulator/labpool/registrar"
 	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/secret"
 	"github.com/phone-edition/lpe/emulator/timeline"
@@ -45,7 +44,7 @@ type Options struct {
 	CaptureSecrets bool
 	Observers      []func(timeline.Observation) // of the handset
 	Outgoing       handset.Outgoing             // changes what the handset sends, nil: nothing does
-	PoolOutgoing   registrar.Outgoing           // changes what the lab's registrars send, nil: nothing does
+	PoolOutgoing   labpool.Outgoing             // changes what the lab's pool sends, nil: nothing does
 	Decode         bool                         // puts the fields of each message on its timeline, secrets masked
 
 	// Interface joins the handset to the segment of this interface of the computer.

@@ -1,44 +1,36 @@
 package replay
 
 import (
-	"bytes"
-	"encoding/hex"
-	"regexp"
-	"slices"
-	"strconv"
+	"fmt"
 	"strings"
 	"sync"
 
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
 	"github.com/phone-edition/lpe/emulator/exchange"
-	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/protocol/dhcpoption"
 	"github.com/phone-edition/lpe/protocol/httpmessage"
+	"github.com/phone-edition/lpe/protocol/lldp"
 	"github.com/phone-edition/lpe/protocol/sipmessage"
 )
 
-// player gives the messages of a side the headers and options of those that were recorded. It is a [handset.Outgoing].
+// player has the recorded messages of a side, by what makes that side send them.
 type player struct {
 	mu   sync.Mutex
-	left map[string][]exchange.Message // by protocol and kind; the last one stays
+	left map[string][]exchange.Message // the last one of a key stays
 }
 
-// newPlayer plays what the handset sent, or what it received.
-func newPlayer(list []exchange.Message, sent bool) *player {
-	p := &player{left: map[string][]exchange.Message{}}
-	for _, m := range list {
-		if m.Sent == sent {
-			key := m.Protocol + " " + m.Kind
-			p.left[key] = append(p.left[key], m)
-		}
+func (p *player) add(key string, m exchange.Message) {
+	if p.left == nil {
+		p.left = map[string][]exchange.Message{}
 	}
-	return p
+	p.left[key] = append(p.left[key], m)
 }
 
-// next is the recorded message of a kind whose turn it is, ok if one was recorded.
-func (p *player) next(protocol, kind string) (m exchange.Message, ok bool) {
+// next is the recorded message of a key whose turn it is, ok if one was recorded.
+func (p *player) next(key string) (m exchange.Message, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := protocol + " " + kind
 	list := p.left[key]
 	if len(list) == 0 {
 		return m, false
@@ -49,153 +41,252 @@ func (p *player) next(protocol, kind string) (m exchange.Message, ok bool) {
 	return list[0], true
 }
 
-// header is one header line of HTTP or SIP.
-type header struct{ name, value string }
+// asHandset gives the messages of a handset what was recorded. It is a [handset.Outgoing].
+type asHandset struct{ player }
 
-// ownHeaders are never taken from a recording: what is signed or proves something, what says where a message comes from
-// and belongs to, and what is about the body.
-var ownHeaders = []string{
-	"authorization", "proxy-authorization", "cookie", "www-authenticate", "proxy-authenticate", "authentication-info", "proxy-authentication-info", "date", "via", "from", "to", "call-id", "cseq", "contact", "route", "record-route", "expires",
-	"p-asserted-identity", "p-preferred-identity", "host", "soapaction", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection",
+// newHandset plays what the handset sent.
+func newHandset(list []exchange.Message) *asHandset {
+	var h asHandset
+	for _, m := range list {
+		if m.Sent {
+			h.add(m.Protocol+" "+m.Kind, m)
+		}
+	}
+	return &h
 }
 
-// numbered is the number behind the name of the second header of a name, and of those after it.
-var numbered = regexp.MustCompile(`\[[0-9]+\]$`)
-
-// recordedHeaders are the header lines of a message, in their order. Those whose values were not recorded have none.
-func recordedHeaders(m exchange.Message) []header {
-	var out []header
-	for i, f := range m.Fields {
-		name := numbered.ReplaceAllString(f.Name, "")
-		if i == 0 || name == "body" || strings.ContainsAny(name, "/@; ") {
-			continue // the first line, what is in the body, parameters of the header before
-		}
-		value := f.Value
-		if f.Origin != timeline.Recorded {
-			value = ""
-		}
-		out = append(out, header{name, value})
+// LLDP gives a data unit the TLVs that were recorded.
+func (h *asHandset) LLDP(unit *lldp.PDU) {
+	if m, ok := h.next("lldp " + exchange.LLDP(*unit).Kind); ok {
+		replayLLDP(unit, m.Fields)
 	}
-	return out
 }
 
-// replayed are the headers of a message with the values and the order of those that were recorded. What was not recorded
-// and has not to be there is left out; a body's elements among the recorded names are no headers of it.
-func replayed(own []header, recorded []header) []header {
-	var out []header
-	left := slices.Clone(own)
-	take := func(name string) (header, bool) {
-		i := slices.IndexFunc(left, func(h header) bool { return strings.EqualFold(h.name, name) })
-		if i < 0 {
-			return header{}, false
-		}
-		h := left[i]
-		left = slices.Delete(left, i, i+1)
-		return h, true
+// DHCP gives a message the options that were recorded, in their order.
+func (h *asHandset) DHCP(payload []byte) []byte {
+	m, ok := h.next("dhcp " + exchange.DHCP(payload).Kind)
+	if !ok {
+		return payload
 	}
-	for _, r := range recorded {
-		h, ok := take(r.name)
+	return replayedDHCP(payload, m.Fields, handsetOptions)
+}
+
+// NTP gives a request what was recorded besides its times.
+func (h *asHandset) NTP(packet []byte) []byte {
+	m, ok := h.next("ntp " + exchange.NTP(packet).Kind)
+	if !ok {
+		return packet
+	}
+	return replayedNTP(packet, m.Fields)
+}
+
+// HTTP gives a request the headers and the body that were recorded.
+func (h *asHandset) HTTP(r *httpmessage.Request) {
+	if m, ok := h.next("http " + exchange.HTTPRequest(*r).Kind); ok {
+		recorded := parts(m)
+		r.Header, r.Body = recorded.http(r.Header, r.Body)
+	}
+}
+
+// SIP gives a message the headers and the body that were recorded.
+func (h *asHandset) SIP(s *sipmessage.Message) {
+	if m, ok := h.next("sip " + exchange.SIPKind(s)); ok {
+		parts(m).sip(s)
+	}
+}
+
+// asPool gives the messages of a pool what was recorded: an answer that of the same request. It is a [labpool.Outgoing].
+type asPool struct{ player }
+
+// newPool plays what the handset received.
+func newPool(list []exchange.Message) *asPool {
+	var p asPool
+	for i, m := range list {
 		switch {
-		case !ok && (r.value == "" || slices.Contains(ownHeaders, strings.ToLower(r.name))):
-			continue
-		case !ok:
-			h = r
-		case r.value != "" && !slices.Contains(ownHeaders, strings.ToLower(r.name)):
-			h = header{r.name, r.value}
-		}
-		out = append(out, h)
-	}
-	for _, h := range left {
-		if slices.Contains(ownHeaders, strings.ToLower(h.name)) {
-			out = append(out, h)
+		case m.Sent:
+		case m.Protocol == "lldp", m.Protocol == "sip" && !strings.Contains(m.Kind, " to "):
+			p.add(m.Protocol+" "+m.Kind, m)
+		default:
+			if request, ok := requestOf(list[:i], m); ok {
+				p.add(answerKey(request, m), m)
+			}
 		}
 	}
-	return out
+	return &p
 }
 
-// HTTP gives a request the headers that were recorded.
-func (p *player) HTTP(r *httpmessage.Request) {
-	m, ok := p.next("http", exchange.HTTPRequest(*r).Kind)
+// requestOf is the request that a message answers: the last one of its transaction.
+func requestOf(before []exchange.Message, m exchange.Message) (exchange.Message, bool) {
+	for i := len(before) - 1; i >= 0; i-- {
+		if r := before[i]; r.Sent && r.Protocol == m.Protocol && sameTransaction(r, m) {
+			return r, true
+		}
+	}
+	return exchange.Message{}, false
+}
+
+func sameTransaction(request, answer exchange.Message) bool {
+	same := func(name string) bool { return anyValue(request, name) == anyValue(answer, name) }
+	switch request.Protocol {
+	case "sip":
+		return same("Call-ID") && same("CSeq")
+	case "dhcp":
+		return same("xid")
+	case "dns":
+		return same("id") && same("question")
+	}
+	return request.Peer == answer.Peer
+}
+
+// anyValue is a field of a message, recorded or fresh.
+func anyValue(m exchange.Message, name string) string {
+	for _, f := range m.Fields {
+		if f.Name == name {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// answerKey is what answers to the same request share.
+func answerKey(request, answer exchange.Message) string {
+	key := "answer to " + request.Protocol + " " + request.Kind
+	switch {
+	case request.Protocol == "dhcp":
+		key += " " + anyValue(request, "option 60 vendor class")
+	case request.Protocol == "sip" && strings.HasPrefix(answer.Kind, "1"):
+		key += ", provisional"
+	}
+	return key
+}
+
+// answer is the recorded answer to a request.
+func (p *asPool) answer(protocol string, request, answer exchange.Content) (exchange.Message, bool) {
+	asked := exchange.Message{Protocol: protocol, Kind: request.Kind, Fields: request.Fields}
+	return p.next(answerKey(asked, exchange.Message{Kind: answer.Kind}))
+}
+
+// LLDP gives a data unit of the switch the TLVs that were recorded.
+func (p *asPool) LLDP(unit *lldp.PDU) {
+	if m, ok := p.next("lldp " + exchange.LLDP(*unit).Kind); ok {
+		replayLLDP(unit, m.Fields)
+	}
+}
+
+// DHCP gives an answer the options that were recorded. What was refused is not granted in its place, nor the other way.
+func (p *asPool) DHCP(request, answer []byte) []byte {
+	m, ok := p.answer("dhcp", exchange.DHCP(request), exchange.Content{})
+	parsed, err := dhcpoption.Parse(answer)
+	if !ok || err != nil || parsed.MessageType() == dhcpv4.MessageTypeNak || m.Kind != parsed.MessageType().String() {
+		return answer
+	}
+	return replayedDHCP(answer, m.Fields, poolOptions)
+}
+
+// DNS gives an answer the code and the records that were recorded.
+func (p *asPool) DNS(request, answer []byte) []byte {
+	m, ok := p.answer("dns", exchange.DNS(request), exchange.Content{})
+	if !ok {
+		return answer
+	}
+	return replayedDNS(answer, m.Fields)
+}
+
+// NTP gives an answer what was recorded besides its times.
+func (p *asPool) NTP(request, answer []byte) []byte {
+	m, ok := p.answer("ntp", exchange.NTP(request), exchange.Content{})
+	if !ok {
+		return answer
+	}
+	return replayedNTP(answer, m.Fields)
+}
+
+// HTTP gives an answer the status, the headers and the body that were recorded. Whether credentials are asked for is
+// between the two that talk now.
+func (p *asPool) HTTP(request httpmessage.Request, answer *httpmessage.Response) {
+	m, ok := p.answer("http", exchange.HTTPRequest(request), exchange.Content{})
 	if !ok {
 		return
 	}
-	own := make([]header, len(r.Header))
-	for i, h := range r.Header {
-		own[i] = header{h.Name, h.Value}
+	recorded := parts(m)
+	status, reason, ok := recorded.status()
+	if !ok || status != answer.Status && (status == unauthorized || answer.Status == unauthorized) {
+		return
 	}
-	r.Header = nil
-	for _, h := range replayed(own, recordedHeaders(m)) {
-		r.Header = append(r.Header, httpmessage.Header{Name: h.name, Value: h.value})
-	}
+	answer.Status, answer.Reason = status, reason
+	answer.Header, answer.Body = recorded.http(answer.Header, answer.Body)
 }
 
-// SIP gives a message the headers that were recorded. None of them is signed.
-func (p *player) SIP(s *sipmessage.Message) {
-	m, ok := p.next("sip", exchange.SIPKind(s))
+// SIP gives a message the status, the headers and the body that were recorded. Challenges are between the two that talk now.
+func (p *asPool) SIP(request, s *sipmessage.Message) {
+	if s.IsRequest() {
+		if m, ok := p.next("sip " + exchange.SIPKind(s)); ok {
+			parts(m).sip(s)
+		}
+		return
+	}
+	if request == nil {
+		return
+	}
+	m, ok := p.answer("sip", exchange.Content{Kind: exchange.SIPKind(request)}, exchange.Content{Kind: exchange.SIPKind(s)})
 	if !ok {
 		return
 	}
-	own := make([]header, len(s.Headers))
+	recorded := parts(m)
+	status, reason, ok := recorded.status()
+	if !ok || status != s.Status && (status == unauthorized || s.Status == unauthorized) {
+		return
+	}
+	s.Status, s.Reason = status, reason
+	recorded.sip(s)
+}
+
+const unauthorized = 401
+
+// status is that of a response.
+func (m message) status() (code int, reason string, ok bool) {
+	text, reason, _ := strings.Cut(m.first, " ")
+	_, err := fmt.Sscanf(text, "%3d", &code)
+	return code, reason, err == nil && code >= 100
+}
+
+// http is headers and body of a message with what was recorded.
+func (m message) http(own []httpmessage.Header, body []byte) ([]httpmessage.Header, []byte) {
+	list := make([]header, len(own))
+	for i, h := range own {
+		list[i] = header{h.Name, h.Value}
+	}
+	body = m.replayedBody(body)
+	var out []httpmessage.Header
+	for _, h := range m.replayed(list) {
+		if strings.EqualFold(h.name, "Content-Length") {
+			h.value = fmt.Sprint(len(body))
+		}
+		out = append(out, httpmessage.Header{Name: h.name, Value: h.value})
+	}
+	return out, body
+}
+
+// sip gives a message what was recorded.
+func (m message) sip(s *sipmessage.Message) {
+	list := make([]header, len(s.Headers))
 	for i, h := range s.Headers {
-		own[i] = header{h.Name, h.Value}
+		list[i] = header{h.Name, h.Value}
 	}
+	s.Body = m.replayedBody(s.Body)
 	s.Headers = nil
-	for _, h := range replayed(own, recordedHeaders(m)) {
+	for _, h := range m.replayed(list) {
+		if strings.EqualFold(h.name, "Content-Length") {
+			h.value = fmt.Sprint(len(s.Body))
+		}
 		s.Headers = append(s.Headers, sipmessage.Header{Name: h.name, Value: h.value})
 	}
 }
 
-var (
-	optionName  = regexp.MustCompile(`^option ([0-9]+)( |$)`)
-	optionValue = regexp.MustCompile(`(?:^|\()([0-9a-f]*)\)?$`)
-)
-
-// ownOptions are of this lease and this handset: requested address, server, client id, host name.
-var ownOptions = []byte{50, 54, 61, 12}
-
-// DHCP gives a message the options that were recorded, in their order.
-func (p *player) DHCP(payload []byte) []byte {
-	parsed, err := dhcpoption.Parse(payload)
-	if err != nil {
-		return payload
+// replayedBody is a body with what was recorded: none where there was none.
+func (m message) replayedBody(own []byte) []byte {
+	if len(m.body) == 0 {
+		return own
 	}
-	m, ok := p.next("dhcp", parsed.MessageType().String())
-	if !ok {
-		return payload
-	}
-	const fixed = 240 // up to the options, the magic cookie included
-	out := bytes.Clone(payload[:fixed])
-	for _, f := range m.Fields {
-		name, value := optionName.FindStringSubmatch(f.Name), optionValue.FindStringSubmatch(f.Value)
-		if name == nil {
-			continue
-		}
-		code, err := strconv.ParseUint(name[1], 10, 8)
-		if err != nil {
-			return payload
-		}
-		own := parsed.Options.Get(optionCode(code))
-		if !slices.Contains(ownOptions, byte(code)) || own == nil {
-			if value == nil {
-				return payload
-			}
-			if own, err = hex.DecodeString(value[1]); err != nil {
-				return payload
-			}
-		}
-		if len(own) > 255 {
-			return payload
-		}
-		out = append(append(out, byte(code), byte(len(own))), own...)
-	}
-	out = append(out, 255)
-	for len(out) < len(payload) {
-		out = append(out, 0)
-	}
-	return out
+	return replayedDocument(own, m.body)
 }
-
-type optionCode byte
-
-func (c optionCode) Code() uint8    { return byte(c) }
-func (c optionCode) String() string { return strconv.Itoa(int(c)) }

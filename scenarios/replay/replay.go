@@ -43,9 +43,9 @@ func Run(ctx context.Context, s *format.Scenario, as string, o run.Options, mask
 	var kept record.Recorder
 	o.Observers, o.Exchange = append(o.Observers, kept.Observe), true
 	if as == Handset {
-		o.Outgoing = newPlayer(s.Exchange, true)
+		o.Outgoing = newHandset(s.Exchange)
 	} else {
-		o.PoolOutgoing = newPlayer(s.Exchange, false).SIP
+		o.PoolOutgoing = newPool(s.Exchange)
 	}
 	came, err := run.Run(ctx, s, o)
 	if err != nil {

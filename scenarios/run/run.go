@@ -18,8 +18,8 @@ import (
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/handset"
+	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
-	"github.com/phone-edition/lpe/emulator/labpool/registrar"
 	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/emulator/secret"
 	"github.com/phone-edition/lpe/emulator/timeline"
@@ -35,13 +35,12 @@ type Options struct {
 	Place rig.Place
 	// Flash is the directory of the handset's flash, and of the lab's certificates, "": flash is empty at first and ends
 	// with the scenario.
-	Flash     string
-	Keys      func(bits int) (*rsa.PrivateKey, error)
-	Observers []func(timeline.Observation) // of the handset
-	Outgoing  handset.Outgoing             // changes what the handset sends, nil: nothing does
-	// PoolOutgoing changes what the lab's registrars send, nil: nothing does.
-	PoolOutgoing registrar.Outgoing
-	Exchange     bool // keep states and messages for the result
+	Flash        string
+	Keys         func(bits int) (*rsa.PrivateKey, error)
+	Observers    []func(timeline.Observation) // of the handset
+	Outgoing     handset.Outgoing             // changes what the handset sends, nil: nothing does
+	PoolOutgoing labpool.Outgoing             // changes what the lab's pool sends, nil: nothing does
+	Exchange     bool                         // keep states and messages for the result
 	// Settled waits until everybody waits for time to pass. nil: nothing tells.
 	Settled func()
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -26,11 +25,13 @@ type outer struct {
 	ear    Ear
 	host   string
 	inside *talk
+	out    Outgoing
 
 	mu             sync.Mutex
 	begun, secure  bool
 	hello, answer  []byte
 	answered, over bool
+	answers        *answers // without TLS
 }
 
 func (o *outer) Read(b []byte) (int, error) {
@@ -39,14 +40,18 @@ func (o *outer) Read(b []byte) (int, error) {
 	defer o.mu.Unlock()
 	if n > 0 && !o.begun {
 		o.begun, o.secure = true, b[0] == recordHandshake
+		if !o.secure {
+			o.answers = newAnswers(o.out)
+		}
 	}
 	switch {
 	case n == 0:
 	case !o.secure:
+		o.answers.asks(b[:n])
 		o.inside.hear(b[:n], true)
 	case o.answered && !o.over: // the client has gone on
 		o.over = true
-		o.ear.tell(ipOf(o.RemoteAddr()), false, "tls", o.host, exchange.ServerHello(o.answer, nil))
+		o.ear.tell(ipOf(o.RemoteAddr()), false, "tls", o.host, func() exchange.Content { return exchange.ServerHello(o.answer, nil) })
 		o.answer = nil
 	case !o.answered && len(o.hello)+n <= exchange.MaxFlight:
 		o.hello = append(o.hello, b[:n]...)
@@ -56,19 +61,47 @@ func (o *outer) Read(b []byte) (int, error) {
 
 func (o *outer) Write(b []byte) (int, error) {
 	o.mu.Lock()
+	length := len(b)
 	switch {
 	case !o.secure:
+		b = o.answers.said(b)
 		o.inside.hear(b, false)
 	case !o.answered:
 		o.answered = true
-		o.ear.tell(ipOf(o.RemoteAddr()), true, "tls", o.host, exchange.ClientHello(o.hello))
+		o.ear.tell(ipOf(o.RemoteAddr()), true, "tls", o.host, func() exchange.Content { return exchange.ClientHello(o.hello) })
 		o.hello = nil
 	}
 	if o.secure && !o.over && len(o.answer)+len(b) <= exchange.MaxFlight {
 		o.answer = append(o.answer, b...)
 	}
 	o.mu.Unlock()
-	return o.Conn.Write(b)
+	return writeAll(o.Conn, b, length)
+}
+
+// writeAll writes what was made of length bytes.
+func writeAll(conn net.Conn, b []byte, length int) (int, error) {
+	if len(b) == 0 {
+		return length, nil
+	}
+	if n, err := conn.Write(b); err != nil {
+		return min(n, length), err
+	}
+	return length, nil
+}
+
+// Close sends what was kept back.
+func (o *outer) Close() error {
+	o.mu.Lock()
+	rest := o.answers.rest()
+	o.mu.Unlock()
+	return closeAfter(o.Conn, rest)
+}
+
+func closeAfter(conn net.Conn, rest []byte) error {
+	if len(rest) > 0 {
+		_, _ = conn.Write(rest) // fails when the handset is gone
+	}
+	return conn.Close()
 }
 
 // Reset implements [ethernet.Resetter].
@@ -76,45 +109,60 @@ func (o *outer) Reset() error {
 	if r, ok := o.Conn.(ethernet.Resetter); ok {
 		return r.Reset()
 	}
-	return o.Close()
+	return o.Conn.Close()
 }
 
 // CloseWrite ends writing.
-func (o *outer) CloseWrite() error { return closeWrite(o.Conn) }
+func (o *outer) CloseWrite() error {
+	o.mu.Lock()
+	rest := o.answers.rest()
+	o.mu.Unlock()
+	return closeWrite(o.Conn, rest)
+}
 
-func closeWrite(conn net.Conn) error {
+func closeWrite(conn net.Conn, rest []byte) error {
+	if len(rest) > 0 {
+		_, _ = conn.Write(rest) // fails when the handset is gone
+	}
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
 	return nil
 }
 
-// Inside is a connection inside TLS whose HTTP or SIP is overheard.
-func Inside(conn net.Conn, host string, ear Ear) net.Conn {
-	if ear == nil {
+// Inside is a connection inside TLS whose HTTP or SIP is overheard. What out changes of its HTTP is heard as it is sent.
+func Inside(conn net.Conn, host string, ear Ear, out Outgoing) net.Conn {
+	if ear == nil && out == nil {
 		return conn
 	}
-	return &inner{conn, newTalk(conn, host, ear)}
+	return &inner{conn, newTalk(conn, host, ear), newAnswers(out)}
 }
 
 type inner struct {
 	net.Conn
-	talk *talk
+	talk    *talk
+	answers *answers
 }
 
 func (i *inner) Read(b []byte) (int, error) {
 	n, err := i.Conn.Read(b)
+	i.answers.asks(b[:n])
 	i.talk.hear(b[:n], true)
 	return n, err
 }
 
 func (i *inner) Write(b []byte) (int, error) {
+	length := len(b)
+	b = i.answers.said(b)
 	i.talk.hear(b, false)
-	return i.Conn.Write(b)
+	return writeAll(i.Conn, b, length)
 }
 
 // CloseWrite ends writing.
-func (i *inner) CloseWrite() error { return closeWrite(i.Conn) }
+func (i *inner) CloseWrite() error { return closeWrite(i.Conn, i.answers.rest()) }
+
+// Close sends what was kept back.
+func (i *inner) Close() error { return closeAfter(i.Conn, i.answers.rest()) }
 
 // talk puts the messages of a connection together.
 type talk struct {
@@ -140,7 +188,7 @@ func (t *talk) hear(b []byte, sent bool) {
 	if sent {
 		side = 1
 	}
-	if t.deaf[side] || len(b) == 0 {
+	if t.ear == nil || t.deaf[side] || len(b) == 0 {
 		return
 	}
 	waiting := append(t.waiting[side], b...)
@@ -154,7 +202,7 @@ func (t *talk) hear(b []byte, sent bool) {
 			break
 		}
 		if protocol != "" {
-			t.ear.tell(t.handset, sent, protocol, t.host, content)
+			t.ear.tell(t.handset, sent, protocol, t.host, func() exchange.Content { return content })
 		}
 		waiting = waiting[n:]
 	}
@@ -227,7 +275,7 @@ func nextHTTP(b []byte, sent bool) (n int, protocol string, c exchange.Content, 
 		}
 	}
 	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+	case unfinished(err):
 		return 0, "", c, errMore
 	case err != nil:
 		return 0, "", c, errForeign

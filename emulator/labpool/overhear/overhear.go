@@ -1,5 +1,5 @@
-// Package overhear listens to what a lab's pool and the handsets say to each other, message by message, for who records it.
-// It sits between the pool's services and their stations, and inside TLS, and changes nothing.
+// Package overhear listens to what a lab's pool and the handsets say to each other, message by message, for who records it,
+// and changes what the pool says, for who replays it. It sits between the pool's services and their stations, and inside TLS.
 package overhear
 
 import (
@@ -26,8 +26,10 @@ type Heard struct {
 // Ear is told each message. It must be quick, and may be called from several goroutines. The nil Ear hears nothing.
 type Ear func(Heard)
 
-func (e Ear) tell(handset string, sent bool, protocol, host string, c exchange.Content) {
-	e(Heard{time.Now(), handset, sent, protocol, host, c})
+func (e Ear) tell(handset string, sent bool, protocol, host string, content func() exchange.Content) {
+	if e != nil {
+		e(Heard{time.Now(), handset, sent, protocol, host, content()})
+	}
 }
 
 // UDP ports of the services that a station has.
@@ -38,24 +40,26 @@ const (
 )
 
 // Station is a station of the pool whose datagrams, frames and connections without TLS are overheard, and of those with TLS
-// the hellos. host tells who answers at a port.
-func Station(s ethernet.Station, host func(port uint16) string, ear Ear) ethernet.Station {
-	if ear == nil {
+// the hellos. host tells who answers at a port. What out changes is heard as it is sent.
+func Station(s ethernet.Station, host func(port uint16) string, ear Ear, out Outgoing) ethernet.Station {
+	if ear == nil && out == nil {
 		return s
 	}
-	return &station{s, host, ear}
+	return &station{s, host, ear, out}
 }
 
 type station struct {
 	ethernet.Station
 	host func(port uint16) string
 	ear  Ear
+	out  Outgoing
 }
 
 func (s *station) SendFrame(frame []byte) error {
 	if len(frame) > etherLen && binary.BigEndian.Uint16(frame[12:]) == lldp.EtherType {
 		if unit, err := lldp.Parse(frame[etherLen:]); err == nil {
-			s.ear.tell("", false, "lldp", unit.SystemName(), exchange.LLDP(unit))
+			frame = changedFrame(s.out, frame, &unit)
+			s.ear.tell("", false, "lldp", unit.SystemName(), func() exchange.Content { return exchange.LLDP(unit) })
 		}
 	}
 	return s.Station.SendFrame(frame)
@@ -78,7 +82,7 @@ func (r *receiver) Receive(ctx context.Context) ([]byte, error) {
 	frame, err := r.FrameReceiver.Receive(ctx)
 	if err == nil && len(frame) > etherLen {
 		if unit, err := lldp.Parse(frame[etherLen:]); err == nil {
-			r.s.ear.tell(net.HardwareAddr(frame[6:12]).String(), true, "lldp", "", exchange.LLDP(unit))
+			r.s.ear.tell(net.HardwareAddr(frame[6:12]).String(), true, "lldp", "", func() exchange.Content { return exchange.LLDP(unit) })
 		}
 	}
 	return frame, err
@@ -90,14 +94,15 @@ func (s *station) RawUDP(port uint16) (ethernet.RawUDP, error) {
 		return nil, err
 	}
 	if local, ok := raw.(interface{ LocalAddr() net.Addr }); ok {
-		return &socketDHCP{dhcp{raw, s.ear}, local}, nil
+		return &socketDHCP{dhcp{RawUDP: raw, s: s}, local}, nil
 	}
-	return &dhcp{raw, s.ear}, nil
+	return &dhcp{RawUDP: raw, s: s}, nil
 }
 
 type dhcp struct {
 	ethernet.RawUDP
-	ear Ear
+	s        *station
+	requests requests
 }
 
 // socketDHCP is one on a socket of the computer.
@@ -108,22 +113,33 @@ type socketDHCP struct {
 
 func (d *socketDHCP) LocalAddr() net.Addr { return d.local.LocalAddr() }
 
-// chaddr is where the handset's MAC address is in a message, and how long it may be (RFC 2131, 2).
-const chaddr, chaddrLen = 28, 6
+// Where the transaction and the handset's MAC address are in a message, and how long they may be (RFC 2131, 2).
+const (
+	xid, xidLen       = 4, 4
+	chaddr, chaddrLen = 28, 6
+)
 
 func (d *dhcp) Receive(ctx context.Context) (ethernet.Datagram, error) {
 	got, err := d.RawUDP.Receive(ctx)
 	if err == nil && len(got.Payload) >= chaddr+chaddrLen {
 		host := got.Dst.Addr().String()
-		d.ear.tell(net.HardwareAddr(got.Payload[chaddr:chaddr+chaddrLen]).String(), true, "dhcp", host, exchange.DHCP(got.Payload))
+		d.s.ear.tell(net.HardwareAddr(got.Payload[chaddr:chaddr+chaddrLen]).String(), true, "dhcp", host, func() exchange.Content { return exchange.DHCP(got.Payload) })
+		if d.s.out != nil {
+			d.requests.keep(string(got.Payload[xid:xid+xidLen]), got.Payload)
+		}
 	}
 	return got, err
 }
 
 func (d *dhcp) Send(m ethernet.Datagram) error {
 	if len(m.Payload) >= chaddr+chaddrLen {
+		if d.s.out != nil {
+			if request, ok := d.requests.of(string(m.Payload[xid : xid+xidLen])); ok {
+				m.Payload = d.s.out.DHCP(request, m.Payload)
+			}
+		}
 		host := m.Src.Addr().String()
-		d.ear.tell(net.HardwareAddr(m.Payload[chaddr:chaddr+chaddrLen]).String(), false, "dhcp", host, exchange.DHCP(m.Payload))
+		d.s.ear.tell(net.HardwareAddr(m.Payload[chaddr:chaddr+chaddrLen]).String(), false, "dhcp", host, func() exchange.Content { return exchange.DHCP(m.Payload) })
 	}
 	return d.RawUDP.Send(m)
 }
@@ -132,7 +148,8 @@ func (d *dhcp) Send(m ethernet.Datagram) error {
 var datagrams = map[uint16]struct {
 	protocol string
 	content  func([]byte) exchange.Content
-}{portDNS: {"dns", exchange.DNS}, portNTP: {"ntp", exchange.NTP}}
+	change   func(o Outgoing, request, answer []byte) []byte
+}{portDNS: {"dns", exchange.DNS, Outgoing.DNS}, portNTP: {"ntp", exchange.NTP, Outgoing.NTP}}
 
 func (s *station) ListenUDP(port uint16) (net.PacketConn, error) {
 	conn, err := s.Station.ListenUDP(port)
@@ -141,7 +158,7 @@ func (s *station) ListenUDP(port uint16) (net.PacketConn, error) {
 
 func (s *station) udp(conn net.PacketConn, port uint16) net.PacketConn {
 	if kind, ok := datagrams[port]; ok && conn != nil {
-		return &udp{conn, s, kind.protocol, kind.content}
+		return &udp{PacketConn: conn, s: s, protocol: kind.protocol, content: kind.content, change: kind.change}
 	}
 	return conn
 }
@@ -151,18 +168,28 @@ type udp struct {
 	s        *station
 	protocol string
 	content  func([]byte) exchange.Content
+	change   func(o Outgoing, request, answer []byte) []byte
+	requests requests
 }
 
 func (u *udp) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, peer, err := u.PacketConn.ReadFrom(b)
 	if err == nil {
-		u.s.ear.tell(ipOf(peer), true, u.protocol, u.s.Address().Addr().String(), u.content(b[:n]))
+		u.s.ear.tell(ipOf(peer), true, u.protocol, u.s.Address().Addr().String(), func() exchange.Content { return u.content(b[:n]) })
+		if u.s.out != nil {
+			u.requests.keep(peer.String(), b[:n])
+		}
 	}
 	return n, peer, err
 }
 
 func (u *udp) WriteTo(b []byte, peer net.Addr) (int, error) {
-	u.s.ear.tell(ipOf(peer), false, u.protocol, u.s.Address().Addr().String(), u.content(b))
+	if u.s.out != nil {
+		if request, ok := u.requests.of(peer.String()); ok {
+			b = u.change(u.s.out, request, b)
+		}
+	}
+	u.s.ear.tell(ipOf(peer), false, u.protocol, u.s.Address().Addr().String(), func() exchange.Content { return u.content(b) })
 	return u.PacketConn.WriteTo(b, peer)
 }
 
@@ -183,7 +210,7 @@ func (s *station) tcp(l net.Listener, port uint16) net.Listener {
 	if l == nil || port == portDNS {
 		return l
 	}
-	return &listener{l, s.host(port), s.ear}
+	return &listener{l, s.host(port), s.ear, s.out}
 }
 
 // ListenBoth is [ethernet.ListenBoth].
@@ -196,6 +223,7 @@ type listener struct {
 	net.Listener
 	host string
 	ear  Ear
+	out  Outgoing
 }
 
 func (l *listener) Accept() (net.Conn, error) {
@@ -203,5 +231,5 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &outer{Conn: conn, ear: l.ear, host: l.host, inside: newTalk(conn, l.host, l.ear)}, nil
+	return &outer{Conn: conn, ear: l.ear, host: l.host, inside: newTalk(conn, l.host, l.ear), out: l.out}, nil
 }

@@ -45,7 +45,7 @@ const (
 func talk(t fatal, pieces func(string) []string, sent, received string) (list []string) {
 	near, far := net.Pipe()
 	var h heard
-	pool := overhear.Inside(far, "h", h.ear)
+	pool := overhear.Inside(far, "h", h.ear, nil)
 	done := make(chan error, 1)
 	go func() {
 		for _, piece := range pieces(sent) {
@@ -117,10 +117,10 @@ func TestNobody(t *testing.T) {
 	near, far := net.Pipe()
 	defer near.Close()
 	defer far.Close()
-	if overhear.Inside(far, "h", nil) != far {
+	if overhear.Inside(far, "h", nil, nil) != far {
 		t.Error("somebody listens")
 	}
-	if overhear.Station(nil, nil, nil) != nil {
+	if overhear.Station(nil, nil, nil, nil) != nil {
 		t.Error("somebody listens")
 	}
 }

@@ -21,8 +21,8 @@ func (s *Server) server() string {
 // message takes one message of the handset.
 func (c *connection) message(m *sipmessage.Message) {
 	c.tellUnknown(m)
-	c.from = senderOf(m)
-	defer func() { c.from = sender{} }()
+	c.from, c.handling = senderOf(m), m
+	defer func() { c.from, c.handling = sender{}, nil }()
 	if m.IsRequest() {
 		c.request(m)
 		return
@@ -149,8 +149,8 @@ func (c *connection) sendSigned(m *sipmessage.Message, a *association) {
 }
 
 func (c *connection) send(m *sipmessage.Message) {
-	if change := c.s.cfg.Outgoing; change != nil {
-		change(m)
+	if c.s.cfg.Outgoing != nil {
+		c.change(m)
 	}
 	to := c.from
 	if m.IsRequest() {

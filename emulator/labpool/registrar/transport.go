@@ -122,7 +122,7 @@ func (c *connection) secure() error {
 		config.MinVersion, config.MaxVersion = tls.VersionTLS12, tls.VersionTLS13
 	}
 	secured := tls.Server(hello.OnTLS(c.raw), config)
-	c.conn = overhear.Inside(secured, c.s.cfg.Host, c.s.cfg.Ear)
+	c.conn = overhear.Inside(secured, c.s.cfg.Host, c.s.cfg.Ear, nil)
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
 	defer cancel()
 	return secured.HandshakeContext(ctx)

@@ -35,7 +35,7 @@ func (d doors) Accept() (net.Conn, error) {
 		return a, nil
 	}
 	a.secured = tls.Server(hello.OnTLS(conn), d.tls)
-	a.Conn = overhear.Inside(a.secured, d.s.cfg.Host, d.s.cfg.Ear)
+	a.Conn = overhear.Inside(a.secured, d.s.cfg.Host, d.s.cfg.Ear, d.s.cfg.Outgoing)
 	return a, nil
 }
 

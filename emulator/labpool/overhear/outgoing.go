@@ -1,0 +1,184 @@
+package overhear
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/phone-edition/lpe/protocol/httpmessage"
+	"github.com/phone-edition/lpe/protocol/lldp"
+	"github.com/phone-edition/lpe/protocol/soap"
+)
+
+// Outgoing changes what the pool is about to send, for one that is to say what another one has said. Its methods may be
+// called from several goroutines. What cannot be changed is returned as it is. The nil Outgoing changes nothing.
+type Outgoing interface {
+	LLDP(unit *lldp.PDU)
+	DHCP(request, answer []byte) []byte
+	DNS(request, answer []byte) []byte
+	NTP(request, answer []byte) []byte
+	HTTP(request httpmessage.Request, answer *httpmessage.Response)
+}
+
+// changedFrame is the frame with its data unit as out changes it; unit is what is sent then.
+func changedFrame(out Outgoing, frame []byte, unit *lldp.PDU) []byte {
+	if out == nil {
+		return frame
+	}
+	changed := lldp.PDU{ChassisID: unit.ChassisID, PortID: unit.PortID, TTL: unit.TTL, TLVs: slices.Clone(unit.TLVs)}
+	out.LLDP(&changed)
+	whole, err := changed.Append(bytes.Clone(frame[:etherLen]))
+	if err != nil {
+		return frame
+	}
+	*unit = changed
+	return whole
+}
+
+// maxRequests bounds the datagrams that are kept until they are answered.
+const maxRequests = 64
+
+// requests are datagrams that wait for their answers, by what tells whose they are.
+type requests struct {
+	mu   sync.Mutex
+	list []request
+}
+
+type request struct {
+	key  string
+	text []byte
+}
+
+func (r *requests) keep(key string, text []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = slices.DeleteFunc(r.list, func(one request) bool { return one.key == key })
+	if len(r.list) == maxRequests {
+		r.list = r.list[1:]
+	}
+	r.list = append(r.list, request{key, bytes.Clone(text)})
+}
+
+func (r *requests) of(key string) ([]byte, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, one := range r.list {
+		if one.key == key {
+			return one.text, true
+		}
+	}
+	return nil, false
+}
+
+// answers changes the HTTP answers of a connection. Whatever else is said on it passes as it is. The nil answers change
+// nothing.
+type answers struct {
+	out Outgoing
+
+	mu      sync.Mutex
+	came    []byte // what is no whole request yet
+	asked   []httpmessage.Request
+	waiting []byte // what is no whole answer yet
+	deaf    bool   // it is no HTTP, or too long
+}
+
+func newAnswers(out Outgoing) *answers {
+	if out == nil {
+		return nil
+	}
+	return &answers{out: out}
+}
+
+// asks takes what the handset says.
+func (a *answers) asks(b []byte) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.deaf {
+		return
+	}
+	a.came = append(a.came, b...)
+	for len(a.came) > 0 {
+		from := bytes.NewReader(a.came)
+		buffered := bufio.NewReader(from)
+		m, err := httpmessage.ReadRequest(buffered, soap.MaxSize)
+		if unfinished(err) && len(a.came) <= maxMessage {
+			return
+		}
+		if err != nil || len(a.asked) == maxRequests {
+			a.deaf, a.came = true, nil
+			return
+		}
+		a.asked = append(a.asked, m)
+		a.came = bytes.Clone(a.came[len(a.came)-from.Len()-buffered.Buffered():])
+	}
+}
+
+// said takes what the pool says and returns what is to be sent now.
+func (a *answers) said(b []byte) []byte {
+	if a == nil {
+		return b
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.deaf || len(a.asked) == 0 {
+		return append(a.held(), b...)
+	}
+	a.waiting = append(a.waiting, b...)
+	if len(a.waiting) > maxMessage {
+		a.deaf = true
+		return a.held()
+	}
+	from := bytes.NewReader(a.waiting)
+	buffered := bufio.NewReader(from)
+	m, err := httpmessage.ReadResponse(buffered, soap.MaxSize)
+	if unfinished(err) || err == nil && m.Get("Content-Length") == "" && m.Get("Transfer-Encoding") == "" {
+		return nil // more of it comes, or it ends with the connection
+	}
+	if err != nil {
+		a.deaf = true
+		return a.held()
+	}
+	rest := bytes.Clone(a.waiting[len(a.waiting)-from.Len()-buffered.Buffered():])
+	out := a.changed(m, a.waiting[:len(a.waiting)-len(rest)])
+	a.waiting = nil
+	return append(out, rest...)
+}
+
+// changed is one answer as it is to be sent.
+func (a *answers) changed(m httpmessage.Response, text []byte) []byte {
+	asked := a.asked[0]
+	a.asked = a.asked[1:]
+	if m.Get("Transfer-Encoding") != "" || m.Get("Content-Encoding") != "" {
+		return text
+	}
+	a.out.HTTP(asked, &m)
+	out, err := m.Append(nil)
+	if err != nil {
+		return text
+	}
+	return out
+}
+
+// rest is what was kept back when the connection ends.
+func (a *answers) rest() []byte {
+	if a == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.held()
+}
+
+func (a *answers) held() []byte {
+	out := a.waiting
+	a.waiting = nil
+	return out
+}
+
+func unfinished(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) }

@@ -1,0 +1,166 @@
+package replay
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/phone-edition/lpe/emulator/exchange"
+	"github.com/phone-edition/lpe/emulator/timeline"
+)
+
+// header is one header line of HTTP or SIP.
+type header struct{ name, value string }
+
+// ownHeaders are never taken from a recording: what proves something, what says where a message comes from and belongs to,
+// and what is about the body.
+var ownHeaders = []string{
+	"authorization", "proxy-authorization", "cookie", "set-cookie", "www-authenticate", "proxy-authenticate", "authentication-info",
+	"proxy-authentication-info", "date", "via", "from", "to", "call-id", "cseq", "contact", "route", "record-route", "p-preferred-identity",
+	"host", "soapaction", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection",
+}
+
+func isOwn(name string) bool { return slices.Contains(ownHeaders, strings.ToLower(name)) }
+
+// ownParameters of a Contact belong to an endpoint, a connection or a dialog.
+var ownParameters = []string{"tag", "epid", "+sip.instance", "gruu", "ms-opaque", "ms-received-cid", "ms-received-port"}
+
+// numbered is the number behind the name of the second header of a name, and of those after it.
+var numbered = regexp.MustCompile(`\[[0-9]+\]$`)
+
+// message is a recorded HTTP or SIP message taken apart.
+type message struct {
+	first      string   // request or status line
+	headers    []header // in their order; those whose values were not recorded have none
+	parameters map[string][]exchange.Field
+	body       []exchange.Field
+}
+
+// parts takes a recorded message apart: the first line, the headers with their parameters, what stands in the body.
+func parts(m exchange.Message) message {
+	out := message{parameters: map[string][]exchange.Field{}}
+	if len(m.Fields) == 0 {
+		return out
+	}
+	out.first = m.Fields[0].Value
+	for i, f := range m.Fields[1:] {
+		if inBody(f.Name) || i == len(m.Fields)-2 && f.Value == "" && f.Origin == timeline.Recorded { // an element that holds nothing
+			out.body = m.Fields[i+1:]
+			break
+		}
+		if name, parameter, ok := strings.Cut(f.Name, ";"); ok {
+			f.Name = parameter
+			out.parameters[name] = append(out.parameters[name], f)
+			continue
+		}
+		value := f.Value
+		if f.Origin != timeline.Recorded {
+			value = ""
+		}
+		out.headers = append(out.headers, header{numbered.ReplaceAllString(f.Name, ""), value})
+	}
+	return out
+}
+
+// inBody reports whether a field tells something of a body: no header's name looks like it.
+func inBody(name string) bool {
+	return strings.ContainsAny(name, "/@") || strings.HasSuffix(name, " xmlns") || name == "body" || strings.HasPrefix(name, "body;")
+}
+
+// replayed are the headers of a message with the values and the order of those that were recorded. What was not recorded
+// and has not to be there is left out.
+func (m message) replayed(own []header) []header {
+	var out []header
+	left := slices.Clone(own)
+	take := func(name string) (header, bool) {
+		i := slices.IndexFunc(left, func(h header) bool { return strings.EqualFold(h.name, name) })
+		if i < 0 {
+			return header{}, false
+		}
+		h := left[i]
+		left = slices.Delete(left, i, i+1)
+		return h, true
+	}
+	for _, r := range m.headers {
+		h, ok := take(r.name)
+		switch {
+		case !ok && (r.value == "" || isOwn(r.name)):
+			continue
+		case !ok:
+			h = r
+		case r.value != "" && !isOwn(r.name):
+			h = header{r.name, r.value}
+		case strings.EqualFold(h.name, "Contact"):
+			h.value = withParameters(h.value, m.parameters["Contact"])
+		}
+		out = append(out, h)
+	}
+	for _, h := range left {
+		if isOwn(h.name) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// withParameters is an address with the parameters that were recorded, but for those that are its own.
+func withParameters(address string, recorded []exchange.Field) string {
+	end := strings.IndexByte(address, '>') + 1 // a display name holds none
+	if end == 0 || len(recorded) == 0 {
+		return address
+	}
+	own := map[string]string{}
+	var names []string
+	for _, p := range splitParameters(address[end:]) {
+		name, _, _ := strings.Cut(p, "=")
+		own[strings.ToLower(name)] = p
+		names = append(names, strings.ToLower(name))
+	}
+	out := address[:end]
+	for _, f := range recorded {
+		key := strings.ToLower(f.Name)
+		p, ok := own[key]
+		keep := slices.Contains(ownParameters, key) || f.Origin != timeline.Recorded
+		switch {
+		case keep && !ok:
+			continue
+		case keep:
+		case f.Value == "":
+			p = f.Name
+		default:
+			p = f.Name + "=" + f.Value
+		}
+		delete(own, key)
+		out += ";" + p
+	}
+	for _, name := range names {
+		if p, ok := own[name]; ok && slices.Contains(ownParameters, name) {
+			out += ";" + p
+		}
+	}
+	return out
+}
+
+// splitParameters cuts ;a=b;c="d;e" into its parameters.
+func splitParameters(text string) []string {
+	var out []string
+	quoted, begin := false, 0
+	add := func(end int) {
+		if p := strings.TrimSpace(text[begin:end]); p != "" {
+			out = append(out, p)
+		}
+		begin = end + 1
+	}
+	for i := range len(text) {
+		switch {
+		case text[i] == '"' && (i == 0 || text[i-1] != '\\'):
+			quoted = !quoted
+		case text[i] == ';' && !quoted:
+			add(i)
+		}
+	}
+	if begin <= len(text) {
+		add(len(text))
+	}
+	return out
+}
