@@ -106,7 +106,6 @@ type Outgoing interface {
 	registrar.Outgoing
 }
 
-
 // Pool is a running lab.
 type Pool struct {
 	Directory  *directory.Directory

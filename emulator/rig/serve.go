@@ -43,7 +43,8 @@ type ServeOptions struct {
 	KeyLog    string // file that TLS secrets are added to, "": none
 	ReadyFile string // written by [Served.WriteReady], removed at the end; "": none
 	Observers []func(timeline.Observation)
-	Ear       overhear.Ear // hears every message of the pool and the handsets, nil: nobody does
+	Ear       overhear.Ear     // hears every message of the pool and the handsets, nil: nobody does
+	Outgoing  labpool.Outgoing // changes what the pool sends, nil: nothing does
 
 	PoolKey func(bits int) (*rsa.PrivateKey, error) // makes RSA keys, nil: a new one each time
 }
@@ -184,7 +185,7 @@ func (s *Served) startPool(ctx context.Context) error {
 	for _, observe := range o.Observers {
 		party.Observe(observe)
 	}
-	cfg := labpool.Config{Lab: o.Lab, Timeline: party, Ear: o.Ear, NewKey: o.PoolKey, SIPTCP: o.Ports.SIPTCP != nil}
+	cfg := labpool.Config{Lab: o.Lab, Timeline: party, Ear: o.Ear, Outgoing: o.Outgoing, NewKey: o.PoolKey, SIPTCP: o.Ports.SIPTCP != nil}
 	if o.KeyLog != "" {
 		log, err := openKeyLog(o.KeyLog)
 		if err != nil {

@@ -58,7 +58,7 @@ func TestScenario(t *testing.T) {
 		"wrong PIN": {record.Boot{
 			File: "x", Lab: "litware", User: "kenmyer", Profile: "polycom-cx600-4.0.7577.4463",
 			Result: report.Result{Result: report.Failure, State: devicestate.SignIn, Code: "ticket.refused", States: states(append(path, "SignIn", "RootChain", "WebTicket", "SignIn")...)},
-		}, 5, []string{"  states: [LinkDetect, ...]"}},
+		}, 6, []string{"  states: [LinkDetect, ...]", "  result: {state: SignIn, code: ticket.refused}"}},
 		"real pool": {record.Boot{
 			File: "1.yaml", User: "kenmyer", Profile: "polycom-cx600-4.0.7577.4463",
 			Result: report.Result{Result: report.Success, State: devicestate.Ready, States: states(append(path, "SignIn", "RootChain", "WebTicket", "Enroll", "Register", "Provision", "UpdateCheck", "Ready")...)},

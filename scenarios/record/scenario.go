@@ -65,7 +65,7 @@ func Scenario(b Boot, messages []exchange.Message, lost int) []byte {
 			line("  - %s", exchange.Quoted(fault))
 		}
 	}
-	b.steps(line)
+	b.steps(line, dialled(messages))
 	b.expect(line)
 	if lost > 0 {
 		line("# %d later messages were not kept.", lost)
@@ -93,14 +93,27 @@ func Name(file string) string {
 // refused is the code of a PIN or password that was wrong. Neither is recorded.
 const refused = "ticket.refused"
 
-func (b Boot) steps(line func(string, ...any)) {
+// dialled is the number of a user whose PIN was refused.
+func dialled(messages []exchange.Message) string {
+	for _, m := range messages {
+		for _, f := range m.Fields {
+			if m.Sent && f.Name == "Header/Security/UsernameToken/Username" && f.Value != "" {
+				return f.Value
+			}
+		}
+	}
+	return "1"
+}
+
+func (b Boot) steps(line func(string, ...any), number string) {
 	signsIn := slices.ContainsFunc(b.Result.States, func(s report.State) bool { return s.State == devicestate.SignIn })
 	line("steps:")
 	line("  - power: on")
 	switch {
 	case signsIn && b.Result.Code == refused:
-		line("  - dial: %q", "1")
+		line("  - dial: %q", number)
 		line("  - enter_pin: %q # which is as wrong as the one that was entered", "0000")
+		line("  - {wait: WebTicket, within: 10m}")
 	case signsIn || b.Warm || b.Pool:
 		line("  - sign_in: %s", exchange.Scalar(b.User))
 	}
@@ -128,9 +141,11 @@ func (b Boot) end() devicestate.State {
 
 func (b Boot) expect(line func(string, ...any)) {
 	line("expect:")
-	switch {
-	case b.Lab == "" || b.Warm || b.Pool || b.Stayed > 0 || b.Result.Code == refused || len(b.Result.States) == 0:
+	if b.Lab == "" || b.Warm || b.Pool || b.Stayed > 0 || b.Result.Code == refused || len(b.Result.States) == 0 {
 		line("  states: [LinkDetect, ...]")
+		if b.Result.Code == refused {
+			line("  result: {state: %s, code: %s}", b.Result.State, b.Result.Code)
+		}
 		return
 	}
 	line("  states:")

@@ -92,8 +92,8 @@ var (
 	dnsTTL    = regexp.MustCompile(`^(.*), TTL ([0-9]+) s$`)
 )
 
-// replayedDNS is an answer with the code, the flags and the records that were recorded. An answer that holds a record of
-// another kind than these is returned as it is.
+// replayedDNS is an answer with the code, the flags and the records that were recorded, at the addresses of this network where
+// it has them. An answer that is to hold a record of another kind than these is returned as it is.
 func replayedDNS(answer []byte, fields []exchange.Field) []byte {
 	var m dnsmessage.Message
 	if err := m.Unpack(answer); err != nil {
@@ -104,6 +104,12 @@ func replayedDNS(answer []byte, fields []exchange.Field) []byte {
 		return answer
 	}
 	flags := strings.Split(value(fields, "flags"), ", ")
+	own := map[string][]dnsmessage.Resource{} // addresses by name
+	for _, a := range m.Answers {
+		if name := strings.ToLower(a.Header.Name.String()); a.Header.Type == dnsmessage.TypeA {
+			own[name] = append(own[name], a)
+		}
+	}
 	m.RCode, m.Answers = code, nil
 	m.Authoritative, m.RecursionAvailable = slices.Contains(flags, "authoritative"), slices.Contains(flags, "recursion available")
 	for _, f := range fields {
@@ -114,6 +120,14 @@ func replayedDNS(answer []byte, fields []exchange.Field) []byte {
 		r, ok := dnsResource(name, f.Value)
 		if !ok {
 			return answer
+		}
+		if here, ok := own[strings.ToLower(r.Header.Name.String())]; ok && r.Header.Type == dnsmessage.TypeA {
+			for i := range here {
+				here[i].Header.TTL = r.Header.TTL
+			}
+			m.Answers = append(m.Answers, here...)
+			own[strings.ToLower(r.Header.Name.String())] = nil
+			continue
 		}
 		m.Answers = append(m.Answers, r)
 	}

@@ -9,15 +9,15 @@ import (
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
-// header is one header line of HTTP or SIP.
-type header struct{ name, value string }
+// header is one header line of HTTP or SIP. The field of a recorded one is Supported[2] if it is the second Supported.
+type header struct{ name, field, value string }
 
-// ownHeaders are never taken from a recording: what proves something, what says where a message comes from and belongs to,
-// and what is about the body.
+// ownHeaders are never taken from a recording: what proves something, what says where in which network a message comes from
+// and what it belongs to, and what is about the body.
 var ownHeaders = []string{
 	"authorization", "proxy-authorization", "cookie", "set-cookie", "www-authenticate", "proxy-authenticate", "authentication-info",
 	"proxy-authentication-info", "date", "via", "from", "to", "call-id", "cseq", "contact", "route", "record-route", "p-preferred-identity",
-	"host", "soapaction", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection",
+	"ms-subnet", "host", "soapaction", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection",
 }
 
 func isOwn(name string) bool { return slices.Contains(ownHeaders, strings.ToLower(name)) }
@@ -57,7 +57,7 @@ func parts(m exchange.Message) message {
 		if f.Origin != timeline.Recorded {
 			value = ""
 		}
-		out.headers = append(out.headers, header{numbered.ReplaceAllString(f.Name, ""), value})
+		out.headers = append(out.headers, header{numbered.ReplaceAllString(f.Name, ""), f.Name, value})
 	}
 	return out
 }
@@ -89,9 +89,9 @@ func (m message) replayed(own []header) []header {
 		case !ok:
 			h = r
 		case r.value != "" && !isOwn(r.name):
-			h = header{r.name, r.value}
+			h.name, h.value = r.name, r.value
 		case strings.EqualFold(h.name, "Contact"):
-			h.value = withParameters(h.value, m.parameters["Contact"])
+			h.value = withParameters(h.value, m.parameters[r.field])
 		}
 		out = append(out, h)
 	}

@@ -254,7 +254,7 @@ func (m message) status() (code int, reason string, ok bool) {
 func (m message) http(own []httpmessage.Header, body []byte) ([]httpmessage.Header, []byte) {
 	list := make([]header, len(own))
 	for i, h := range own {
-		list[i] = header{h.Name, h.Value}
+		list[i] = header{name: h.Name, value: h.Value}
 	}
 	body = m.replayedBody(body)
 	var out []httpmessage.Header
@@ -271,7 +271,7 @@ func (m message) http(own []httpmessage.Header, body []byte) ([]httpmessage.Head
 func (m message) sip(s *sipmessage.Message) {
 	list := make([]header, len(s.Headers))
 	for i, h := range s.Headers {
-		list[i] = header{h.Name, h.Value}
+		list[i] = header{name: h.Name, value: h.Value}
 	}
 	s.Body = m.replayedBody(s.Body)
 	s.Headers = nil

@@ -17,7 +17,7 @@ import (
 // Sides of a boot.
 const (
 	Handset = "handset" // sends what the recorded handset sent
-	Pool    = "pool"    // is the pool of the scenario, for another handset
+	Pool    = "pool"    // says what the recorded pool said
 )
 
 // ErrNothing means that a scenario holds no messages.
@@ -25,9 +25,11 @@ var ErrNothing = errors.New("the scenario holds no messages of a boot: write one
 
 // Result is what came of a replay.
 type Result struct {
-	State string // of the handset at the end
+	State string // of the handset at the end, "": it is not this program's
 	Code  string // of its failure, "": none
+	Other bool   // it has come to another end than the recorded one
 
+	Addresses []Address // that are others than in the recording
 	// Answers are what the other side says otherwise: the pool's answers, or the handset's requests.
 	Answers compare.Comparison
 	// Own is what this side says otherwise than was recorded, because it cannot.
@@ -35,7 +37,7 @@ type Result struct {
 }
 
 // Run replays the scenario as one of the sides. As the handset the pool is that of the options, as the pool the handset is
-// the scenario's.
+// the scenario's. A lab has the names of the recorded pool.
 func Run(ctx context.Context, s *format.Scenario, as string, o run.Options, masks compare.Masks) (Result, error) {
 	if len(s.Exchange) == 0 {
 		return Result{}, fmt.Errorf("%s: %w", s.File, ErrNothing)
@@ -47,7 +49,14 @@ func Run(ctx context.Context, s *format.Scenario, as string, o run.Options, mask
 	} else {
 		o.PoolOutgoing = newPool(s.Exchange)
 	}
-	came, err := run.Run(ctx, s, o)
+	placed := *s
+	if !o.Real() {
+		var err error
+		if placed.Pool, err = labOf(s.Pool, s.Exchange, signsIn(s)); err != nil {
+			return Result{}, fmt.Errorf("%s: %w", s.File, err)
+		}
+	}
+	came, err := run.Run(ctx, &placed, o)
 	if err != nil {
 		return Result{}, err
 	}
@@ -55,8 +64,31 @@ func Run(ctx context.Context, s *format.Scenario, as string, o run.Options, mask
 	if lost > 0 {
 		return Result{}, fmt.Errorf("%s: %d messages more than a recording holds: what they say could not be compared", s.File, lost)
 	}
-	all := compare.Sides(compare.Side{Name: s.File, Messages: withoutStates(s.Exchange)}, compare.Side{Name: "replayed", Messages: messages}, masks)
-	r := Result{State: came.State, Code: came.Code, Answers: all, Own: all}
+	r := compared(s, messages, as, masks)
+	r.State, r.Code = came.State, came.Code
+	if want := s.Expect.Result; want != nil {
+		r.Other = came.State != want.State || came.Code != want.Code
+	} else {
+		r.Other = came.Code != ""
+	}
+	return r, nil
+}
+
+// signsIn is the user who signs in first.
+func signsIn(s *format.Scenario) string {
+	for _, step := range s.Steps {
+		if step.SignIn != "" {
+			return step.SignIn
+		}
+	}
+	return ""
+}
+
+// compared holds what came out against the recording.
+func compared(s *format.Scenario, messages []exchange.Message, as string, masks compare.Masks) Result {
+	recorded, addresses := moved(withoutStates(s.Exchange), messages)
+	all := compare.Sides(compare.Side{Name: s.File, Messages: recorded}, compare.Side{Name: "replayed", Messages: messages}, masks)
+	r := Result{Addresses: addresses, Answers: all, Own: all}
 	r.Answers.Differences, r.Own.Differences = nil, nil
 	for _, d := range all.Differences {
 		if byTimer(d) {
@@ -68,7 +100,7 @@ func Run(ctx context.Context, s *format.Scenario, as string, o run.Options, mask
 			r.Answers.Differences = append(r.Answers.Differences, d)
 		}
 	}
-	return r, nil
+	return r
 }
 
 // byTimer reports whether a difference says only when something came, which is how busy this computer is, or that an

@@ -53,7 +53,7 @@ func poolServeCommand(sys system) *cobra.Command {
 				return err
 			}
 			defer recording.discard()
-			return serve(c.Context(), sys, options, recording)
+			return serve(c.Context(), sys, options, recording.write)
 		})
 	f.declare(c)
 	return c
@@ -70,8 +70,17 @@ type serveFlags struct {
 func (f *serveFlags) declare(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVar(&f.lab, "lab", defaultLab, "lab pool to run, a name or a file")
-	flags.StringVar(&f.listen, "listen", "127.0.0.1", "address of this computer to listen on")
 	flags.StringVar(&f.iface, "interface", "", "put the lab's machines on the segment of this interface, with MAC and IP addresses of their own")
+	f.declarePlace(c)
+	flags.StringVar(&f.state, "state", "", "directory of what survives a restart (default: nothing does)")
+	flags.StringVar(&f.keyLog, "keylog", "", "add the TLS secrets to this file, for 'lpe scenario import': whoever has it and a capture can read PIN and tickets")
+	flags.StringVar(&f.record, "record", "", "write a scenario of the handset that comes the furthest, with every message, secrets masked, to this file at the end")
+}
+
+// declarePlace declares where a pool is served, but for the interface.
+func (f *serveFlags) declarePlace(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.listen, "listen", "127.0.0.1", "address of this computer to listen on")
 	flags.BoolVar(&f.network, "serve-network", false, "bring leases, the VLAN offer, DNS and NTP to the interface too")
 	f.ports = map[string]*uint16{}
 	for _, p := range []struct{ name, usage string }{
@@ -86,9 +95,6 @@ func (f *serveFlags) declare(c *cobra.Command) {
 	} {
 		f.ports[p.name] = flags.Uint16(p.name, 0, p.usage)
 	}
-	flags.StringVar(&f.state, "state", "", "directory of what survives a restart (default: nothing does)")
-	flags.StringVar(&f.keyLog, "keylog", "", "add the TLS secrets to this file, for 'lpe scenario import': whoever has it and a capture can read PIN and tickets")
-	flags.StringVar(&f.record, "record", "", "write a scenario of the handset that comes the furthest, with every message, secrets masked, to this file at the end")
 	flags.StringVar(&f.readyFile, "ready-file", "", "write addresses and management token to this file when everything listens")
 }
 
@@ -97,9 +103,15 @@ func (f serveFlags) options(c *cobra.Command) (o rig.ServeOptions, err error) {
 	if o.Lab, err = configs.LoadLab(f.lab); err != nil {
 		return o, usage("%w", err)
 	}
+	o.State, o.KeyLog = f.state, f.keyLog
+	return o, f.place(c, &o)
+}
+
+// place says where a pool is served.
+func (f serveFlags) place(c *cobra.Command, o *rig.ServeOptions) (err error) {
 	o.Listen, err = netip.ParseAddr(f.listen)
 	if err != nil || !o.Listen.Is4() || o.Listen.IsMulticast() {
-		return o, usage("--listen: %q is no IPv4 address", f.listen)
+		return usage("--listen: %q is no IPv4 address", f.listen)
 	}
 	named := func(name string) *uint16 {
 		if c.Flags().Changed(name) {
@@ -111,8 +123,8 @@ func (f serveFlags) options(c *cobra.Command) (o rig.ServeOptions, err error) {
 		HTTP: named("http-port"), HTTPS: named("https-port"), SIPTLS: named("sip-tls-port"), SIPTCP: named("sip-tcp-port"),
 		DHCP: named("dhcp-port"), DNS: named("dns-port"), NTP: named("ntp-port"), Management: named("management-port"),
 	}
-	o.State, o.ReadyFile, o.KeyLog, o.Interface, o.Network = f.state, f.readyFile, f.keyLog, f.iface, f.network
-	return o, f.checkInterface(c)
+	o.ReadyFile, o.Interface, o.Network = f.readyFile, f.iface, f.network
+	return f.checkInterface(c)
 }
 
 // checkInterface refuses what means nothing with, or without, an interface.
@@ -137,7 +149,8 @@ func (f serveFlags) checkInterface(c *cobra.Command) error {
 	return nil
 }
 
-func serve(ctx context.Context, sys system, o rig.ServeOptions, recording *poolRecording) error {
+// serve serves a pool until ctx ends, and then does what is to be done at the end.
+func serve(ctx context.Context, sys system, o rig.ServeOptions, atEnd func() error) error {
 	o.Observers = []func(timeline.Observation){report.Diary(report.NewDiary(sys.err))}
 	pool, err := rig.Serve(ctx, o)
 	switch {
@@ -155,8 +168,8 @@ func serve(ctx context.Context, sys system, o rig.ServeOptions, recording *poolR
 		case err = <-pool.Gone():
 		}
 	}
-	if err := errors.Join(err, pool.Close(), recording.write()); err != nil {
-		return lacking(err)
+	if err := errors.Join(err, pool.Close()); err != nil {
+		return lacking(errors.Join(err, atEnd()))
 	}
-	return nil
+	return atEnd()
 }

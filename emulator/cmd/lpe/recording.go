@@ -118,12 +118,15 @@ func (r *poolRecording) write() error {
 	}
 	mac, messages, lost, others := r.recorder.Handset()
 	r.boot.Result.Handset.MAC, r.boot.Others = mac, others
-	if _, err := r.file.Write(record.Scenario(r.boot, messages, lost)); err != nil {
-		return err
+	_, err := r.file.Write(record.Scenario(r.boot, messages, lost))
+	if err == nil {
+		err = r.file.Commit()
+		r.file = nil
 	}
-	err := r.file.Commit()
-	r.file = nil
-	return err
+	if err != nil {
+		return lacking(err)
+	}
+	return nil
 }
 
 func (r *poolRecording) discard() {

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/phone-edition/lpe/configs"
+	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/scenarios/compare"
 	"github.com/phone-edition/lpe/scenarios/format"
 	"github.com/phone-edition/lpe/scenarios/replay"
@@ -14,63 +17,152 @@ import (
 )
 
 const scenarioReplayLong = `replay runs a boot that was recorded (boot --record) or imported (scenario import) again, and tells what comes out otherwise.
---as handset sends what was recorded to the pool of the scenario, or with --interface or --host to the one that is there, and tells
-each difference in the pool's answers. DHCP options, HTTP and SIP headers are those that were recorded, in their order; bodies are
-made by the profile. --as pool is the lab of the scenario with the SIP headers that were recorded, and tells each difference in the
-requests of the handset, one with another profile if wanted. TLS, TLS-DSK, random numbers, tickets, signatures, dates and tags are
-made anew. What this side cannot say as it was recorded is told, too.
-At a real pool the steps say who signs in: dial and enter_pin, or login, in place of sign_in. The target of the scenario, or flags
-that go before it, say where the pool is if it is not to be discovered.
-A real handset at this program's pool is recorded with 'lpe pool serve --record', and compared with 'lpe scenario diff'.
-Exit code 1: something of the other side differs, or the handset did not come as far.`
+
+--as handset sends what was recorded to a lab with the names of the recorded pool, or with --interface or --host to the pool that
+is there, and tells each difference in its answers. There the steps say who signs in: dial and enter_pin, or login, in place of
+sign_in; the target of the scenario, or flags that go before it, say where the pool is if it is not to be discovered.
+--as pool is that lab and says what was recorded, to the handset of the scenario, one with another profile if wanted, and tells each
+difference in its requests. With --interface or --host the handset is one that is there, a real phone: the pool is served as by
+'lpe pool serve', until Ctrl-C, SIGTERM or --timeout, and what the handset that came the furthest said is compared then. It signs
+in with the number of the recording and the PIN of the lab's user whom the scenario names.
+
+What was recorded is sent as it was: LLDP, DHCP options, DNS records, NTP, HTTP and SIP status, headers and bodies, in their order.
+TLS, TLS-DSK, random numbers, tickets, signatures, dates and tags are made anew, secrets are those of the one who signs in now, and
+addresses are those of the network now: they are told, and compared as if they were the recorded ones. What this side cannot say as
+it was recorded is told, too. When something came is not compared.
+Exit code 1: something of the other side differs, or the handset came to another end than the recorded one.`
 
 func scenarioReplayCommand(sys system) *cobra.Command {
-	var o scenariorun.Options
-	var place placeFlags
-	var as, profile, masksFile string
+	var f replayFlags
 	c := command("replay FILE", "Run a recorded boot again, as the handset or as the pool", scenarioReplayLong,
-		"  lpe scenario replay recorded.yaml --as handset\n  lpe scenario replay recorded.yaml --as pool --profile polycom-cx600-4.0.7577.4512",
+		"  lpe scenario replay recorded.yaml --as handset\n  lpe scenario replay recorded.yaml --as pool --profile polycom-cx600-4.0.7577.4512\n"+
+			"  lpe scenario replay recorded.yaml --as pool --interface eth0 --serve-network",
 		func(c *cobra.Command, args []string) error {
-			switch {
-			case as != replay.Handset && as != replay.Pool:
-				return usage("--as takes handset or pool, not %q", as)
-			case as == replay.Pool && (o.Interface != "" || o.Host):
-				return usage("--as pool is in this process alone: for a real handset 'lpe pool serve' is the pool")
+			if err := f.check(c); err != nil {
+				return err
 			}
-			masks, err := loadMasks(masksFile)
+			masks, err := loadMasks(f.masks)
 			if err != nil {
 				return err
 			}
-			s, err := format.LoadAs(args[0], profile)
+			s, err := format.LoadAs(args[0], f.profile)
 			if err != nil {
 				return usage("%w", err)
 			}
-			if err := place.onRealCable(&o, s); err != nil {
+			if f.as == replay.Pool && f.run.Real() {
+				return f.serve(c, sys, s, masks)
+			}
+			if err := f.target.onRealCable(&f.run, s); err != nil {
 				return err
 			}
-			if err := scenariorun.Check(s, o, false); err != nil {
+			if err := scenariorun.Check(s, f.run, false); err != nil {
 				return usage("%w", err)
 			}
-			result, err := replay.Run(c.Context(), s, as, o, masks)
+			ctx, cancel := f.within(c.Context())
+			defer cancel()
+			result, err := replay.Run(ctx, s, f.as, f.run, masks)
 			switch {
 			case c.Context().Err() != nil:
 				return &exitError{code: exitInterrupted, err: errors.New("interrupted")}
+			case ctx.Err() != nil:
+				return &exitError{code: exitFailed, err: fmt.Errorf("the replay was not over after %v", f.timeout)}
 			case err != nil:
 				return startError(err)
 			}
-			return replayed(sys, as, result)
+			return replayed(sys, f.as, result)
 		})
 	c.Args = oneName
-	flags := c.Flags()
-	flags.StringVar(&as, "as", "", "handset or pool: which side is replayed")
-	flags.StringVar(&profile, "profile", "", "the handset's model and firmware (default: the scenario's)")
-	completeWith(c, "profile", configs.Profiles)
-	flags.StringVar(&masksFile, "masks", "", "file of masks (default: scenarios/masks.yaml, which this program brings)")
-	realCable(c, &o, &place)
+	f.declare(c)
 	return c
 }
 
+// replayFlags are the flags of `lpe scenario replay` as given.
+type replayFlags struct {
+	as, profile, masks string
+	timeout            time.Duration
+	run                scenariorun.Options
+	target             placeFlags // of a pool that is there
+	served             serveFlags // of a pool for a handset that is there
+}
+
+func (f *replayFlags) declare(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.as, "as", "", "handset or pool: which side is replayed")
+	flags.StringVar(&f.profile, "profile", "", "the handset's model and firmware (default: the scenario's)")
+	completeWith(c, "profile", configs.Profiles)
+	flags.StringVar(&f.masks, "masks", "", "file of masks (default: scenarios/masks.yaml, which this program brings)")
+	flags.DurationVar(&f.timeout, "timeout", 0, "the longest that it takes (default: as the scenario says; a served pool does not end)")
+	realCable(c, &f.run, &f.target)
+	f.served.declarePlace(c)
+}
+
+// servedFlags are those of a served pool alone.
+var servedFlags = []string{
+	"listen", "serve-network", "http-port", "https-port", "sip-tls-port", "sip-tcp-port", "dhcp-port", "dns-port", "ntp-port", "management-port", "ready-file",
+}
+
+func (f *replayFlags) check(c *cobra.Command) error {
+	switch {
+	case f.as != replay.Handset && f.as != replay.Pool:
+		return usage("--as takes handset or pool, not %q", f.as)
+	case f.run.Interface != "" && f.run.Host:
+		return usage("give --interface or --host, not both")
+	case f.as == replay.Pool && f.run.Real() && f.profile != "":
+		return usage("--profile is of this program's handset: with --interface or --host another one is there")
+	case f.timeout < 0:
+		return usage("--timeout: %v is negative", f.timeout)
+	case f.as == replay.Pool && f.run.Real():
+		if name := f.target.first(); name != "" {
+			return usage("--%s is of a pool that is there, and --as pool is one itself", name)
+		}
+		return nil
+	}
+	for _, name := range servedFlags {
+		if c.Flags().Changed(name) {
+			return usage("--%s is of a pool for a handset that is there: it needs --as pool, and --host or --interface", name)
+		}
+	}
+	return nil
+}
+
+func (f *replayFlags) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if f.timeout == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, f.timeout)
+}
+
+// serve is the recorded pool for a handset that is there.
+func (f *replayFlags) serve(c *cobra.Command, sys system, s *format.Scenario, masks compare.Masks) error {
+	var o rig.ServeOptions
+	f.served.iface = f.run.Interface
+	if err := f.served.place(c, &o); err != nil {
+		return err
+	}
+	served, err := replay.Serve(s, &o)
+	if err != nil {
+		return usage("%w", err)
+	}
+	ctx, cancel := f.within(c.Context())
+	defer cancel()
+	return serve(ctx, sys, o, func() error {
+		result, ok, err := served.Result(masks)
+		switch {
+		case err != nil:
+			return lacking(err)
+		case !ok:
+			return &exitError{code: exitFailed, err: errors.New("no handset came")}
+		}
+		return replayed(sys, replay.Pool, result)
+	})
+}
+
 func replayed(sys system, as string, r replay.Result) error {
+	for _, a := range r.Addresses {
+		if _, err := fmt.Fprintf(sys.out, "%s has %s here, and had %s\n", a.Of, a.Replayed, a.Recorded); err != nil {
+			return err
+		}
+	}
 	other := map[string]string{replay.Handset: "the pool answers", replay.Pool: "the handset asks"}[as]
 	for _, one := range []struct {
 		what string
@@ -87,10 +179,17 @@ func replayed(sys system, as string, r replay.Result) error {
 		}
 	}
 	switch {
-	case r.Code != "":
-		return &exitError{code: exitFailed, err: fmt.Errorf("the handset came to %s: %s", r.State, r.Code)}
+	case r.Other:
+		return &exitError{code: exitFailed, err: fmt.Errorf("the handset came to %s, which is not where the recorded one came to", cameTo(r))}
 	case len(r.Answers.Differences) > 0:
 		return &exitError{code: exitFailed, err: fmt.Errorf("%d differences", len(r.Answers.Differences)), silent: true}
 	}
 	return nil
+}
+
+func cameTo(r replay.Result) string {
+	if r.Code == "" {
+		return r.State
+	}
+	return r.State + " with " + r.Code
 }
