@@ -46,8 +46,9 @@ func (o *outer) Read(b []byte) (int, error) {
 	}
 	switch {
 	case n == 0:
+		o.answers.asks(nil, err)
 	case !o.secure:
-		o.answers.asks(b[:n])
+		o.answers.asks(b[:n], nil)
 		o.inside.hear(b[:n], true)
 	case o.answered && !o.over: // the client has gone on
 		o.over = true
@@ -106,6 +107,9 @@ func closeAfter(conn net.Conn, rest []byte) error {
 
 // Reset implements [ethernet.Resetter].
 func (o *outer) Reset() error {
+	o.mu.Lock()
+	o.answers.silence()
+	o.mu.Unlock()
 	if r, ok := o.Conn.(ethernet.Resetter); ok {
 		return r.Reset()
 	}
@@ -138,6 +142,13 @@ func Inside(conn net.Conn, host string, ear Ear, out Outgoing) net.Conn {
 	return &inner{conn, newTalk(conn, host, ear), newAnswers(out)}
 }
 
+// Silence is for a connection of [Inside] whose end is at hand: what is still written to it is no answer to anybody.
+func Silence(conn net.Conn) {
+	if i, ok := conn.(*inner); ok {
+		i.answers.silence()
+	}
+}
+
 type inner struct {
 	net.Conn
 	talk    *talk
@@ -146,7 +157,7 @@ type inner struct {
 
 func (i *inner) Read(b []byte) (int, error) {
 	n, err := i.Conn.Read(b)
-	i.answers.asks(b[:n])
+	i.answers.asks(b[:n], err)
 	i.talk.hear(b[:n], true)
 	return n, err
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"slices"
 	"sync"
 
@@ -92,8 +93,12 @@ func newAnswers(out Outgoing) *answers {
 	return &answers{out: out}
 }
 
-// asks takes what the handset says.
-func (a *answers) asks(b []byte) {
+// asks takes what the handset says. With an error that is none of time it has hung up: what is still written is no answer to
+// anybody.
+func (a *answers) asks(b []byte, err error) {
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		a.silence()
+	}
 	if a == nil {
 		return
 	}
@@ -163,6 +168,15 @@ func (a *answers) changed(m httpmessage.Response, text []byte) []byte {
 		return text
 	}
 	return out
+}
+
+func (a *answers) silence() {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.deaf, a.waiting = true, nil
 }
 
 // rest is what was kept back when the connection ends.

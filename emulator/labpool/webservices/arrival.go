@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/labpool/hello"
 	"github.com/phone-edition/lpe/emulator/labpool/overhear"
 	"github.com/phone-edition/lpe/emulator/timeline"
@@ -61,6 +62,15 @@ const maxHead = 512
 
 // NetConn is the TCP connection.
 func (a *arrival) NetConn() net.Conn { return a.raw }
+
+// Reset implements [ethernet.Resetter]. Without one of TCP the connection is closed.
+func (a *arrival) Reset() error {
+	overhear.Silence(a.Conn)
+	if resetter, ok := a.raw.(ethernet.Resetter); ok {
+		return resetter.Reset()
+	}
+	return a.raw.Close()
+}
 
 // CloseWrite ends writing, as net/http does before it closes.
 func (a *arrival) CloseWrite() error {

@@ -111,9 +111,6 @@ func (s *Server) delay(ctx context.Context, stage string) {
 // reset ends the connection of the request by a TCP reset, or by closing it where the cable knows no reset.
 func reset(r *http.Request) {
 	conn := connectionOf(r).Conn
-	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		conn = secured.NetConn()
-	}
 	if resetter, ok := conn.(ethernet.Resetter); ok {
 		err := resetter.Reset()
 		if err == nil || errors.Is(err, net.ErrClosed) {
