@@ -92,11 +92,7 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 		}
 	case devicestate.LoseMemory:
 		h.closeConnections()
-		credentials := h.ram.credentials
-		if h.ram.entered {
-			credentials = Credentials{} // nobody has entered them since
-		}
-		h.ram = memory{credentials: credentials, visited: map[devicestate.State]bool{}, used: time.Now()}
+		h.ram = memory{credentials: h.ram.credentials, visited: map[devicestate.State]bool{}, used: time.Now()}
 	case devicestate.Report:
 		h.reported = true
 	default:

@@ -308,6 +308,9 @@ func (h *Handset) next(ctx context.Context) (devicestate.Happening, bool) {
 		happening.Code = failure.Code
 	}
 	if event == devicestate.Restarted {
+		if h.ram.entered { // and nobody has entered them since
+			h.ram.credentials, h.ram.entered = Credentials{}, false
+		}
 		happening.Memory = h.memory()
 	}
 	return happening, true
