@@ -62,7 +62,7 @@ var (
 
 // shownAttributes are those that say what an element is about, by element; under "" those that do in any.
 var shownAttributes = map[string]map[string]bool{
-	"":     set("Type", "EncodingType", "ValueType", "Algorithm", "Dialect", "MajorVersion", "MinorVersion", "mustUnderstand"),
+	"":     set("Type", "EncodingType", "ValueType", "Algorithm", "Dialect", "MajorVersion", "MinorVersion", "mustUnderstand", "lang"),
 	"port": set("name"), "address": set("location"), "provisioningGroup": set("name"), "provisionGroup": set("name"), "property": set("name"),
 	"category": set("name", "instance", "container", "version"), "roaming": set("type"), "categories": set("uri"),
 	"publication": set("categoryName", "instance", "container", "version", "expireType"), "publications": set("uri"),

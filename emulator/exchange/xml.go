@@ -29,11 +29,12 @@ func (f *fields) body(text []byte) {
 		return
 	}
 	var open []*element
+	found := false
 	decoder := xml.NewDecoder(bytes.NewReader(text))
 	for {
 		token, err := decoder.Token()
 		if err != nil {
-			if len(open) > 0 || decoder.InputOffset() == 0 || len(f.names) == 0 {
+			if len(open) > 0 || !found {
 				f.add("body", fmt.Sprintf("%d bytes that are no XML document", len(text)))
 			}
 			return
@@ -44,6 +45,7 @@ func (f *fields) body(text []byte) {
 				f.add("body", fmt.Sprintf("nested deeper than %d elements", soap.MaxDepth))
 				return
 			}
+			found = true
 			open = append(open, f.begin(open, t))
 		case xml.CharData:
 			if n := len(open); n > 0 && open[n-1].text.Len() < maxText {
