@@ -33,8 +33,7 @@ func addressRoles(list []exchange.Message) (order []string, roles map[string]str
 	for i, m := range list {
 		switch {
 		case m.Protocol == "dhcp" && m.Kind == "ACK":
-			request, _ := requestOf(list[:i], m)
-			if request.Kind == "INFORM" {
+			if n, ok := requestOf(list[:i], m); ok && list[n].Kind == "INFORM" {
 				add("the handset", value(m.Fields, "ciaddr"))
 				add("what answers INFORM", optionText(m, 54))
 				continue

@@ -71,6 +71,14 @@ func replayedDHCP(payload []byte, fields []exchange.Field, own []byte) []byte {
 	return out
 }
 
+// replayedNAK is the refusal that was recorded in place of an answer: without an address (RFC 2131, 4.3.1).
+func replayedNAK(answer []byte, fields []exchange.Field) []byte {
+	const addresses, end = 12, 24 // ciaddr, yiaddr, siaddr
+	out := bytes.Clone(answer)
+	clear(out[addresses:end])
+	return replayedDHCP(out, fields, []byte{54, 50, 61, 82})
+}
+
 type optionCode byte
 
 func (c optionCode) Code() uint8    { return byte(c) }

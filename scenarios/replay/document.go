@@ -135,7 +135,7 @@ func (e *element) made(around string) *etree.Element {
 	if e.otherwise {
 		around = e.space
 	}
-	if around != "" {
+	if around != "" || e.otherwise {
 		out.CreateAttr("xmlns", around)
 	}
 	return out

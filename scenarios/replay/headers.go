@@ -1,12 +1,15 @@
 package replay
 
 import (
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/timeline"
+	"github.com/phone-edition/lpe/protocol/tlsdsk"
 )
 
 // header is one header line of HTTP or SIP. The field of a recorded one is Supported[2] if it is the second Supported.
@@ -17,10 +20,13 @@ type header struct{ name, field, value string }
 var ownHeaders = []string{
 	"authorization", "proxy-authorization", "cookie", "set-cookie", "www-authenticate", "proxy-authenticate", "authentication-info",
 	"proxy-authentication-info", "date", "via", "from", "to", "call-id", "cseq", "contact", "route", "record-route", "p-preferred-identity",
-	"ms-subnet", "host", "soapaction", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection",
+	"ms-subnet", "host", "soapaction", "content-length", "content-encoding", "transfer-encoding", "connection",
 }
 
 func isOwn(name string) bool { return slices.Contains(ownHeaders, strings.ToLower(name)) }
+
+// neededHeaders are sent even if the recorded message had none.
+var neededHeaders = []string{"authorization", "proxy-authorization", "cookie", "via", "from", "to", "call-id", "cseq", "host", "content-length"}
 
 // ownParameters of a Contact belong to an endpoint, a connection or a dialog.
 var ownParameters = []string{"tag", "epid", "+sip.instance", "gruu", "ms-opaque", "ms-received-cid", "ms-received-port"}
@@ -83,30 +89,76 @@ func (m message) replayed(own []header) []header {
 	}
 	for _, r := range m.headers {
 		h, ok := take(r.name)
-		switch {
-		case !ok && (r.value == "" || isOwn(r.name)):
-			continue
-		case !ok:
-			h = r
+		switch key := strings.ToLower(r.name); {
+		case key == "www-authenticate":
+			h.name, h.value = r.name, m.challenge(r, h.value)
+		case key == "contact":
+			h.name, h.value = r.name, m.contact(r, h.value)
+		case key == "date" && !ok:
+			h.name, h.value = r.name, time.Now().UTC().Format(http.TimeFormat)
 		case r.value != "" && !isOwn(r.name):
 			h.name, h.value = r.name, r.value
-		case strings.EqualFold(h.name, "Contact"):
-			h.value = withParameters(h.value, m.parameters[r.field])
 		}
-		out = append(out, h)
+		if h.value != "" || ok {
+			out = append(out, h)
+		}
 	}
 	for _, h := range left {
-		if isOwn(h.name) {
+		if slices.Contains(neededHeaders, strings.ToLower(h.name)) {
 			out = append(out, h)
 		}
 	}
 	return out
 }
 
+// challenge is the recorded challenge if nothing in it is made anew, but for one of the same scheme with nothing like it either,
+// and else its own.
+func (m message) challenge(h header, own string) string {
+	out := h.value
+	for i, f := range m.parameters[h.field] {
+		if f.Origin != timeline.Recorded {
+			return own
+		}
+		if i > 0 {
+			out += ","
+		}
+		out += " " + f.Name + "=" + f.Value
+	}
+	scheme, p, err := tlsdsk.ParseParams(own)
+	if err == nil && strings.EqualFold(scheme, h.value) && p.Opaque == "" {
+		return own
+	}
+	return out
+}
+
+// contact is its own Contact with the parameters that were recorded, or the recorded one where that is another machine's.
+func (m message) contact(h header, own string) string {
+	if host := hostOf(h.value); host != "" && !strings.EqualFold(host, hostOf(own)) {
+		own = h.value
+		for _, f := range m.parameters[h.field] {
+			own += ";" + f.Name + "=" + f.Value
+		}
+		return own
+	}
+	return withParameters(own, m.parameters[h.field])
+}
+
+// machine is an address of SIP that names a machine and nobody on it.
+var machine = regexp.MustCompile(`^<sips?:([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z][A-Za-z0-9-]*)[:;>]`)
+
+// hostOf is the machine that a Contact names, "" if it is an address in a network or somebody.
+func hostOf(contact string) string {
+	found := machine.FindStringSubmatch(contact)
+	if found == nil {
+		return ""
+	}
+	return found[1]
+}
+
 // withParameters is an address with the parameters that were recorded, but for those that are its own.
 func withParameters(address string, recorded []exchange.Field) string {
 	end := strings.IndexByte(address, '>') + 1 // a display name holds none
-	if end == 0 || len(recorded) == 0 {
+	if end == 0 {
 		return address
 	}
 	own := map[string]string{}

@@ -1,48 +1,52 @@
 package replay
 
 import (
+	"bytes"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/phone-edition/lpe/emulator/exchange"
-	"github.com/phone-edition/lpe/protocol/dhcpoption"
+	"github.com/phone-edition/lpe/emulator/labpool/overhear"
 	"github.com/phone-edition/lpe/protocol/httpmessage"
 	"github.com/phone-edition/lpe/protocol/lldp"
 	"github.com/phone-edition/lpe/protocol/sipmessage"
 )
 
-// player has the recorded messages of a side, by what makes that side send them.
-type player struct {
+// turns are what was recorded, by what makes a side send it, in the order of its turns. The last one stays.
+type turns[T any] struct {
 	mu   sync.Mutex
-	left map[string][]exchange.Message // the last one of a key stays
+	list map[string][]T
+	at   map[string]int
 }
 
-func (p *player) add(key string, m exchange.Message) {
-	if p.left == nil {
-		p.left = map[string][]exchange.Message{}
+func (t *turns[T]) add(key string, one T) {
+	if t.list == nil {
+		t.list, t.at = map[string][]T{}, map[string]int{}
 	}
-	p.left[key] = append(p.left[key], m)
+	t.list[key] = append(t.list[key], one)
 }
 
-// next is the recorded message of a key whose turn it is, ok if one was recorded.
-func (p *player) next(key string) (m exchange.Message, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	list := p.left[key]
+// next is what has its turn for a key, ok if anything was recorded.
+func (t *turns[T]) next(key string) (one T, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	list := t.list[key]
 	if len(list) == 0 {
-		return m, false
+		return one, false
 	}
-	if len(list) > 1 {
-		p.left[key] = list[1:]
-	}
-	return list[0], true
+	n := t.at[key]
+	t.at[key]++
+	return list[min(n, len(list)-1)], true
 }
 
 // asHandset gives the messages of a handset what was recorded. It is a [handset.Outgoing].
-type asHandset struct{ player }
+type asHandset struct{ turns[exchange.Message] }
 
 // newHandset plays what the handset sent.
 func newHandset(list []exchange.Message) *asHandset {
@@ -96,33 +100,56 @@ func (h *asHandset) SIP(s *sipmessage.Message) {
 }
 
 // asPool gives the messages of a pool what was recorded: an answer that of the same request. It is a [labpool.Outgoing].
-type asPool struct{ player }
+type asPool struct {
+	own     turns[exchange.Message]   // that answer nothing
+	answers turns[[]exchange.Message] // to one request, none: it was not answered
+
+	mu         sync.Mutex
+	broadcasts []broadcast // the last ones
+}
+
+// broadcast is a request that several servers of the pool hear, and which is one turn for all of them.
+type broadcast struct {
+	text    string
+	servers []string
+	answers []exchange.Message
+	known   bool
+}
 
 // newPool plays what the handset received.
 func newPool(list []exchange.Message) *asPool {
 	var p asPool
+	answers := map[int][]exchange.Message{} // by the place of the request
 	for i, m := range list {
 		switch {
 		case m.Sent:
-		case m.Protocol == "lldp", m.Protocol == "sip" && !strings.Contains(m.Kind, " to "):
-			p.add(m.Protocol+" "+m.Kind, m)
+		case m.Protocol == "lldp", m.Protocol == "sip" && !isAnswer(m):
+			p.own.add(m.Protocol+" "+m.Kind, m)
 		default:
-			if request, ok := requestOf(list[:i], m); ok {
-				p.add(answerKey(request, m), m)
+			if n, ok := requestOf(list[:i], m); ok {
+				answers[n] = append(answers[n], m)
 			}
+		}
+	}
+	for i, m := range list {
+		if m.Sent && (m.Protocol != "sip" || !isAnswer(m)) {
+			p.answers.add(requestKey(m), answers[i])
 		}
 	}
 	return &p
 }
 
-// requestOf is the request that a message answers: the last one of its transaction.
-func requestOf(before []exchange.Message, m exchange.Message) (exchange.Message, bool) {
+// isAnswer reports whether a message of SIP is one: 200 OK to REGISTER 4.
+func isAnswer(m exchange.Message) bool { return m.Kind != "" && m.Kind[0] >= '1' && m.Kind[0] <= '6' }
+
+// requestOf is the place of the request that a message answers: the last one of its transaction.
+func requestOf(before []exchange.Message, m exchange.Message) (n int, ok bool) {
 	for i := len(before) - 1; i >= 0; i-- {
 		if r := before[i]; r.Sent && r.Protocol == m.Protocol && sameTransaction(r, m) {
-			return r, true
+			return i, true
 		}
 	}
-	return exchange.Message{}, false
+	return 0, false
 }
 
 func sameTransaction(request, answer exchange.Message) bool {
@@ -148,100 +175,139 @@ func anyValue(m exchange.Message, name string) string {
 	return ""
 }
 
-// answerKey is what answers to the same request share.
-func answerKey(request, answer exchange.Message) string {
-	key := "answer to " + request.Protocol + " " + request.Kind
-	switch {
-	case request.Protocol == "dhcp":
-		key += " " + anyValue(request, "option 60 vendor class")
-	case request.Protocol == "sip" && strings.HasPrefix(answer.Kind, "1"):
-		key += ", provisional"
+// requestKey is what requests share that are answered in turns.
+func requestKey(m exchange.Message) string {
+	key := m.Protocol + " " + m.Kind
+	if m.Protocol == "dhcp" {
+		key += " " + anyValue(m, "option 60 vendor class")
 	}
 	return key
 }
 
-// answer is the recorded answer to a request.
-func (p *asPool) answer(protocol string, request, answer exchange.Content) (exchange.Message, bool) {
-	asked := exchange.Message{Protocol: protocol, Kind: request.Kind, Fields: request.Fields}
-	return p.next(answerKey(asked, exchange.Message{Kind: answer.Kind}))
+// turn are the recorded answers to a request that comes, ok if one like it was recorded.
+func (p *asPool) turn(protocol string, request exchange.Content) (answers []exchange.Message, ok bool) {
+	return p.answers.next(requestKey(exchange.Message{Protocol: protocol, Kind: request.Kind, Fields: request.Fields}))
 }
 
-// LLDP gives a data unit of the switch the TLVs that were recorded.
-func (p *asPool) LLDP(unit *lldp.PDU) {
-	if m, ok := p.next("lldp " + exchange.LLDP(*unit).Kind); ok {
+// broadcast is the turn of a request of DHCP, the same one for each server that hears it.
+func (p *asPool) broadcast(server string, request []byte) (answers []exchange.Message, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.broadcasts {
+		b := &p.broadcasts[i]
+		if b.text == string(request) && !slices.Contains(b.servers, server) {
+			b.servers = append(b.servers, server)
+			return b.answers, b.known
+		}
+	}
+	const most = 16
+	if len(p.broadcasts) == most {
+		p.broadcasts = p.broadcasts[1:]
+	}
+	answers, ok = p.turn("dhcp", exchange.DHCP(request))
+	p.broadcasts = append(p.broadcasts, broadcast{string(request), []string{server}, answers, ok})
+	return answers, ok
+}
+
+// LLDP gives a data unit of the switch the TLVs that were recorded. A switch that was not heard is silent.
+func (p *asPool) LLDP(unit *lldp.PDU) bool {
+	m, ok := p.own.next("lldp " + exchange.LLDP(*unit).Kind)
+	if ok {
 		replayLLDP(unit, m.Fields)
 	}
+	return ok
 }
 
-// DHCP gives an answer the options that were recorded. What was refused is not granted in its place, nor the other way.
-func (p *asPool) DHCP(request, answer []byte) []byte {
-	m, ok := p.answer("dhcp", exchange.DHCP(request), exchange.Content{})
-	parsed, err := dhcpoption.Parse(answer)
-	if !ok || err != nil || parsed.MessageType() == dhcpv4.MessageTypeNak || m.Kind != parsed.MessageType().String() {
+// DHCP gives an answer the options that were recorded. What was refused is refused; what was granted is not granted in the place
+// of a refusal.
+func (p *asPool) DHCP(server string, request []byte) overhear.Change {
+	recorded, known := p.broadcast(server, request)
+	return changed(recorded, known, func(answer []byte, m exchange.Message) []byte {
+		switch m.Kind {
+		case dhcpv4.MessageTypeNak.String():
+			return replayedNAK(answer, m.Fields)
+		case exchange.DHCP(answer).Kind:
+			return replayedDHCP(answer, m.Fields, poolOptions)
+		}
 		return answer
-	}
-	return replayedDHCP(answer, m.Fields, poolOptions)
+	})
 }
 
 // DNS gives an answer the code and the records that were recorded.
-func (p *asPool) DNS(request, answer []byte) []byte {
-	m, ok := p.answer("dns", exchange.DNS(request), exchange.Content{})
-	if !ok {
-		return answer
-	}
-	return replayedDNS(answer, m.Fields)
+func (p *asPool) DNS(request []byte) overhear.Change {
+	recorded, known := p.turn("dns", exchange.DNS(request))
+	return changed(recorded, known, func(answer []byte, m exchange.Message) []byte { return replayedDNS(answer, m.Fields) })
 }
 
 // NTP gives an answer what was recorded besides its times.
-func (p *asPool) NTP(request, answer []byte) []byte {
-	m, ok := p.answer("ntp", exchange.NTP(request), exchange.Content{})
-	if !ok {
-		return answer
-	}
-	return replayedNTP(answer, m.Fields)
+func (p *asPool) NTP(request []byte) overhear.Change {
+	recorded, known := p.turn("ntp", exchange.NTP(request))
+	return changed(recorded, known, func(answer []byte, m exchange.Message) []byte { return replayedNTP(answer, m.Fields) })
 }
 
-// HTTP gives an answer the status, the headers and the body that were recorded. Whether credentials are asked for is
-// between the two that talk now.
-func (p *asPool) HTTP(request httpmessage.Request, answer *httpmessage.Response) {
-	m, ok := p.answer("http", exchange.HTTPRequest(request), exchange.Content{})
-	if !ok {
-		return
-	}
-	recorded := parts(m)
-	status, reason, ok := recorded.status()
-	if !ok || status != answer.Status && (status == unauthorized || answer.Status == unauthorized) {
-		return
-	}
-	answer.Status, answer.Reason = status, reason
-	answer.Header, answer.Body = recorded.http(answer.Header, answer.Body)
-}
-
-// SIP gives a message the status, the headers and the body that were recorded. Challenges are between the two that talk now.
-func (p *asPool) SIP(request, s *sipmessage.Message) {
-	if s.IsRequest() {
-		if m, ok := p.next("sip " + exchange.SIPKind(s)); ok {
-			parts(m).sip(s)
+// changed changes answers to a datagram.
+func changed(recorded []exchange.Message, known bool, replayed func([]byte, exchange.Message) []byte) overhear.Change {
+	return func(answer []byte) []byte {
+		switch {
+		case !known:
+			return answer
+		case len(recorded) == 0:
+			return nil
 		}
-		return
+		return replayed(answer, recorded[0])
 	}
-	if request == nil {
-		return
-	}
-	m, ok := p.answer("sip", exchange.Content{Kind: exchange.SIPKind(request)}, exchange.Content{Kind: exchange.SIPKind(s)})
-	if !ok {
-		return
-	}
-	recorded := parts(m)
-	status, reason, ok := recorded.status()
-	if !ok || status != s.Status && (status == unauthorized || s.Status == unauthorized) {
-		return
-	}
-	s.Status, s.Reason = status, reason
-	recorded.sip(s)
 }
 
-const unauthorized = 401
+// HTTP gives an answer the status, the headers and the body that were recorded.
+func (p *asPool) HTTP(request httpmessage.Request) func(*httpmessage.Response) bool {
+	recorded, known := p.turn("http", exchange.HTTPRequest(request))
+	return func(answer *httpmessage.Response) bool {
+		if len(recorded) == 0 {
+			return !known
+		}
+		m := parts(recorded[0])
+		if status, reason, ok := m.status(); ok && takes(answer.Status, status) {
+			answer.Status, answer.Reason = status, reason
+			answer.Header, answer.Body = m.http(answer.Header, answer.Body)
+		}
+		return true
+	}
+}
+
+// SIP gives an answer the status, the headers and the body that were recorded, a provisional one those of a provisional one.
+func (p *asPool) SIP(request *sipmessage.Message) func(*sipmessage.Message) bool {
+	recorded, known := p.turn("sip", exchange.Content{Kind: exchange.SIPKind(request)})
+	return func(answer *sipmessage.Message) bool {
+		const final = 200
+		for _, one := range recorded {
+			m := parts(one)
+			status, reason, ok := m.status()
+			if !ok || (status < final) != (answer.Status < final) {
+				continue
+			}
+			if takes(answer.Status, status) {
+				answer.Status, answer.Reason = status, reason
+				m.sip(answer)
+			}
+			return true
+		}
+		return !known
+	}
+}
+
+// SIPRequest gives a request of the registrar what was recorded.
+func (p *asPool) SIPRequest(request *sipmessage.Message) {
+	if m, ok := p.own.next("sip " + exchange.SIPKind(request)); ok {
+		parts(m).sip(request)
+	}
+}
+
+// takes reports whether an answer takes the recorded status: whoever has to be challenged now is not let in because another one
+// was let in without.
+func takes(own, recorded int) bool {
+	const unauthorized, good = 401, 300
+	return own != unauthorized || recorded >= good
+}
 
 // status is that of a response.
 func (m message) status() (code int, reason string, ok bool) {
@@ -283,10 +349,25 @@ func (m message) sip(s *sipmessage.Message) {
 	}
 }
 
-// replayedBody is a body with what was recorded: none where there was none.
+// noDocument is how a body is told that is none.
+var noDocument = regexp.MustCompile(`^([0-9]{1,6}) bytes that are no XML document$`)
+
+// replayedBody is a body with what was recorded: none where there was none, and for one of which only its length was recorded
+// another one that is no XML document either.
 func (m message) replayedBody(own []byte) []byte {
 	if len(m.body) == 0 {
-		return own
+		return nil
+	}
+	for _, f := range m.body {
+		if found := noDocument.FindStringSubmatch(f.Value); f.Name == "body" && found != nil && recordedDocument(bodyFields(own)) != nil {
+			n, _ := strconv.Atoi(found[1]) // six digits at most
+			return bytes.Repeat([]byte("."), n)
+		}
 	}
 	return replayedDocument(own, m.body)
+}
+
+// bodyFields are those that tell of a body.
+func bodyFields(body []byte) []exchange.Field {
+	return exchange.HTTPResponse(httpmessage.Response{Body: body}).Fields[1:]
 }

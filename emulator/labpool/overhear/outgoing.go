@@ -14,23 +14,29 @@ import (
 	"github.com/phone-edition/lpe/protocol/soap"
 )
 
-// Outgoing changes what the pool is about to send, for one that is to say what another one has said. Its methods may be
-// called from several goroutines. What cannot be changed is returned as it is. The nil Outgoing changes nothing.
+// Outgoing changes what the pool is about to send, for one that is to say what another one has said. It is told each request
+// when it comes, and returns what changes the answers to it. All may be called from several goroutines. What cannot be changed
+// stays as it is; what is not to be sent is nil or false. The nil Outgoing changes nothing.
 type Outgoing interface {
-	LLDP(unit *lldp.PDU)
-	DHCP(request, answer []byte) []byte
-	DNS(request, answer []byte) []byte
-	NTP(request, answer []byte) []byte
-	HTTP(request httpmessage.Request, answer *httpmessage.Response)
+	LLDP(unit *lldp.PDU) bool
+	DHCP(server string, request []byte) Change
+	DNS(request []byte) Change
+	NTP(request []byte) Change
+	HTTP(request httpmessage.Request) func(answer *httpmessage.Response) bool
 }
 
-// changedFrame is the frame with its data unit as out changes it; unit is what is sent then.
+// Change changes an answer.
+type Change func(answer []byte) []byte
+
+// changedFrame is the frame with its data unit as out changes it, nil if it is not to be sent; unit is what is sent then.
 func changedFrame(out Outgoing, frame []byte, unit *lldp.PDU) []byte {
 	if out == nil {
 		return frame
 	}
 	changed := lldp.PDU{ChassisID: unit.ChassisID, PortID: unit.PortID, TTL: unit.TTL, TLVs: slices.Clone(unit.TLVs)}
-	out.LLDP(&changed)
+	if !out.LLDP(&changed) {
+		return nil
+	}
 	whole, err := changed.Append(bytes.Clone(frame[:etherLen]))
 	if err != nil {
 		return frame
@@ -39,7 +45,7 @@ func changedFrame(out Outgoing, frame []byte, unit *lldp.PDU) []byte {
 	return whole
 }
 
-// maxRequests bounds the datagrams that are kept until they are answered.
+// maxRequests bounds the requests that are kept until they are answered.
 const maxRequests = 64
 
 // requests are datagrams that wait for their answers, by what tells whose they are.
@@ -49,29 +55,30 @@ type requests struct {
 }
 
 type request struct {
-	key  string
-	text []byte
+	key    string
+	change Change
 }
 
-func (r *requests) keep(key string, text []byte) {
+func (r *requests) keep(key string, c Change) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.list = slices.DeleteFunc(r.list, func(one request) bool { return one.key == key })
 	if len(r.list) == maxRequests {
 		r.list = r.list[1:]
 	}
-	r.list = append(r.list, request{key, bytes.Clone(text)})
+	r.list = append(r.list, request{key, c})
 }
 
-func (r *requests) of(key string) ([]byte, bool) {
+// changed is an answer to what was kept last with that key.
+func (r *requests) changed(key string, answer []byte) []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, one := range r.list {
 		if one.key == key {
-			return one.text, true
+			return one.change(answer)
 		}
 	}
-	return nil, false
+	return answer
 }
 
 // answers changes the HTTP answers of a connection. Whatever else is said on it passes as it is. The nil answers change
@@ -81,7 +88,7 @@ type answers struct {
 
 	mu      sync.Mutex
 	came    []byte // what is no whole request yet
-	asked   []httpmessage.Request
+	asked   []func(*httpmessage.Response) bool
 	waiting []byte // what is no whole answer yet
 	deaf    bool   // it is no HTTP, or too long
 }
@@ -119,7 +126,7 @@ func (a *answers) asks(b []byte, err error) {
 			a.deaf, a.came = true, nil
 			return
 		}
-		a.asked = append(a.asked, m)
+		a.asked = append(a.asked, a.out.HTTP(m))
 		a.came = bytes.Clone(a.came[len(a.came)-from.Len()-buffered.Buffered():])
 	}
 }
@@ -155,14 +162,16 @@ func (a *answers) said(b []byte) []byte {
 	return append(out, rest...)
 }
 
-// changed is one answer as it is to be sent.
+// changed is one answer as it is to be sent, nil if it is not.
 func (a *answers) changed(m httpmessage.Response, text []byte) []byte {
-	asked := a.asked[0]
+	change := a.asked[0]
 	a.asked = a.asked[1:]
 	if m.Get("Transfer-Encoding") != "" || m.Get("Content-Encoding") != "" {
 		return text
 	}
-	a.out.HTTP(asked, &m)
+	if !change(&m) {
+		return nil
+	}
 	out, err := m.Append(nil)
 	if err != nil {
 		return text

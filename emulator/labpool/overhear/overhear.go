@@ -58,7 +58,9 @@ type station struct {
 func (s *station) SendFrame(frame []byte) error {
 	if len(frame) > etherLen && binary.BigEndian.Uint16(frame[12:]) == lldp.EtherType {
 		if unit, err := lldp.Parse(frame[etherLen:]); err == nil {
-			frame = changedFrame(s.out, frame, &unit)
+			if frame = changedFrame(s.out, frame, &unit); frame == nil {
+				return nil
+			}
 			s.ear.tell("", false, "lldp", unit.SystemName(), func() exchange.Content { return exchange.LLDP(unit) })
 		}
 	}
@@ -125,7 +127,7 @@ func (d *dhcp) Receive(ctx context.Context) (ethernet.Datagram, error) {
 		host := got.Dst.Addr().String()
 		d.s.ear.tell(net.HardwareAddr(got.Payload[chaddr:chaddr+chaddrLen]).String(), true, "dhcp", host, func() exchange.Content { return exchange.DHCP(got.Payload) })
 		if d.s.out != nil {
-			d.requests.keep(string(got.Payload[xid:xid+xidLen]), got.Payload)
+			d.requests.keep(string(got.Payload[xid:xid+xidLen]), d.s.out.DHCP(d.s.Name(), got.Payload))
 		}
 	}
 	return got, err
@@ -134,8 +136,8 @@ func (d *dhcp) Receive(ctx context.Context) (ethernet.Datagram, error) {
 func (d *dhcp) Send(m ethernet.Datagram) error {
 	if len(m.Payload) >= chaddr+chaddrLen {
 		if d.s.out != nil {
-			if request, ok := d.requests.of(string(m.Payload[xid : xid+xidLen])); ok {
-				m.Payload = d.s.out.DHCP(request, m.Payload)
+			if m.Payload = d.requests.changed(string(m.Payload[xid:xid+xidLen]), m.Payload); m.Payload == nil {
+				return nil
 			}
 		}
 		host := m.Src.Addr().String()
@@ -148,7 +150,7 @@ func (d *dhcp) Send(m ethernet.Datagram) error {
 var datagrams = map[uint16]struct {
 	protocol string
 	content  func([]byte) exchange.Content
-	change   func(o Outgoing, request, answer []byte) []byte
+	asked    func(o Outgoing, request []byte) Change
 }{portDNS: {"dns", exchange.DNS, Outgoing.DNS}, portNTP: {"ntp", exchange.NTP, Outgoing.NTP}}
 
 func (s *station) ListenUDP(port uint16) (net.PacketConn, error) {
@@ -158,7 +160,7 @@ func (s *station) ListenUDP(port uint16) (net.PacketConn, error) {
 
 func (s *station) udp(conn net.PacketConn, port uint16) net.PacketConn {
 	if kind, ok := datagrams[port]; ok && conn != nil {
-		return &udp{PacketConn: conn, s: s, protocol: kind.protocol, content: kind.content, change: kind.change}
+		return &udp{PacketConn: conn, s: s, protocol: kind.protocol, content: kind.content, asked: kind.asked}
 	}
 	return conn
 }
@@ -168,7 +170,7 @@ type udp struct {
 	s        *station
 	protocol string
 	content  func([]byte) exchange.Content
-	change   func(o Outgoing, request, answer []byte) []byte
+	asked    func(o Outgoing, request []byte) Change
 	requests requests
 }
 
@@ -177,20 +179,24 @@ func (u *udp) ReadFrom(b []byte) (int, net.Addr, error) {
 	if err == nil {
 		u.s.ear.tell(ipOf(peer), true, u.protocol, u.s.Address().Addr().String(), func() exchange.Content { return u.content(b[:n]) })
 		if u.s.out != nil {
-			u.requests.keep(peer.String(), b[:n])
+			u.requests.keep(peer.String(), u.asked(u.s.out, b[:n]))
 		}
 	}
 	return n, peer, err
 }
 
 func (u *udp) WriteTo(b []byte, peer net.Addr) (int, error) {
+	length := len(b)
 	if u.s.out != nil {
-		if request, ok := u.requests.of(peer.String()); ok {
-			b = u.change(u.s.out, request, b)
+		if b = u.requests.changed(peer.String(), b); b == nil {
+			return length, nil
 		}
 	}
 	u.s.ear.tell(ipOf(peer), false, u.protocol, u.s.Address().Addr().String(), func() exchange.Content { return u.content(b) })
-	return u.PacketConn.WriteTo(b, peer)
+	if _, err := u.PacketConn.WriteTo(b, peer); err != nil {
+		return 0, err
+	}
+	return length, nil
 }
 
 func ipOf(a net.Addr) string {

@@ -48,7 +48,7 @@ type connection struct {
 
 	authenticated bool   // by anybody, once
 	from          sender // of the message that is being handled
-	handling      *sipmessage.Message
+	handling      handling
 	owner         string // user@domain of the certificate, lower case
 	looping       atomic.Bool
 

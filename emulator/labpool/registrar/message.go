@@ -21,8 +21,9 @@ func (s *Server) server() string {
 // message takes one message of the handset.
 func (c *connection) message(m *sipmessage.Message) {
 	c.tellUnknown(m)
-	c.from, c.handling = senderOf(m), m
-	defer func() { c.from, c.handling = sender{}, nil }()
+	c.from = senderOf(m)
+	c.handles(m)
+	defer func() { c.from, c.handling = sender{}, handling{} }()
 	if m.IsRequest() {
 		c.request(m)
 		return
@@ -149,8 +150,9 @@ func (c *connection) sendSigned(m *sipmessage.Message, a *association) {
 }
 
 func (c *connection) send(m *sipmessage.Message) {
-	if c.s.cfg.Outgoing != nil {
-		c.change(m)
+	if c.s.cfg.Outgoing != nil && !c.change(m) {
+		c.note(timeline.Note, "%s withheld", describe(m))
+		return
 	}
 	to := c.from
 	if m.IsRequest() {

@@ -9,34 +9,54 @@ import (
 // called from several goroutines. What proves who sends has to stay; if anything else that the signature covers is
 // changed, the message is signed anew.
 type Outgoing interface {
-	// SIP is told the request that a message answers, nil if it is a request itself.
-	SIP(request, message *sipmessage.Message)
+	// SIP is told a request when it comes, and returns what changes the answers to it; that is false for what is not to be
+	// sent.
+	SIP(request *sipmessage.Message) func(answer *sipmessage.Message) bool
+	// SIPRequest changes a request of the registrar.
+	SIPRequest(request *sipmessage.Message)
 }
 
-// change has a message changed before it is sent.
-func (c *connection) change(m *sipmessage.Message) {
-	request := c.handling
-	if m.IsRequest() || request == nil || transaction(request) != transaction(m) {
-		request = nil
-	}
+// change has a message changed before it is sent, and reports whether it is to be.
+func (c *connection) change(m *sipmessage.Message) bool {
 	a, p := c.signer(m)
 	before := ""
 	if a != nil {
 		before = a.input(m, p.TargetName, p.SRand, p.SNum)
 	}
-	c.s.cfg.Outgoing.SIP(request, m)
+	switch {
+	case m.IsRequest():
+		c.s.cfg.Outgoing.SIPRequest(m)
+	case c.handling.change == nil || c.handling.transaction != transaction(m):
+		return true
+	case !c.handling.change(m):
+		return false
+	}
 	if a == nil {
-		return
+		return true
 	}
 	after := a.input(m, p.TargetName, p.SRand, p.SNum)
 	if before == after {
-		return
+		return true
 	}
 	p.RSPAuth = a.keys.SignServer(after)
 	for i, h := range m.Headers {
 		if h.Name == "Authentication-Info" {
 			m.Headers[i].Value = tlsdsk.AuthenticationInfo(p)
 		}
+	}
+	return true
+}
+
+// handling is the request that a connection handles, for who changes its answers.
+type handling struct {
+	transaction string
+	change      func(answer *sipmessage.Message) bool
+}
+
+func (c *connection) handles(m *sipmessage.Message) {
+	c.handling = handling{}
+	if o := c.s.cfg.Outgoing; o != nil && m.IsRequest() {
+		c.handling = handling{transaction(m), o.SIP(m)}
 	}
 }
 
