@@ -115,7 +115,7 @@ func replayedDocument(own []byte, fields []exchange.Field) []byte {
 	}
 	root := doc.Root()
 	if root == nil || root.Tag != recorded.name || recorded.otherwise && root.NamespaceURI() != recorded.space {
-		root = recorded.made("")
+		root = recorded.made(nil)
 		doc.SetRoot(root)
 	}
 	recorded.put(root)
@@ -129,16 +129,31 @@ func replayedDocument(own []byte, fields []exchange.Field) []byte {
 	return out
 }
 
-// made is a new element, in the namespace around unless it was recorded in another one.
-func (e *element) made(around string) *etree.Element {
-	out := etree.NewElement(e.name)
-	if e.otherwise {
-		around = e.space
+// spaceIn is the namespace that an element was recorded in: that of the element around, unless it is told.
+func (e *element) spaceIn(around *etree.Element) string {
+	if e.otherwise || around == nil {
+		return e.space
 	}
-	if around != "" || e.otherwise {
-		out.CreateAttr("xmlns", around)
+	return around.NamespaceURI()
+}
+
+// made is a new element for the element around, nil: it is the root.
+func (e *element) made(around *etree.Element) *etree.Element {
+	out := etree.NewElement(e.name)
+	if space := e.spaceIn(around); space != defaultSpace(around) {
+		out.CreateAttr("xmlns", space)
 	}
 	return out
+}
+
+// defaultSpace is the namespace of an element without a prefix inside e.
+func defaultSpace(e *etree.Element) string {
+	for ; e != nil; e = e.Parent() {
+		if a := e.SelectAttr("xmlns"); a != nil {
+			return a.Value
+		}
+	}
+	return ""
 }
 
 // put gives an element what was recorded of it.
@@ -153,21 +168,17 @@ func (e *element) put(to *etree.Element) {
 		to.RemoveChild(token)
 	}
 	for _, one := range e.inside {
-		want := to.NamespaceURI()
-		if one.otherwise {
-			want = one.space
-		}
 		child := nth(own, one)
 		if child != nil {
 			to.AddChild(child)
 		}
 		switch {
 		case child == nil:
-			child = one.made(to.NamespaceURI())
+			child = one.made(to)
 			to.AddChild(child)
-		case child.NamespaceURI() != want:
+		case child.NamespaceURI() != one.spaceIn(to):
 			to.RemoveChild(child)
-			child = one.made(to.NamespaceURI())
+			child = one.made(to)
 			to.AddChild(child)
 		case slices.Contains(ownElements, child.Tag):
 			continue

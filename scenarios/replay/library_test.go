@@ -62,18 +62,9 @@ func again(t *testing.T, s *format.Scenario, as string, first run.Result, keys *
 	return answers, own
 }
 
-func keyring(t *testing.T) *rig.Keyring {
-	t.Helper()
-	var keys rig.Keyring
-	if err := run.Prepare(&keys); err != nil {
-		t.Fatal(err)
-	}
-	return &keys
-}
-
 // TestReplayOfLibrary: whatever handset and pool did in a scenario comes out as it was, from either side.
 func TestReplayOfLibrary(t *testing.T) {
-	keys := keyring(t)
+	keys := shared()
 	for _, name := range replayedWhole {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -90,7 +81,7 @@ func TestReplayOfLibrary(t *testing.T) {
 // TestReplayedPoolNeedsNoFault: what a pool said wrong is in the recording, and served by a lab with which nothing is wrong.
 // What lies below the messages (connections refused or reset, certificates, signatures) is in no recording.
 func TestReplayedPoolNeedsNoFault(t *testing.T) {
-	keys := keyring(t)
+	keys := shared()
 	for _, name := range servedWrong {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

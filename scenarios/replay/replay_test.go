@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,16 +26,40 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// shared are the keys of all boots.
+var shared = sync.OnceValue(func() *rig.Keyring {
+	var keys rig.Keyring
+	if err := run.Prepare(&keys); err != nil {
+		panic(err)
+	}
+	return &keys
+})
+
 // recorded is the recording of a boot of the default profile in the default lab, its sign-off included.
 func recorded(t *testing.T) string {
 	t.Helper()
-	var recorder record.Recorder
-	o := rig.Options{Timeout: time.Minute, Decode: true, Cable: ethernet.NewPipe(ethernet.Options{})}
-	o.Observers = []func(timeline.Observation){recorder.Observe}
-	var err error
-	if o.Lab, err = configs.LoadLab("litware"); err != nil {
+	lab, err := configs.LoadLab("litware")
+	if err != nil {
 		t.Fatal(err)
 	}
+	return recordedIn(t, lab)
+}
+
+// recordedIn is the recording of a boot in a lab.
+func recordedIn(t *testing.T, lab *configs.Lab) (text string) {
+	t.Helper()
+	virtually(t, shared(), func(run.Options) { text = recordedNow(t, lab) })
+	return text
+}
+
+func recordedNow(t *testing.T, lab *configs.Lab) string {
+	var recorder record.Recorder
+	o := rig.Options{
+		Lab: lab, Timeout: time.Minute, Decode: true, Cable: ethernet.NewPipe(ethernet.Options{}),
+		HandsetKey: shared().Source(), PoolKey: shared().Source(), PoolClock: time.Now,
+	}
+	o.Observers = []func(timeline.Observation){recorder.Observe}
+	var err error
 	if o.Profile, err = configs.LoadProfile(rig.DefaultProfile); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +77,7 @@ func recorded(t *testing.T) string {
 	}
 	messages, lost := recorder.Messages()
 	return string(record.Scenario(record.Boot{
-		File: "recorded.yaml", Profile: rig.DefaultProfile, Lab: "litware", User: "kenmyer", Result: result,
+		File: "recorded.yaml", Profile: rig.DefaultProfile, Lab: "litware", User: lab.Users[0].Name, Result: result,
 	}, messages, lost))
 }
 
@@ -62,16 +87,18 @@ func replayed(t *testing.T, text, as, profile string) (answers, own []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	r, err := replay.Run(ctx, s, as, run.Options{}, compare.DefaultMasks())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.State != "Ready" || r.Code != "" {
-		t.Errorf("the handset came to %s, %s", r.State, r.Code)
-	}
-	return told(r.Answers), told(r.Own)
+	virtually(t, shared(), func(o run.Options) {
+		r, err := replay.Run(context.Background(), s, as, o, compare.DefaultMasks())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if r.State != "Ready" || r.Code != "" || r.Other {
+			t.Errorf("the handset came to %s, %s", r.State, r.Code)
+		}
+		answers, own = told(r.Answers), told(r.Own)
+	})
+	return answers, own
 }
 
 func told(c compare.Comparison) []string {
@@ -136,6 +163,77 @@ func TestReplayAsPoolServesWhatWasRecorded(t *testing.T) {
 	want := `sip REGISTER 1: User-Agent "CPE/4.0.7577.4463 OCPhone/4.0.7577.4463 (Microsoft Lync Phone Edition)" "CPE/4.0.7577.4512 OCPhone/4.0.7577.4512 (Microsoft Lync Phone Edition)"`
 	if !slices.Contains(answers, want) {
 		t.Errorf("%q is not among %q", want, answers)
+	}
+}
+
+// TestReplayOfAnotherPool: the lab takes the names of the recorded pool and its user, and says what that pool said, at its own
+// addresses.
+func TestReplayOfAnotherPool(t *testing.T) {
+	lab, err := configs.LoadLab("litware")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(lab.Format())
+	for _, change := range [][2]string{
+		{"litwareinc.com", "fabrikam.test"}, {"atl-cs-001", "pool7"}, {"10.20.0.", "10.77.3."}, {"12065551219;ext=1219", "4930123456;ext=456"}, {"RTC/5.0", "RTC/6.0"},
+	} {
+		if !strings.Contains(text, change[0]) {
+			t.Fatalf("no %s in the lab", change[0])
+		}
+		text = strings.ReplaceAll(text, change[0], change[1])
+	}
+	other, err := configs.ParseLab("litware", []byte(text)) // with the same name in its certificates
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = recordedIn(t, other)
+	if answers, own := replayed(t, text, replay.Pool, ""); len(answers) > 0 || len(own) > 0 {
+		t.Errorf("%q and %q", answers, own)
+	}
+	answers, own := replayed(t, text, replay.Handset, "")
+	for _, one := range answers { // which server this is only that pool said
+		if !strings.Contains(one, `: Server "RTC/6.0" "RTC/5.0"`) {
+			t.Errorf("the pool answers otherwise: %s", one)
+		}
+	}
+	if len(own) > 0 || len(answers) == 0 {
+		t.Errorf("%d answers, %q", len(answers), own)
+	}
+}
+
+// TestReplayAsPoolServesTheContent: elements, records, options and status that no lab has are served.
+func TestReplayAsPoolServesTheContent(t *testing.T) {
+	text := recorded(t)
+	for name, change := range map[string][2]string{
+		"SOAP fault in place of an answer": {
+			`(?m)^(      )response: "200 OK"\n((?:      .*\n)*?)(      Envelope xmlns: .*\n)      Body/GetRootCertChainsResponse(?:.*\n)(?:      Body/.*\n)*`,
+			"${1}response: \"500 Internal Server Error\"\n${2}${3}${1}Body/Fault/faultcode: \"s:Server\"\n${1}Body/Fault/faultstring: \"made\"\n",
+		},
+		"provisioned element": {`(ucEnforcePinLock: )"[a-z]+"`, `${1}"maybe"`},
+		"WSDL port":           {`(service/port@name: )"WebTicketServiceWinNegotiate"`, `${1}"WebTicketServiceOther"`},
+		"DNS record":          {`(SRV _sipinternaltls._tcp.litwareinc.com.: "priority )0, weight 0, port 5061, atl-cs-001`, `${1}7, weight 3, port 5099, elsewhere`},
+		"NTP stratum":         {`stratum: "3"`, `stratum: "9"`},
+		"LLDP system name":    {`(      system name: )"lab-switch"`, `${1}"access-7"`},
+		"DHCP option":         {`option 51 lease time: "8h0m0s \(00007080\)"`, `option 51 lease time: "4h0m0s (00003840)"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := format.Parse("recorded.yaml", []byte(changed(t, text, change[0], change[1])))
+			if err != nil {
+				t.Fatal(err)
+			}
+			virtually(t, shared(), func(o run.Options) {
+				r, err := replay.Run(context.Background(), s, replay.Pool, o, compare.DefaultMasks())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for _, d := range r.Own.Differences {
+					if d.What == compare.FieldChanged || d.What == compare.FieldMissing || d.What == compare.FieldAdded {
+						t.Errorf("not served as recorded: %s %s: %s %q %q", d.Protocol, d.Message, d.Field, d.A, d.B)
+					}
+				}
+			})
+		})
 	}
 }
 
