@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,6 +27,9 @@ type element struct {
 
 // ownElements are made anew as a whole: tickets, keys and what is signed.
 var ownElements = []string{"Security", "RequestedSecurityToken", "RequestedProofToken", "Entropy"}
+
+// ownAttributes are those that count what one endpoint has told one pool, by element.
+var ownAttributes = map[string][]string{"publication": {"version"}}
 
 // step is one step of a path: RequestSecurityToken, operation[2].
 var step = regexp.MustCompile(`^([^\[\]/@ ]+)(?:\[([0-9]+)\])?$`)
@@ -197,7 +201,7 @@ func (e *element) putText(to *etree.Element) {
 	}
 	own := strings.TrimSpace(to.Text())
 	if e.text.Origin == timeline.Recorded && own != e.text.Value && !sameName(own, e.text.Value) {
-		to.SetText(e.text.Value)
+		to.SetText(atOwnPort(e.text.Value, own))
 	}
 }
 
@@ -228,12 +232,23 @@ func (e *element) putAttributes(to *etree.Element) {
 			continue
 		}
 		a := to.Attr[i]
-		if f.Origin == timeline.Recorded && !sameName(a.Value, f.Value) {
-			a.Value = f.Value
+		if f.Origin == timeline.Recorded && !sameName(a.Value, f.Value) && !slices.Contains(ownAttributes[to.Tag], name) {
+			a.Value = atOwnPort(f.Value, a.Value)
 		}
 		out = append(out, a)
 	}
 	to.Attr = out
+}
+
+// atOwnPort is a recorded URL at the port that its host has now.
+func atOwnPort(recorded, own string) string {
+	was, err := url.Parse(recorded)
+	is, ownErr := url.Parse(own)
+	if err != nil || ownErr != nil || was.Host == "" || was.Scheme != is.Scheme || !strings.EqualFold(was.Hostname(), is.Hostname()) || was.Host == is.Host {
+		return recorded
+	}
+	was.Host = is.Host
+	return was.String()
 }
 
 // qualified is a name with a prefix. Which namespace that stands for was not recorded.

@@ -42,6 +42,7 @@ func waitReady(ts *testscript.TestScript, _ bool, args []string) {
 			continue
 		}
 		seen := map[string]bool{}
+		ts.Setenv("CA", ready.CA)
 		for _, a := range ready.Addresses {
 			if seen[a.Service] {
 				continue
