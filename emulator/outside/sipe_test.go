@@ -61,9 +61,14 @@ func servePool(n *namespace, changes ...string) *poolProcess {
 }
 
 func (p *poolProcess) serve(args ...string) {
+	p.in.t.Helper()
+	p.starts(append([]string{"pool", "serve", "--lab", p.lab, "--state", p.state, "--ready-file", p.path}, args...)...)
+}
+
+// starts starts a command that serves a pool, and reads its ready file.
+func (p *poolProcess) starts(args ...string) {
 	t := p.in.t
 	t.Helper()
-	args = append([]string{"pool", "serve", "--lab", p.lab, "--state", p.state, "--ready-file", p.path}, args...)
 	p.daemon = p.in.start(lpePath(), args...)
 	p.until("ready file", func() bool {
 		_, err := os.Stat(p.path)

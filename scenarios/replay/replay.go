@@ -112,11 +112,12 @@ func announced(a, b []exchange.Message) bool {
 	return slices.ContainsFunc(a, lldp) && slices.ContainsFunc(b, lldp)
 }
 
-// byTimer reports whether a difference says only when something came, which is how busy this computer is, or that an
-// announcement came before the lease or the voice VLAN was known or behind it: a timer of its own sends it.
+// byTimer reports whether a difference says only when something came, which is how busy this computer is, that an announcement
+// came before the lease or the voice VLAN was known or behind it, since a timer of its own sends it, or that questions which are
+// asked in parallel came in another order.
 func byTimer(d compare.Difference) bool {
 	switch {
-	case d.What == compare.Timing:
+	case d.What == compare.Timing, d.Protocol == "dns" && d.What == compare.MessageOrder:
 		return true
 	case d.Protocol != "lldp":
 		return false
