@@ -103,6 +103,7 @@ func (h *asHandset) SIP(s *sipmessage.Message) {
 type asPool struct {
 	own     turns[exchange.Message]   // that answer nothing
 	answers turns[[]exchange.Message] // to one request, none: it was not answered
+	link    bool                      // the recording has what the handset said of itself to a switch
 
 	mu         sync.Mutex
 	broadcasts []broadcast // the last ones
@@ -132,6 +133,7 @@ func newPool(list []exchange.Message) *asPool {
 		}
 	}
 	for i, m := range list {
+		p.link = p.link || m.Sent && m.Protocol == "lldp"
 		if m.Sent && (m.Protocol != "sip" || !isAnswer(m)) {
 			p.answers.add(requestKey(m), answers[i])
 		}
@@ -209,13 +211,13 @@ func (p *asPool) broadcast(server string, request []byte) (answers []exchange.Me
 	return answers, ok
 }
 
-// LLDP gives a data unit of the switch the TLVs that were recorded. A switch that was not heard is silent.
+// LLDP gives a data unit of the switch the TLVs that were recorded. A switch that was not heard where the handset was is silent.
 func (p *asPool) LLDP(unit *lldp.PDU) bool {
 	m, ok := p.own.next("lldp " + exchange.LLDP(*unit).Kind)
 	if ok {
 		replayLLDP(unit, m.Fields)
 	}
-	return ok
+	return ok || !p.link
 }
 
 // DHCP gives an answer the options that were recorded. What was refused is refused; what was granted is not granted in the place
