@@ -107,7 +107,7 @@ func replayedDNS(answer []byte, fields []exchange.Field) []byte {
 	if err := m.Unpack(answer); err != nil {
 		return answer
 	}
-	code, ok := dnsCodes[value(fields, "code")]
+	code, ok := dnsCode(value(fields, "code"))
 	if !ok {
 		return answer
 	}
@@ -146,16 +146,16 @@ func replayedDNS(answer []byte, fields []exchange.Field) []byte {
 	return out
 }
 
-var dnsCodes = map[string]dnsmessage.RCode{}
-
-func init() {
-	for code := range dnsmessage.RCode(maxDNSCode) {
-		dnsCodes[strings.TrimPrefix(code.String(), "RCode")] = code
+// dnsCode is a response code as [exchange.DNS] tells it.
+func dnsCode(told string) (dnsmessage.RCode, bool) {
+	const codes = 16 // that fit into the header (RFC 1035, 4.1.1)
+	for code := range dnsmessage.RCode(codes) {
+		if strings.TrimPrefix(code.String(), "RCode") == told {
+			return code, true
+		}
 	}
+	return 0, false
 }
-
-// maxDNSCode is the first response code that does not fit into the header (RFC 1035, 4.1.1).
-const maxDNSCode = 16
 
 // dnsResource is a record as [exchange.DNS] tells it.
 func dnsResource(name, text string) (dnsmessage.Resource, bool) {

@@ -138,28 +138,30 @@ func (a *answers) said(b []byte) []byte {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.deaf || len(a.asked) == 0 {
-		return append(a.held(), b...)
-	}
 	a.waiting = append(a.waiting, b...)
-	if len(a.waiting) > maxMessage {
-		a.deaf = true
-		return a.held()
+	var out []byte
+	for len(a.waiting) > 0 && len(a.asked) > 0 && !a.deaf {
+		from := bytes.NewReader(a.waiting)
+		buffered := bufio.NewReader(from)
+		m, err := httpmessage.ReadResponse(buffered, soap.MaxSize)
+		if (unfinished(err) || err == nil && !ends(m)) && len(a.waiting) <= maxMessage {
+			return out // more of it comes, or it ends with the connection
+		}
+		if err != nil || len(a.waiting) > maxMessage {
+			a.deaf = true
+			break
+		}
+		n := len(a.waiting) - from.Len() - buffered.Buffered()
+		out = append(out, a.changed(m, a.waiting[:n])...)
+		a.waiting = bytes.Clone(a.waiting[n:])
 	}
-	from := bytes.NewReader(a.waiting)
-	buffered := bufio.NewReader(from)
-	m, err := httpmessage.ReadResponse(buffered, soap.MaxSize)
-	if unfinished(err) || err == nil && m.Get("Content-Length") == "" && m.Get("Transfer-Encoding") == "" {
-		return nil // more of it comes, or it ends with the connection
-	}
-	if err != nil {
-		a.deaf = true
-		return a.held()
-	}
-	rest := bytes.Clone(a.waiting[len(a.waiting)-from.Len()-buffered.Buffered():])
-	out := a.changed(m, a.waiting[:len(a.waiting)-len(rest)])
-	a.waiting = nil
-	return append(out, rest...)
+	return append(out, a.held()...)
+}
+
+// ends reports whether an answer says where it ends.
+func ends(m httpmessage.Response) bool {
+	bodyless := m.Status < 200 || m.Status == 204 || m.Status == 304
+	return bodyless || m.Get("Content-Length") != "" || m.Get("Transfer-Encoding") != ""
 }
 
 // changed is one answer as it is to be sent, nil if it is not.
