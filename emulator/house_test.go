@@ -50,6 +50,7 @@ var permits = []permit{
 	{"emulator/credentials", "emulator/wholefile", "files that only their owner may read"},
 
 	{"emulator/ethernet", "gvisor.dev/gvisor/...", "the only user-space TCP/IP"},
+	{"emulator/ethernet", "protocol/arp", "ARP of its stations, which below it nobody speaks"},
 	{"emulator/ethernet", "golang.org/x/sys/unix", "the packet socket and the link news of a bridged interface"},
 	{"emulator/ethernet", "golang.org/x/net/bpf", "the filter of that socket"},
 	{"emulator/sipstack", "github.com/emiago/sipgo/...", "the only importer of sipgo"},

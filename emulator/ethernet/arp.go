@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/phone-edition/lpe/protocol/arp"
 )
 
 // Times and counts of ARP.
@@ -25,54 +27,19 @@ const (
 	heldFrames      = 16               // for one neighbour that does not answer yet (RFC 1122, 2.3.2.2: at least one)
 )
 
-// Operations (RFC 826).
-const (
-	arpRequest = 1
-	arpReply   = 2
-
-	arpSize = 28
-)
-
-// arpPacket is an ARP packet for Ethernet and IPv4 (RFC 826).
-type arpPacket struct {
-	operation uint16
-	senderMAC macAddress
-	sender    [4]byte
-	targetMAC macAddress
-	target    [4]byte
-}
-
-// readARP reads the bytes after the Ethernet header; ok is false for other hardware, other protocols and short packets.
-func readARP(b []byte) (p arpPacket, ok bool) {
-	if len(b) < arpSize || binary.BigEndian.Uint64(b)>>16 != 0x000108000604 {
-		return p, false
-	}
-	return arpPacket{
-		operation: binary.BigEndian.Uint16(b[6:]),
-		senderMAC: macAddress(b[8:14]), sender: [4]byte(b[14:18]),
-		targetMAC: macAddress(b[18:24]), target: [4]byte(b[24:28]),
-	}, true
-}
-
-// frame returns the padded frame, untagged.
-func (p arpPacket) frame(to macAddress) []byte {
-	frame := make([]byte, minFrame, minFrame+tagSize)
+// arpFrame is a packet in a padded frame, untagged.
+func arpFrame(p arp.Packet, to macAddress) []byte {
+	frame := make([]byte, headerSize, minFrame+tagSize)
 	copy(frame, to[:])
-	copy(frame[6:], p.senderMAC[:])
-	binary.BigEndian.PutUint16(frame[12:], etherTypeARP)
-	b := frame[headerSize:]
-	copy(b, []byte{0, 1, 0x08, 0x00, 6, 4})
-	binary.BigEndian.PutUint16(b[6:], p.operation)
-	copy(b[8:], p.senderMAC[:])
-	copy(b[14:], p.sender[:])
-	copy(b[18:], p.targetMAC[:])
-	copy(b[24:], p.target[:])
-	return frame
+	copy(frame[6:], p.SenderMAC[:])
+	binary.BigEndian.PutUint16(frame[12:], arp.EtherType)
+	return pad(p.Append(frame))
 }
 
-// arp resolves, answers, probes, announces and defends for one station.
-type arp struct {
+// resolver resolves, answers, probes, announces and defends for one station.
+type resolver struct {
 	station *station
+	watch   atomic.Pointer[func(p arp.Packet, sent bool)]
 	probing atomic.Int32 // probes that run, so that packets of others are passed over without a lock
 
 	mu        sync.Mutex
@@ -89,56 +56,86 @@ type probe struct {
 	holder  chan macAddress
 }
 
-func (a *arp) broadcast(p arpPacket) {
-	_ = a.station.send(p.frame(broadcastMAC)) // a station that left says nothing
+func (a *resolver) broadcast(p arp.Packet) {
+	_ = a.send(p, broadcastMAC) // a station that left says nothing
 }
+
+func (a *resolver) send(p arp.Packet, to macAddress) error {
+	a.told(p, true)
+	return a.station.send(arpFrame(p, to))
+}
+
+// told tells who watches of a packet.
+func (a *resolver) told(p arp.Packet, sent bool) {
+	if tell := a.watch.Load(); tell != nil {
+		(*tell)(p, sent)
+	}
+}
+
+// hears tells who watches of a packet that is about this station.
+func (a *resolver) hears(p arp.Packet, own [4]byte) {
+	if a.watch.Load() == nil {
+		return
+	}
+	about := p.About(a.station.mac, own)
+	a.mu.Lock()
+	for _, running := range a.probes {
+		about = about || p.About(a.station.mac, running.address)
+	}
+	a.mu.Unlock()
+	if about {
+		a.told(p, false)
+	}
+}
+
+// OnARP implements [ARPWatcher].
+func (st *station) OnARP(tell func(p arp.Packet, sent bool)) { st.arp.watch.Store(&tell) }
 
 // receive handles a packet that passed the station's filters. What is not for this station costs no allocation and,
 // if it is a request, no lock.
-func (a *arp) receive(p arpPacket) {
+func (a *resolver) receive(p arp.Packet) {
 	st := a.station
 	configured := st.address.Load()
 	var own [4]byte
 	if configured != nil {
 		own = configured.own
 	}
-	forUs := configured != nil && p.target == own
-	conflict := configured != nil && p.sender == own && p.senderMAC != st.mac
-	announcement := p.sender == p.target
-	if a.probing.Load() == 0 && p.operation == arpRequest && !forUs && !conflict && !announcement {
+	a.hears(p, own)
+	forUs := configured != nil && p.Target == own
+	conflict := configured != nil && p.Sender == own && p.SenderMAC != st.mac
+	announcement := p.Sender == p.Target
+	if a.probing.Load() == 0 && p.Operation == arp.Request && !forUs && !conflict && !announcement {
 		return
 	}
 	a.judge(p)
 	if conflict {
-		a.defend(own, p.senderMAC)
+		a.defend(own, p.SenderMAC)
 		return
 	}
-	if p.sender != ([4]byte{}) {
-		a.learn(p.sender, p.senderMAC, forUs)
+	if p.Sender != ([4]byte{}) {
+		a.learn(p.Sender, p.SenderMAC, forUs)
 	}
-	if forUs && p.operation == arpRequest {
-		answer := arpPacket{
-			operation: arpReply, senderMAC: st.mac, sender: own, targetMAC: p.senderMAC, target: p.sender,
-		}
-		_ = st.send(answer.frame(p.senderMAC)) // a station that left says nothing
+	if forUs && p.Operation == arp.Request {
+		answer := arp.Packet{Operation: arp.Reply, SenderMAC: st.mac, Sender: own, TargetMAC: p.SenderMAC, Target: p.Sender}
+		_ = a.send(answer, p.SenderMAC) // a station that left says nothing
 	}
 }
 
 // judge gives running probes their verdict: the address is in use, or probed by another station at the same time (RFC 5227, 2.1.1).
-func (a *arp) judge(p arpPacket) {
-	if a.probing.Load() == 0 || p.senderMAC == a.station.mac {
+func (a *resolver) judge(p arp.Packet) {
+	if a.probing.Load() == 0 || p.SenderMAC == a.station.mac {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, running := range a.probes {
-		inUse := p.sender == running.address
-		probed := p.operation == arpRequest && p.sender == ([4]byte{}) && p.target == running.address
+		inUse := p.Sender == running.address
+		probed := p.Operation == arp.Request && p.Sender == ([4]byte{}) && p.Target == running.address
 		if !inUse && !probed {
 			continue
 		}
 		select {
-		case running.holder <- p.senderMAC:
+		case running.holder <- p.SenderMAC:
 		default:
 		}
 	}
@@ -165,8 +162,8 @@ func (st *station) Probe(ctx context.Context, addr netip.Addr, over time.Duratio
 	defer timer.Stop()
 	<-timer.C
 	for i := range probes {
-		question := arpPacket{operation: arpRequest, senderMAC: st.mac, target: running.address}
-		if err := st.send(question.frame(broadcastMAC)); err != nil {
+		question := arp.Packet{Operation: arp.Request, SenderMAC: st.mac, Target: running.address}
+		if err := a.send(question, broadcastMAC); err != nil {
 			return err
 		}
 		timer.Reset(over*time.Duration(i+1)/probes - over*time.Duration(i)/probes)
@@ -184,8 +181,8 @@ func (st *station) Probe(ctx context.Context, addr netip.Addr, over time.Duratio
 }
 
 // announce tells the segment twice who has the address (RFC 5227, 2.3).
-func (a *arp) announce(own [4]byte) {
-	announcement := arpPacket{operation: arpRequest, senderMAC: a.station.mac, sender: own, target: own}
+func (a *resolver) announce(own [4]byte) {
+	announcement := arp.Packet{Operation: arp.Request, SenderMAC: a.station.mac, Sender: own, Target: own}
 	a.broadcast(announcement)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -201,13 +198,13 @@ func (a *arp) announce(own [4]byte) {
 }
 
 // silence ends an announcement that is not complete.
-func (a *arp) silence() {
+func (a *resolver) silence() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.stopAnnouncing()
 }
 
-func (a *arp) stopAnnouncing() {
+func (a *resolver) stopAnnouncing() {
 	if a.again != nil {
 		a.again.Stop()
 		a.again = nil
@@ -219,7 +216,7 @@ func (st *station) OnConflict(tell func(*AddressInUse)) { st.conflict.Store(&tel
 
 // defend answers a station that uses our address with one announcement, not more often than RFC 5227, 2.4 (b) and (c) allow.
 // It never gives the address up, as (c) has it.
-func (a *arp) defend(own [4]byte, holder macAddress) {
+func (a *resolver) defend(own [4]byte, holder macAddress) {
 	now := time.Now()
 	a.mu.Lock()
 	quiet := !a.defended.IsZero() && now.Sub(a.defended) < defendInterval
@@ -230,7 +227,7 @@ func (a *arp) defend(own [4]byte, holder macAddress) {
 	if quiet {
 		return
 	}
-	a.broadcast(arpPacket{operation: arpRequest, senderMAC: a.station.mac, sender: own, target: own})
+	a.broadcast(arp.Packet{Operation: arp.Request, SenderMAC: a.station.mac, Sender: own, Target: own})
 	if tell := a.station.conflict.Load(); tell != nil {
 		(*tell)(&AddressInUse{Address: netip.AddrFrom4(own), Holder: net.HardwareAddr(holder[:])})
 	}

@@ -5,12 +5,16 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/protocol/arp"
 )
 
 // arpFrame is one padded frame of 60 bytes: 14 bytes of header, 28 of ARP.
@@ -100,6 +104,46 @@ func TestTwoProbesForOneAddress(t *testing.T) {
 		var conflict *ethernet.AddressInUse
 		if err := errors.Join(<-result, <-result); !errors.As(err, &conflict) {
 			w.Errorf("got %v, want a conflict for one at least (RFC 5227, 2.1.1)", err)
+		}
+	})
+}
+
+// Who watches a station is told of the ARP that it sends and of that which is about it, in the order of the cable.
+func TestOnARP(t *testing.T) {
+	onBoth(t, ethernet.Options{}, func(w *world) {
+		handset := w.station("handset", "", ethernet.Port{})
+		pool := w.station("pool", "10.0.0.2/24", ethernet.Port{})
+		other := w.station("other", "10.0.0.3/24", ethernet.Port{})
+		w.settle()
+		var mu sync.Mutex
+		var got []string
+		handset.(ethernet.ARPWatcher).OnARP(func(p arp.Packet, sent bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			got = append(got, fmt.Sprintf("%v %d %v %v", sent, p.Operation, p.SenderAddr(), p.TargetAddr()))
+		})
+		if err := handset.Probe(w.Context(), netip.MustParseAddr("10.0.0.1"), 3*time.Millisecond); err != nil {
+			w.Fatal(err)
+		}
+		var inUse *ethernet.AddressInUse
+		if err := handset.Probe(w.Context(), netip.MustParseAddr("10.0.0.3"), time.Minute); !errors.As(err, &inUse) {
+			w.Fatal(err)
+		}
+		w.address(handset, "10.0.0.1/24")
+		w.connect(handset, pool)
+		other.DropNeighbor(netip.MustParseAddr("10.0.0.1")) // which it learned
+		w.connect(other, handset)
+		w.connect(pool, other) // is about others
+		w.settle()
+		mu.Lock()
+		defer mu.Unlock()
+		want := []string{
+			"true 1 0.0.0.0 10.0.0.1", "true 1 0.0.0.0 10.0.0.1", "true 1 0.0.0.0 10.0.0.1",
+			"true 1 0.0.0.0 10.0.0.3", "false 2 10.0.0.3 0.0.0.0", "true 1 10.0.0.1 10.0.0.1",
+			"true 1 10.0.0.1 10.0.0.2", "false 2 10.0.0.2 10.0.0.1", "false 1 10.0.0.3 10.0.0.1", "true 2 10.0.0.1 10.0.0.3",
+		}
+		if !slices.Equal(got, want) {
+			w.Errorf("got  %q\nwant %q", got, want)
 		}
 	})
 }

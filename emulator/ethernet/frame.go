@@ -18,7 +18,6 @@ const (
 
 const (
 	etherTypeIPv4 = 0x0800
-	etherTypeARP  = 0x0806
 	etherTypeVLAN = 0x8100
 )
 

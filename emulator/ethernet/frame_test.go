@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"testing"
+
+	"github.com/phone-edition/lpe/protocol/arp"
 )
 
 func decode(t *testing.T, s string) []byte {
@@ -98,24 +100,6 @@ func TestTag(t *testing.T) {
 	}
 }
 
-func TestReadARPRefuses(t *testing.T) {
-	good := arpPacket{operation: arpRequest, senderMAC: macAddress{2, 0, 0, 0, 0, 1}, sender: [4]byte{10, 0, 0, 1}, target: [4]byte{10, 0, 0, 2}}
-	body := good.frame(broadcastMAC)[headerSize:]
-	if got, ok := readARP(body); !ok || got != good {
-		t.Fatalf("got %+v, %v", got, ok)
-	}
-	if _, ok := readARP(body[:27]); ok {
-		t.Error("27 bytes were read")
-	}
-	for i := range 6 {
-		bad := bytes.Clone(body)
-		bad[i] ^= 1
-		if _, ok := readARP(bad); ok {
-			t.Errorf("read with byte %d changed", i)
-		}
-	}
-}
-
 // TestStationReceivesEveryTruncation gives a station each beginning of each kind of frame; an interface may deliver
 // frames shorter than a station can send.
 func TestStationReceivesEveryTruncation(t *testing.T) {
@@ -128,8 +112,8 @@ func TestStationReceivesEveryTruncation(t *testing.T) {
 	tcp, _ := newIPv4Frame(other.Addr().As4(), own.Addr().As4(), protocolTCP, 20, ipv4Fields{ttl: 128})
 	frames := map[string][]byte{
 		"UDP": datagram, "ICMP": icmp, "TCP": tcp,
-		"ARP request": arpPacket{operation: arpRequest, senderMAC: macAddress{2, 0, 0, 0, 0, 2}, sender: other.Addr().As4(), target: own.Addr().As4()}.frame(mac),
-		"ARP reply":   arpPacket{operation: arpReply, senderMAC: macAddress{2, 0, 0, 0, 0, 2}, sender: own.Addr().As4(), target: own.Addr().As4()}.frame(mac),
+		"ARP request": arpFrame(arp.Packet{Operation: arp.Request, SenderMAC: macAddress{2, 0, 0, 0, 0, 2}, Sender: other.Addr().As4(), Target: own.Addr().As4()}, mac),
+		"ARP reply":   arpFrame(arp.Packet{Operation: arp.Reply, SenderMAC: macAddress{2, 0, 0, 0, 0, 2}, Sender: own.Addr().As4(), Target: own.Addr().As4()}, mac),
 	}
 	for name, cable := range map[string]Cable{"pipe": NewPipe(Options{}), "segment": NewSegment(Options{})} {
 		t.Run(name, func(t *testing.T) {
@@ -165,10 +149,8 @@ func TestStationReceivesEveryTruncation(t *testing.T) {
 func FuzzReceive(f *testing.F) {
 	from, to := netip.MustParseAddrPort("10.0.0.1:68"), netip.MustParseAddrPort("10.0.0.2:67")
 	f.Add(udpFrame(from, to, []byte("abc"), ipv4Fields{ttl: 128})[headerSize:])
-	f.Add(arpPacket{operation: arpRequest}.frame(broadcastMAC)[headerSize:])
 	f.Add([]byte{0x45})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		readARP(b)
 		p, err := parseIPv4(b)
 		if err != nil {
 			return

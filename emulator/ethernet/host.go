@@ -21,7 +21,7 @@ type station struct {
 	carrier chan struct{}
 	gone    chan struct{} // closed by Close
 	ip      ipLayer
-	arp     arp
+	arp     resolver
 
 	tag      atomic.Uint32 // tagControl
 	dscp     atomic.Uint32

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/phone-edition/lpe/protocol/arp"
 )
 
 // neighbor is an entry of a station's ARP cache.
@@ -24,7 +26,7 @@ func (n *neighbor) usable(now time.Time) bool {
 }
 
 // lookup returns the neighbour's MAC address. If it is not known, it takes the frame (if there is one) and sends it when it is.
-func (a *arp) lookup(ip [4]byte, frame []byte) (mac macAddress, known bool) {
+func (a *resolver) lookup(ip [4]byte, frame []byte) (mac macAddress, known bool) {
 	a.mu.Lock()
 	n := a.neighbors[ip]
 	if n != nil && n.usable(time.Now()) {
@@ -50,7 +52,7 @@ func (a *arp) lookup(ip [4]byte, frame []byte) (mac macAddress, known bool) {
 }
 
 // begin starts the resolution of an address. The caller holds the lock.
-func (a *arp) begin(ip [4]byte, n *neighbor) *neighbor {
+func (a *resolver) begin(ip [4]byte, n *neighbor) *neighbor {
 	if n == nil {
 		n = a.add(ip)
 	}
@@ -60,7 +62,7 @@ func (a *arp) begin(ip [4]byte, n *neighbor) *neighbor {
 }
 
 // add makes room for a learned entry and adds an empty one. The caller holds the lock.
-func (a *arp) add(ip [4]byte) *neighbor {
+func (a *resolver) add(ip [4]byte) *neighbor {
 	if a.neighbors == nil {
 		a.neighbors = map[[4]byte]*neighbor{}
 	}
@@ -75,7 +77,7 @@ func (a *arp) add(ip [4]byte) *neighbor {
 
 // evict drops the learned entry that was confirmed longest ago, one that is asked for only if there is no other: frames
 // wait for it. The caller holds the lock.
-func (a *arp) evict() {
+func (a *resolver) evict() {
 	var oldest [4]byte
 	var found *neighbor
 	for ip, n := range a.neighbors {
@@ -89,7 +91,7 @@ func (a *arp) evict() {
 }
 
 // drop removes an entry and whatever waits for it. The caller holds the lock.
-func (a *arp) drop(ip [4]byte, n *neighbor) {
+func (a *resolver) drop(ip [4]byte, n *neighbor) {
 	n.settle()
 	n.held = nil
 	delete(a.neighbors, ip)
@@ -117,15 +119,15 @@ func (n *neighbor) evictedBefore(other *neighbor) bool {
 	return n.since.Before(other.since)
 }
 
-func (a *arp) ask(ip [4]byte) {
-	question := arpPacket{operation: arpRequest, senderMAC: a.station.mac, target: ip}
+func (a *resolver) ask(ip [4]byte) {
+	question := arp.Packet{Operation: arp.Request, SenderMAC: a.station.mac, Target: ip}
 	if configured := a.station.address.Load(); configured != nil {
-		question.sender = configured.own
+		question.Sender = configured.own
 	}
 	a.broadcast(question)
 }
 
-func (a *arp) askAgain(ip [4]byte, n *neighbor) {
+func (a *resolver) askAgain(ip [4]byte, n *neighbor) {
 	a.mu.Lock()
 	if a.neighbors[ip] != n || n.timer == nil || a.closed {
 		a.mu.Unlock()
@@ -143,7 +145,7 @@ func (a *arp) askAgain(ip [4]byte, n *neighbor) {
 }
 
 // resolve waits for the neighbour's MAC address: [syscall.EHOSTUNREACH] after three requests without an answer.
-func (a *arp) resolve(ctx context.Context, to netip.Addr) (macAddress, error) {
+func (a *resolver) resolve(ctx context.Context, to netip.Addr) (macAddress, error) {
 	ip := to.As4()
 	mac, known := a.lookup(ip, nil)
 	if known {
@@ -168,7 +170,7 @@ func (a *arp) resolve(ctx context.Context, to netip.Addr) (macAddress, error) {
 	}
 }
 
-func (a *arp) outcome(ip [4]byte) (macAddress, error) {
+func (a *resolver) outcome(ip [4]byte) (macAddress, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
@@ -181,7 +183,7 @@ func (a *arp) outcome(ip [4]byte) (macAddress, error) {
 }
 
 // learn updates the entry of a station that was heard, and makes one if it spoke to us (RFC 826).
-func (a *arp) learn(ip [4]byte, mac macAddress, toUs bool) {
+func (a *resolver) learn(ip [4]byte, mac macAddress, toUs bool) {
 	a.mu.Lock()
 	n := a.neighbors[ip]
 	if a.closed || (n == nil && !toUs) || (n != nil && n.static) || mac.group() {
@@ -196,14 +198,14 @@ func (a *arp) learn(ip [4]byte, mac macAddress, toUs bool) {
 	a.release(held, mac)
 }
 
-func (a *arp) confirm(n *neighbor, mac macAddress) (held [][]byte) {
+func (a *resolver) confirm(n *neighbor, mac macAddress) (held [][]byte) {
 	n.mac, n.since = mac, time.Now()
 	n.settle()
 	held, n.held = n.held, nil
 	return held
 }
 
-func (a *arp) release(held [][]byte, mac macAddress) {
+func (a *resolver) release(held [][]byte, mac macAddress) {
 	for _, frame := range held {
 		copy(frame, mac[:])
 		_ = a.station.send(frame) // a station that left sends nothing
@@ -247,7 +249,7 @@ func (st *station) DropNeighbor(addr netip.Addr) {
 }
 
 // flush forgets what was learned.
-func (a *arp) flush() {
+func (a *resolver) flush() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for ip, n := range a.neighbors {
@@ -257,7 +259,7 @@ func (a *arp) flush() {
 	}
 }
 
-func (a *arp) close() {
+func (a *resolver) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.closed = true

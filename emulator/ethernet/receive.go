@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/phone-edition/lpe/protocol/arp"
 )
 
 // receive takes a frame from the switch, on the delivery goroutine. The bytes may be shared with other stations.
@@ -30,8 +32,8 @@ func (st *station) receive(frame []byte) {
 		return
 	}
 	switch kind {
-	case etherTypeARP:
-		if p, ok := readARP(body); ok {
+	case arp.EtherType:
+		if p, err := arp.Parse(body); err == nil {
 			st.arp.receive(p)
 		} else {
 			st.malformed(frame, "arp", "no ARP packet for Ethernet and IPv4 in %d bytes", len(body))

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/phone-edition/lpe/protocol/arp"
 )
 
 // A Cable is one Ethernet segment that stations join.
@@ -112,6 +114,13 @@ type ConflictWatcher interface {
 	// OnConflict sets what is called, on the delivery goroutine, when the station defends its address: at once, but not
 	// more often than every ten seconds, and then without end (RFC 5227 §2.4 (c)).
 	OnConflict(func(*AddressInUse))
+}
+
+// ARPWatcher is a station that tells of its ARP. Every station with an ARP of its own is one.
+type ARPWatcher interface {
+	// OnARP sets what is called for each packet of ARP that the station sends, before it leaves, and for each that it gets
+	// and that is about it, as [arp.Packet.About] has it. It may be called on several goroutines and must be quick.
+	OnARP(func(p arp.Packet, sent bool))
 }
 
 // AddressInUse is the answer to an ARP probe, or what [ConflictWatcher] tells.

@@ -22,7 +22,7 @@ type Message struct {
 	At       time.Duration     // since the boot began
 	State    devicestate.State // of the handset
 	Sent     bool              // by the handset
-	Protocol string            // lldp, dhcp, dns, ntp, tls, http, sip, or ProtocolState
+	Protocol string            // lldp, dhcp, arp, dns, ntp, tls, http, sip, or ProtocolState
 	Peer     string            // host name, address, or what the switch calls itself; without a port
 	Kind     string            // what message it is, in one line: DISCOVER, REGISTER 1, 401 Unauthorized to REGISTER 2
 	Fields   []Field

@@ -15,6 +15,7 @@ import (
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/timeline"
+	"github.com/phone-edition/lpe/protocol/arp"
 	"github.com/phone-edition/lpe/protocol/lldp"
 	"github.com/phone-edition/lpe/protocol/ntp"
 	"github.com/phone-edition/lpe/protocol/sipmessage"
@@ -74,6 +75,19 @@ func TestContents(t *testing.T) {
 		{Name: "CSeq", Value: "1 NOTIFY"}, {Name: "Event", Value: "registration-notify"}, {Name: "Content-Type", Value: "text/registration-event"},
 	}, Body: []byte("deregistered;event=rejected;other=0712")}
 
+	for _, one := range []struct {
+		packet         arp.Packet
+		sent, received string
+	}{
+		{arp.Packet{Operation: arp.Request, Target: [4]byte{10, 0, 0, 1}}, "probe", "probe"},
+		{arp.Packet{Operation: arp.Request, Sender: [4]byte{10, 0, 0, 1}, Target: [4]byte{10, 0, 0, 1}}, "announcement", "announcement"},
+		{arp.Packet{Operation: arp.Request, Sender: [4]byte{10, 0, 0, 1}, Target: [4]byte{10, 0, 0, 2}}, "request for 10.0.0.2", "request by 10.0.0.1"},
+		{arp.Packet{Operation: arp.Reply, Sender: [4]byte{10, 0, 0, 1}, Target: [4]byte{10, 0, 0, 2}}, "answer to 10.0.0.2", "answer of 10.0.0.1"},
+	} {
+		if sent, received := exchange.ARP(one.packet, true).Kind, exchange.ARP(one.packet, false).Kind; sent != one.sent || received != one.received {
+			t.Errorf("%+v: sent %q, received %q", one.packet, sent, received)
+		}
+	}
 	for name, test := range map[string]struct {
 		got  exchange.Content
 		want string
@@ -87,6 +101,20 @@ option 53 message type: DISCOVER (01)
 option 61 client identifier: 010004f2089921
 option 12 host name: "A" (41)
 option 55 parameter request list: 3 (03)
+`},
+		"ARP request": {exchange.ARP(arp.Packet{Operation: arp.Request, SenderMAC: [6]byte{0, 4, 0xf2, 8, 0x99, 0x21}, Sender: [4]byte{10, 0, 0, 2}, Target: [4]byte{10, 0, 0, 1}}, true), `request for 10.0.0.1
+operation: 1 request
+sender MAC: 00:04:f2:08:99:21
+sender IP: 10.0.0.2
+target MAC: 00:00:00:00:00:00
+target IP: 10.0.0.1
+`},
+		"ARP operation": {exchange.ARP(arp.Packet{Operation: 8, Sender: [4]byte{10, 0, 0, 2}}, false), `operation 8
+operation: 8 unknown
+sender MAC: 00:00:00:00:00:00
+sender IP: 10.0.0.2
+target MAC: 00:00:00:00:00:00
+target IP: 0.0.0.0
 `},
 		"DNS question": {exchange.DNS(pack(question)), `A pool.test
 *id: 10c1

@@ -187,6 +187,9 @@ func New(profile *configs.Profile, station ethernet.Station, options ...Option) 
 	if watcher, ok := station.(ethernet.ConflictWatcher); ok {
 		watcher.OnConflict(h.addressContested)
 	}
+	if watcher, ok := station.(ethernet.ARPWatcher); ok && cfg.decode {
+		watcher.OnARP(h.arpSeen)
+	}
 	return h, nil
 }
 

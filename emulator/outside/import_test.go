@@ -95,6 +95,15 @@ func TestImportEqualsRecording(t *testing.T) {
 					t.Errorf("association %s: %s, %d right, %v wrong", a.Opaque, a.Unread, a.Right, a.Wrong)
 				}
 			}
+			of := map[string]int{}
+			for _, m := range recorded {
+				of[m.Protocol]++
+			}
+			for _, protocol := range []string{"lldp", "arp", "dhcp", "dns", "ntp", "tls", "http", "sip"} {
+				if of[protocol] == 0 {
+					t.Errorf("nothing of %s was recorded, and so nothing of it compared", protocol)
+				}
+			}
 			draftEquals(t, b, one[1])
 			scenarioHolds(t, b, one[1])
 			nothingInvented(t, capture, b)
@@ -282,6 +291,15 @@ func TestChangedCaptureDiffers(t *testing.T) {
 				p.list = slices.Delete(p.list, i, i+1)
 			},
 			[]string{`message missing: dhcp OFFER : "", ""`},
+		},
+		"an answer of ARP dropped": {
+			func(p *packets) {
+				i := slices.IndexFunc(p.list, func(one packet) bool {
+					return bytes.HasPrefix(one.data, handsetMAC) && bytes.HasPrefix(one.data[12:], []byte{8, 6}) && one.data[21] == 2
+				})
+				p.list = slices.Delete(p.list, i, i+1)
+			},
+			[]string{`message missing: arp answer of 10.20.0.1 : "", ""`},
 		},
 		"two frames swapped": {
 			func(p *packets) {

@@ -135,8 +135,10 @@ func imported(t *testing.T, file string, o importer.Options) *importer.Boot {
 }
 
 var (
-	clearBoot  = []string{"true tls ClientHello", "false tls ServerHello", "true sip REGISTER 1", "false sip 200 OK to REGISTER 1"}
-	hiddenBoot = clearBoot[:2]
+	clearBoot = []string{
+		"true arp announcement", "true arp request for 10.0.0.2", "false arp answer of 10.0.0.2", "true tls ClientHello", "false tls ServerHello", "true sip REGISTER 1", "false sip 200 OK to REGISTER 1",
+	}
+	hiddenBoot = clearBoot[:5]
 )
 
 // TestImportReadsEveryTLS reads a REGISTER out of each version of TLS, with the secrets in the capture, with a key log

@@ -56,6 +56,7 @@ const (
 	lldpLane      // announcements come by a timer of their own, and those of the switch by another
 	switchLane
 	dnsLane // questions are asked in parallel: those of one state are a set
+	arpLane // what is asked when a datagram is to leave, and what neighbours ask
 	lanes
 )
 
@@ -73,8 +74,11 @@ type item struct {
 // Compare tells in what b differs from a. Messages are told from one another by direction, protocol and kind, and put side
 // by side so that as few as possible stand alone.
 func Compare(a, b []exchange.Message, masks Masks) []Difference {
-	withStates := hasStates(a) && hasStates(b)
-	c := comparison{together: map[int]int{}, back: map[int]int{}, visits: map[int]int{}, masks: masks, withStates: withStates, left: items(a, masks, withStates), right: items(b, masks, withStates)}
+	without := unknown(a, b)
+	c := comparison{
+		together: map[int]int{}, back: map[int]int{}, visits: map[int]int{}, masks: masks,
+		withStates: !slices.Contains(without, exchange.ProtocolState), left: items(a, masks, without), right: items(b, masks, without),
+	}
 	for _, i := range c.right {
 		c.visits[i.place] = i.visit
 	}
@@ -124,17 +128,29 @@ func (c *comparison) sort() {
 	})
 }
 
-func hasStates(list []exchange.Message) bool {
-	return slices.ContainsFunc(list, func(m exchange.Message) bool { return m.Protocol == exchange.ProtocolState })
+// unknown are the protocols that one of the sides, or both, cannot know: states are nothing that a capture holds, and ARP is
+// nothing that a pool hears, or that there is on a computer's own sockets.
+func unknown(a, b []exchange.Message) []string {
+	var out []string
+	for _, protocol := range []string{exchange.ProtocolState, exchange.ProtocolARP} {
+		if !has(a, protocol) || !has(b, protocol) {
+			out = append(out, protocol)
+		}
+	}
+	return out
 }
 
-func items(list []exchange.Message, masks Masks, withStates bool) []item {
+func has(list []exchange.Message, protocol string) bool {
+	return slices.ContainsFunc(list, func(m exchange.Message) bool { return m.Protocol == protocol })
+}
+
+func items(list []exchange.Message, masks Masks, without []string) []item {
 	var out []item
 	visit, state, prior, main := 0, devicestate.State(""), 0, 0
 	last := map[string]int{}
 	for i := range list {
 		m := &list[i]
-		if m.Protocol == exchange.ProtocolState && !withStates || masks.leavesOut(m) {
+		if slices.Contains(without, m.Protocol) || masks.leavesOut(m) {
 			continue
 		}
 		one := item{message: m, place: i + 1}
@@ -147,8 +163,10 @@ func items(list []exchange.Message, masks Masks, withStates bool) []item {
 			}
 		case "dns":
 			one.lane = dnsLane
+		case exchange.ProtocolARP:
+			one.lane, clock = arpLane, fmt.Sprint("arp ", m.Sent, m.Kind)
 		}
-		if one.lane != lldpLane && one.lane != switchLane && m.State != state {
+		if !one.lane.apart() && m.State != state {
 			visit, state, prior = visit+1, m.State, main
 		}
 		if one.lane == mainLane {
@@ -169,6 +187,9 @@ func items(list []exchange.Message, masks Masks, withStates bool) []item {
 	}
 	return out
 }
+
+// apart reports whether messages of a lane come by timers of their own, whatever state the handset is in.
+func (l lane) apart() bool { return l == lldpLane || l == switchLane || l == arpLane }
 
 func inLane(list []item, l lane) []item {
 	var out []item
@@ -323,7 +344,7 @@ func (c *comparison) pair(a, b item) {
 	c.together[a.place], c.back[b.place] = b.place, a.place
 	c.matched = append(c.matched, matchedPair{a, b})
 	states := [2]devicestate.State{a.message.State, b.message.State}
-	if states[0] != states[1] && states[0] != "" && states[1] != "" && states != c.states && !c.withStates && a.lane != lldpLane && a.lane != switchLane {
+	if states[0] != states[1] && states[0] != "" && states[1] != "" && states != c.states && !c.withStates && !a.lane.apart() {
 		if c.masks.value(a.message, fieldState, "x") != hidden {
 			c.add(State, a, b, "", string(states[0]), string(states[1]))
 		}
@@ -344,12 +365,24 @@ func (c *comparison) timings() {
 	}
 }
 
+// both reports whether both sides have such a message, so that one that stands alone comes once more than on the other side.
+func (c *comparison) both(one item) bool {
+	for _, side := range [][]item{c.left, c.right} {
+		if !slices.ContainsFunc(side, func(i item) bool {
+			return i.message.Sent == one.message.Sent && i.message.Protocol == one.message.Protocol && i.message.Kind == one.message.Kind
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
 func (c *comparison) add(what string, a, b item, field, valueA, valueB string) {
 	one := a
 	if a.message == nil {
 		one = b
 	}
-	if (what == MessageMissing || what == MessageAdded || what == FieldMissing || what == FieldAdded) && c.masks.optional(one.message, field) {
+	if (what == MessageMissing || what == MessageAdded || what == FieldMissing || what == FieldAdded) && c.masks.optional(one.message, field, c.both(one)) {
 		return
 	}
 	c.out = append(c.out, Difference{

@@ -20,6 +20,7 @@ type Mask struct {
 	Field    string `key:"field"`    // missing: the rule is about the message as a whole
 	Part     string `key:"part"`     // of the value, or the group in it; missing: all of it
 	Optional bool   `key:"optional"` // the message, or the field, may be missing; what it says is compared
+	Repeats  bool   `key:"repeats"`  // the rule is about messages that come again; only with optional
 	Why      string `key:"why" need:"yes"`
 
 	protocol, message, state, field, part *regexp.Regexp
@@ -87,6 +88,9 @@ func (m *Mask) compile(report func(key, format string, args ...any)) {
 		}
 		*one.into = compiled
 	}
+	if m.Repeats && (!m.Optional || m.Field != "") {
+		report("repeats", "is about whole messages that are optional")
+	}
 	if m.Part != "" && m.Field == "" {
 		report("part", "is of a field, and none is named")
 	}
@@ -114,10 +118,11 @@ func (list Masks) leavesOut(m *exchange.Message) bool {
 	return false
 }
 
-// optional reports whether a message may be missing, or with a name its field.
-func (list Masks) optional(m *exchange.Message, name string) bool {
+// optional reports whether a message may be missing, or with a name its field. repeats: both sides have such a message, and
+// one of them once more.
+func (list Masks) optional(m *exchange.Message, name string, repeats bool) bool {
 	for _, mask := range list {
-		if !mask.Optional || !mask.about(m) {
+		if !mask.Optional || mask.Repeats && !repeats || !mask.about(m) {
 			continue
 		}
 		if mask.field == nil && name == "" || mask.field != nil && name != "" && mask.field.MatchString(name) {

@@ -23,6 +23,7 @@ type Comparison struct {
 	B           string       `json:"b"`
 	MessagesA   int          `json:"messages_a"`
 	MessagesB   int          `json:"messages_b"`
+	NotCompared []string     `json:"not_compared,omitempty"` // protocols that one of the sides cannot know, see [Comparison.Reservations]
 	Differences []Difference `json:"differences"`
 }
 
@@ -33,6 +34,18 @@ func Sides(a, b Side, masks Masks) Comparison {
 	}
 	if out.Differences == nil {
 		out.Differences = []Difference{}
+	}
+	if has(a.Messages, exchange.ProtocolARP) != has(b.Messages, exchange.ProtocolARP) {
+		out.NotCompared = []string{exchange.ProtocolARP}
+	}
+	return out
+}
+
+// Reservations say what was not compared, in sentences.
+func (c Comparison) Reservations() []string {
+	var out []string
+	for _, protocol := range c.NotCompared {
+		out = append(out, strings.ToUpper(protocol)+" is not compared: one of the sides holds none, as what is recorded at a pool or on a computer's own sockets.")
 	}
 	return out
 }
@@ -114,6 +127,9 @@ func WriteText(w io.Writer, c Comparison) error {
 		fmt.Fprintln(&b, "    "+d.Sentence())
 	}
 	fmt.Fprintf(&b, "%s\n", count(len(c.Differences)))
+	for _, text := range c.Reservations() {
+		fmt.Fprintln(&b, text)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

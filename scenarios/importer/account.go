@@ -10,6 +10,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/protocol/arp"
 	"github.com/phone-edition/lpe/protocol/dhcpoption"
 	"github.com/phone-edition/lpe/protocol/lldp"
 )
@@ -224,21 +225,23 @@ func (u Unread) String() string {
 func (b *Boot) probes() []string {
 	count, first, announced := 0, 0, 0
 	var out []string
-	var probed ARP
-	for _, a := range b.ARP {
-		switch {
-		case a.Sent && a.Probe():
+	var probed *arp.Packet
+	for i := range b.Messages {
+		m := &b.Messages[i]
+		switch a := m.arp; {
+		case a == nil:
+		case m.Sent && a.Probe():
 			if count++; first == 0 {
-				first, probed = a.Frame, a
+				first, probed = m.Frame, a
 			}
-		case a.Sent && a.Announcement() && announced == 0:
-			announced = a.Frame
-		case !a.Sent && first > 0 && announced == 0 && a.Sender == probed.Target:
-			out = append(out, fmt.Sprintf("ARP: %v answered for %v in frame %d, which the handset was about to take.", a.Hardware, a.Sender, a.Frame))
+		case m.Sent && a.Announcement() && announced == 0:
+			announced = m.Frame
+		case !m.Sent && first > 0 && announced == 0 && a.Sender == probed.Target:
+			out = append(out, fmt.Sprintf("ARP: %v answered for %v in frame %d, which the handset was about to take.", a.Holder(), a.SenderAddr(), m.Frame))
 		}
 	}
 	if count > 0 {
-		text := fmt.Sprintf("ARP: the handset probed %d times for %v from frame %d on", count, probed.Target, first)
+		text := fmt.Sprintf("ARP: the handset probed %d times for %v from frame %d on", count, probed.TargetAddr(), first)
 		if announced > 0 {
 			text += fmt.Sprintf(", and announced it in frame %d", announced)
 		}

@@ -2,42 +2,49 @@ package importer
 
 import (
 	"encoding/binary"
-	"net"
 	"net/netip"
-	"time"
+	"slices"
+
+	"github.com/phone-edition/lpe/emulator/exchange"
+	"github.com/phone-edition/lpe/protocol/arp"
 )
 
-// ARP is what the handset and others asked and answered about addresses.
-type ARP struct {
-	Frame    int
-	At       time.Time
-	Sent     bool
-	Request  bool
-	Hardware net.HardwareAddr // of the sender
-	Sender   netip.Addr       // 0.0.0.0 in a probe
-	Target   netip.Addr
-}
-
-// Probe reports whether it asks if an address is free (RFC 5227).
-func (a ARP) Probe() bool { return a.Request && a.Sender.IsUnspecified() }
-
-// Announcement reports whether it tells that an address is taken now.
-func (a ARP) Announcement() bool { return a.Sender == a.Target && !a.Sender.IsUnspecified() }
-
-// arpSize is the size of a packet for Ethernet and IPv4 (RFC 826).
-const arpSize = 28
-
+// arp takes what the handset asked and answered, and what it got that is about it: an address is its own from when it
+// first asks whether it is free, says that it has it, or asks from it. Before that, others ask for whoever had it.
 func (b *Boot) arp(f *frame) {
-	p := f.Payload
-	if len(p) < arpSize || binary.BigEndian.Uint64(p)>>16 != 0x000108000604 {
-		b.note("ARP in frame %d is not for Ethernet and IPv4: %x", f.Number, p[:min(len(p), 8)])
+	p, err := arp.Parse(f.Payload)
+	if err != nil {
+		b.note("ARP in frame %d is not for Ethernet and IPv4: %x", f.Number, f.Payload[:min(len(f.Payload), 8)])
 		return
 	}
-	b.ARP = append(b.ARP, ARP{
-		Frame: f.Number, At: f.At, Sent: b.sent(f), Request: p[7] == 1, Hardware: p[8:14],
-		Sender: netip.AddrFrom4([4]byte(p[14:18])), Target: netip.AddrFrom4([4]byte(p[24:28])),
-	})
+	if b.Handset.MAC == nil { // it is behind a router
+		return
+	}
+	mac := [6]byte(b.Handset.MAC)
+	sent := p.SenderMAC == mac
+	about := p.About(mac, [4]byte{})
+	for _, address := range b.held {
+		about = about || p.About(mac, address)
+	}
+	switch own := p.Sender; {
+	case sent:
+		if p.Probe() {
+			own = p.Target
+		}
+		if !slices.Contains(b.held, own) {
+			b.held = append(b.held, own)
+			b.held = b.held[max(0, len(b.held)-maxHeld):]
+		}
+	case !about:
+		return
+	}
+	b.add(f, exchange.ProtocolARP, exchange.ARP(p, sent))
+	m := &b.Messages[len(b.Messages)-1]
+	m.Sent, m.arp = sent, &p
 }
+
+// maxHeld bounds the addresses that are the handset's at a time.
+const maxHeld = 8
 
 // unreachable is a datagram that the handset refused: it had closed the port (RFC 792, type 3 code 3).
 type unreachable struct {

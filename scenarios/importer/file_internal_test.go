@@ -6,34 +6,12 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/binary"
 	"encoding/pem"
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 )
-
-// block is one of pcapng.
-func block(order binary.AppendByteOrder, kind uint32, body []byte) []byte {
-	for len(body)%4 != 0 {
-		body = append(body, 0)
-	}
-	n := uint32(len(body) + 12)
-	out := order.AppendUint32(order.AppendUint32(nil, kind), n)
-	return order.AppendUint32(append(out, body...), n)
-}
-
-func section(order binary.AppendByteOrder) []byte {
-	body := order.AppendUint16(order.AppendUint16(order.AppendUint32(nil, magicSame), 1), 0)
-	return block(order, blockSection, order.AppendUint64(body, 1<<64-1))
-}
-
-func secretsOf(order binary.AppendByteOrder, kind uint32, text string) []byte {
-	body := order.AppendUint32(order.AppendUint32(nil, kind), uint32(len(text)))
-	return block(order, blockSecrets, append(body, text...))
-}
 
 func written(t *testing.T, b []byte) string {
 	t.Helper()
@@ -42,32 +20,6 @@ func written(t *testing.T, b []byte) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// Secrets are found wherever they stand, in either byte order; those of other kinds are none.
-func TestEmbeddedSecrets(t *testing.T) {
-	for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
-		file := section(order)
-		file = append(file, secretsOf(order, secretsTLS, "CLIENT_RANDOM 00 01\n")...)
-		file = append(file, block(order, 6, make([]byte, 33))...)
-		file = append(file, secretsOf(order, 0x57474b4c, "WireGuard")...)
-		file = append(file, secretsOf(order, secretsTLS, "CLIENT_RANDOM 02 03")...)
-		whole, err := embeddedSecrets(written(t, file))
-		if want := "CLIENT_RANDOM 00 01\n\nCLIENT_RANDOM 02 03\n"; err != nil || string(whole) != want {
-			t.Errorf("%v: %q, %v", order, whole, err)
-		}
-		for n := range file { // cut short: a part, and no panic
-			part, err := embeddedSecrets(written(t, file[:n]))
-			if err != nil || !strings.HasPrefix(string(whole), string(part)) {
-				t.Fatalf("%v: cut at %d: %q, %v", order, n, part, err)
-			}
-		}
-	}
-	huge := secretsOf(binary.LittleEndian, secretsTLS, "x")
-	binary.LittleEndian.PutUint32(huge[12:], 1<<30)
-	if _, err := embeddedSecrets(written(t, append(section(binary.LittleEndian), huge...))); !errors.Is(err, ErrNoCapture) {
-		t.Errorf("secrets longer than their block: %v", err)
-	}
 }
 
 func TestCheckFile(t *testing.T) {

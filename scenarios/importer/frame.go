@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,7 +60,7 @@ const (
 
 // fields of a frame, in the order in which parseFrame takes them.
 var linkFields = []string{
-	"frame.number", "frame.time_epoch", "frame.len", "frame.cap_len", "eth.src", "eth.dst", "sll.src.eth", "vlan.id",
+	"frame.number", "frame.time_epoch", "frame.len", "frame.cap_len", "frame.protocols", "eth.src", "eth.dst", "sll.src.eth", "vlan.id",
 	"eth.type", "vlan.etype", "sll.etype", "ip.proto", "ip.ttl", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "udp.srcport", "udp.dstport", "udp.payload",
 }
 
@@ -162,7 +163,11 @@ func parseFrame(line []string) (frame, error) {
 	f := frame{Number: int(v.number(63)), At: v.time()}
 	length, captured := v.number(32), v.number(32)
 	f.Cut = captured < length
+	in := innermost(v.next())
 	f.From, f.To = v.mac(), v.mac()
+	if !in("eth") {
+		f.From, f.To = nil, nil
+	}
 	if cooked := v.next(); cooked != "" {
 		f.Cooked = true
 		one := values{list: []string{cooked}}
@@ -171,9 +176,12 @@ func parseFrame(line []string) (frame, error) {
 	}
 	f.VLAN = v.next()
 	eth, vlan, sll := v.number(16), v.number(16), v.number(16)
-	for _, ether := range []uint64{eth, vlan, sll} {
-		if ether != 0 {
-			f.Ether = uint16(ether)
+	for _, one := range []struct {
+		layer string
+		ether uint64
+	}{{"eth", eth}, {"vlan", vlan}, {"sll", sll}} {
+		if one.ether != 0 && (in(one.layer) || in("ieee8021ad")) {
+			f.Ether = uint16(one.ether)
 		}
 	}
 	f.Cooked = f.Cooked || sll != 0
@@ -181,11 +189,16 @@ func parseFrame(line []string) (frame, error) {
 	f.TTL = int(v.number(8))
 	source, target := v.address(v.last(), v.last())
 	source6, target6 := v.address(v.last(), v.last())
-	if source6.IsValid() {
+	switch {
+	case in("ipv6"):
 		source, target = source6, target6
+	case !in("ip"):
+		source, target = netip.Addr{}, netip.Addr{}
 	}
 	from, to := uint16(v.number(16)), uint16(v.number(16))
-	f.UDP = v.bytes(v.last())
+	if f.UDP = v.bytes(v.last()); !in("udp") {
+		f.UDP, from, to = nil, 0, 0
+	}
 	if text := v.last(); text != "" {
 		f.TCP = v.segment(text, &from, &to)
 	} else {
@@ -209,6 +222,20 @@ func parseFrame(line []string) (frame, error) {
 	}
 	return f, nil
 }
+
+// innermost tells which layers a frame has, of tshark's list of them. What is mirrored inside a tunnel is the frame.
+func innermost(protocols string) func(layer string) bool {
+	layers := strings.Split(protocols, ":")
+	for i := len(layers) - 1; i >= 0; i-- {
+		if slices.Contains(tunnels, layers[i]) {
+			layers = layers[i+1:]
+			break
+		}
+	}
+	return func(layer string) bool { return slices.Contains(layers, layer) }
+}
+
+var tunnels = []string{"gre", "erspan", "vxlan"}
 
 func (v *values) segment(stream string, from, to *uint16) *segment {
 	n, err := strconv.Atoi(stream)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"github.com/phone-edition/lpe/emulator/wholefile"
 )
@@ -29,7 +28,7 @@ type Capture struct {
 	Handset Party
 	Frames  []frame // of ARP, LLDP and UDP
 	Streams []*Stream
-	Notes   []string // what is wrong with the file itself
+	Notes   []string // what is wrong with the file itself, and how it was read
 
 	keyLog []byte
 }
@@ -50,12 +49,9 @@ func Read(ctx context.Context, file string, o Options) (c *Capture, err error) {
 	if err != nil {
 		return nil, err
 	}
-	people, complaint, err := r.takeCensus(ctx, file)
+	people, err := r.takeCensus(ctx, file)
 	if err != nil {
 		return nil, err
-	}
-	if complaint != "" && len(people.parties()) == 0 {
-		return nil, fmt.Errorf("%w: %s", ErrNoCapture, complaint)
 	}
 	who, err := r.choose(ctx, file, people, o)
 	if err != nil {
@@ -89,20 +85,18 @@ func (r *reader) choose(ctx context.Context, file string, people *census, o Opti
 // readHandset reads everything of one party.
 func (r *reader) readHandset(ctx context.Context, file string, p *Party, o Options) (*Capture, error) {
 	c := &Capture{File: file, Handset: *p}
-	n, complaint, err := r.narrow(ctx, file, p)
+	n, err := r.sift(ctx, file, "handset", maxHandset, p.sieve())
 	if err != nil {
 		return nil, err
 	}
-	if complaint != "" {
-		c.Notes = append(c.Notes, fmt.Sprintf("%s Read up to there; the last frame of the handset is %d.", complaint, slices.Max(append(n.numbers, 0))))
-	}
-	keys, err := r.secrets(c, file, n.file, o)
+	c.Notes, c.keyLog = n.notes(), n.secrets
+	keys, err := r.secrets(c, o)
 	if err != nil {
 		return nil, err
 	}
 	streams := newStreams()
 	cut := 0
-	complaint, err = r.read(ctx, n.file, allLayers, allFields, append(keys, decrypting...), func(line []string) error {
+	complaint, err := r.read(ctx, n.file, allLayers, allFields, append(keys, decrypting...), func(line []string) error {
 		f, err := parseFrame(line)
 		if err != nil {
 			return err
@@ -116,7 +110,9 @@ func (r *reader) readHandset(ctx context.Context, file string, p *Party, o Optio
 		}
 		if f.TCP != nil {
 			streams.add(f)
-		} else if f.UDP != nil || f.Payload != nil || f.ICMP != nil {
+			return nil
+		}
+		if f.UDP != nil || f.Payload != nil || f.ICMP != nil {
 			c.Frames = append(c.Frames, f)
 		}
 		return nil
@@ -143,14 +139,7 @@ var decrypting = []string{
 const maxServerKey = 64 << 10
 
 // secrets gathers what decrypts: the capture's own secrets, a key log and a server's key, all in private files.
-func (r *reader) secrets(c *Capture, file, narrow string, o Options) (args []string, err error) {
-	for _, name := range []string{file, narrow} { // a compressed file is plain only when narrowed
-		if len(c.keyLog) == 0 {
-			if c.keyLog, err = embeddedSecrets(name); err != nil {
-				return nil, err
-			}
-		}
-	}
+func (r *reader) secrets(c *Capture, o Options) (args []string, err error) {
 	if o.KeyLog != "" {
 		given, err := wholefile.Read(o.KeyLog, maxSecrets)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/phone-edition/lpe/emulator/exchange"
+	"github.com/phone-edition/lpe/protocol/arp"
 	"github.com/phone-edition/lpe/protocol/dhcpoption"
 	"github.com/phone-edition/lpe/protocol/lldp"
 )
@@ -26,6 +27,7 @@ type Message struct {
 	chunk  chunk
 	flight []byte // of a TLS hello
 	spoken *spoken
+	arp    *arp.Packet
 	stream *Stream
 	frame  *frame
 }
@@ -37,11 +39,11 @@ type Boot struct {
 	Unread   []Unread
 	Repeats  int   // LLDP of the switch behind the unit that the handset followed
 	Refused  []int // frames with answers that the handset refused: nobody waited for them any more
-	ARP      []ARP
 
 	Associations []*Association
 
 	unreachable []unreachable
+	held        [][4]byte // addresses that it has used in ARP
 }
 
 // Unread is a part of a stream that cannot be told.
@@ -411,6 +413,12 @@ func (b *Boot) peers() {
 			}
 			continue
 		case m.Protocol == "lldp":
+			continue
+		case m.arp != nil && m.Sent:
+			m.Peer = m.arp.TargetAddr().String()
+			continue
+		case m.arp != nil:
+			m.Peer = m.arp.SenderAddr().String()
 			continue
 		}
 		if m.stream != nil {

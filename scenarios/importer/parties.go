@@ -82,35 +82,46 @@ const (
 	portSIPTLS     = 5061
 )
 
-// partyFilter are the frames that tell who is there.
-const partyFilter = "udp.port == 67 || udp.port == 68 || eth.type == 0x88cc || vlan.etype == 0x88cc || sll.etype == 0x88cc || " +
-	"((tcp.port == 5061 || tcp.port == 5060) && (tcp.len > 0 || tcp.flags.syn == 1)) || tcp.flags == 0x0002"
-
-// withoutAnalysis keeps tshark from remembering every segment of every stream.
-var withoutAnalysis = []string{
-	"-o", "tcp.analyze_sequence_numbers:FALSE", "-o", "tcp.track_bytes_in_flight:FALSE", "-o", "tcp.calculate_timestamps:FALSE",
-	"-o", "tcp.desegment_tcp_streams:FALSE", "-o", "ip.defragment:FALSE",
-}
-
 // census collects the parties of a capture.
 type census struct {
 	byMAC map[string]*Party
 	byIP  map[netip.Addr]*Party
 	macs  map[netip.Addr]net.HardwareAddr // by source of frames, of those who have opened a connection
-	full  bool
+	left  []string                        // what of the capture is not read
 }
 
-// takeCensus reads the whole capture for who is there. The text is what tshark had against it.
-func (r *reader) takeCensus(ctx context.Context, file string) (*census, string, error) {
-	c := &census{byMAC: map[string]*Party{}, byIP: map[netip.Addr]*Party{}, macs: map[netip.Addr]net.HardwareAddr{}}
-	complaint, err := r.read(ctx, file, withoutTLS, dataFields, append([]string{"-Y", partyFilter}, withoutAnalysis...), func(line []string) error {
+// maxCensus bounds the bytes of what tells who is there: it grows with DHCP and LLDP alone.
+const maxCensus = 512 << 20
+
+// takeCensus looks through the whole capture for who is there.
+func (r *reader) takeCensus(ctx context.Context, file string) (*census, error) {
+	n, err := r.sift(ctx, file, "parties", maxCensus, partySieve())
+	if err != nil {
+		return nil, err
+	}
+	c := &census{byMAC: map[string]*Party{}, byIP: map[netip.Addr]*Party{}, macs: map[netip.Addr]net.HardwareAddr{}, left: n.leftOut()}
+	complaint, err := r.read(ctx, n.file, withoutTLS, dataFields, []string{"-o", "ip.defragment:TRUE"}, func(line []string) error {
 		f, err := parseFrame(line)
-		if err == nil {
-			c.see(f)
+		if err != nil {
+			return err
 		}
-		return err
+		if f.Number < 1 || f.Number > len(n.numbers) {
+			return fmt.Errorf("tshark counts a frame %d of %d", f.Number, len(n.numbers))
+		}
+		f.Number = n.numbers[f.Number-1]
+		c.see(f)
+		return nil
 	})
-	return c, complaint, err
+	switch {
+	case err != nil:
+		return nil, err
+	case len(c.parties()) > 0:
+	case n.damage != nil:
+		return nil, fmt.Errorf("%w: %w Nobody is in it up to there", ErrNoCapture, n.damage)
+	case complaint != "":
+		return nil, fmt.Errorf("%w: %s", ErrNoCapture, complaint)
+	}
+	return c, nil
 }
 
 func (c *census) see(f frame) {
@@ -133,8 +144,6 @@ func (c *census) ofMAC(mac net.HardwareAddr, number int) *Party {
 		p = &Party{MAC: mac, first: number}
 		if len(c.byMAC) < maxParties {
 			c.byMAC[mac.String()] = p
-		} else {
-			c.full = true
 		}
 	}
 	return p
@@ -153,8 +162,6 @@ func (c *census) ofIP(f frame) *Party {
 	p := &Party{MAC: f.From, Addresses: []netip.Addr{addr}, first: f.Number, onLink: f.From != nil, cooked: f.Cooked}
 	if len(c.byIP) < maxParties {
 		c.byIP[addr] = p
-	} else {
-		c.full = true
 	}
 	return p
 }
@@ -290,6 +297,9 @@ func (c *census) named(text string) (*Party, error) {
 
 func (c *census) nobody(why string) error {
 	all := c.parties()
+	if len(c.left) > 0 {
+		why += ". " + strings.Join(c.left, " ") + " Capture on the phone's own wire, or at the pool. Else"
+	}
 	if len(all) == 0 {
 		return fmt.Errorf("%w: %s, and nobody who asks for an address or speaks to a registrar", ErrNobody, why)
 	}

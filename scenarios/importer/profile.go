@@ -128,7 +128,7 @@ func (b *Boot) Draft() *Draft {
 
 // ttl takes the IP time to live of what was captured on the handset's own link.
 func (f *facts) ttl(m *Message) {
-	if m.frame != nil && m.frame.TTL > 0 && m.Protocol != "lldp" && f.boot.Handset.onLink {
+	if m.frame != nil && m.frame.TTL > 0 && f.boot.Handset.onLink {
 		f.number("ip.ttl", m.frame.TTL, m.Frame)
 	}
 }
@@ -181,16 +181,16 @@ func (f *facts) dhcp(m *Message) {
 
 // arp measures how long the handset probed for its address before it announced it.
 func (f *facts) arp() {
-	var first *ARP
-	for i := range f.boot.ARP {
-		a := &f.boot.ARP[i]
+	var first *Message
+	for i := range f.boot.Messages {
+		m := &f.boot.Messages[i]
 		switch {
-		case !a.Sent:
-		case a.Probe() && first == nil:
-			first = a
-		case a.Announcement() && first != nil && a.Target == first.Target:
-			took := a.At.Sub(first.At).Round(100 * time.Millisecond)
-			f.add("arp.probe", took.String(), first.Frame, fmt.Sprintf("measured up to the announcement in frame %d", a.Frame))
+		case m.arp == nil || !m.Sent:
+		case m.arp.Probe() && first == nil:
+			first = m
+		case m.arp.Announcement() && first != nil && m.arp.Target == first.arp.Target:
+			took := (m.At - first.At).Round(100 * time.Millisecond)
+			f.add("arp.probe", took.String(), first.Frame, fmt.Sprintf("measured up to the announcement in frame %d", m.Frame))
 			return
 		}
 	}

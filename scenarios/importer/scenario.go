@@ -108,7 +108,7 @@ func (b *Boot) reached() []devicestate.State {
 	var out []devicestate.State
 	for _, m := range b.Messages {
 		switch {
-		case m.Protocol == "lldp" && m.State != devicestate.LinkDetect, m.State == "", len(out) > 0 && out[len(out)-1] == m.State:
+		case m.Protocol == "lldp" && m.State != devicestate.LinkDetect, m.arp != nil, m.State == "", len(out) > 0 && out[len(out)-1] == m.State:
 		case slices.Contains(out, m.State) && m.State != devicestate.Ready:
 			return out
 		default:

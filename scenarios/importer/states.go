@@ -23,7 +23,7 @@ func (b *Boot) states() {
 		if m.Protocol == "dns" {
 			continue
 		}
-		if m.Protocol == "lldp" {
+		if m.Protocol == "lldp" || m.arp != nil {
 			m.State = w.link(i)
 			continue
 		}
@@ -51,10 +51,10 @@ type walk struct {
 	updated  bool // the update query behind Provision was made
 }
 
-// link is the state of an LLDP message. Before the handset asks for an address it is LinkDetect.
+// link is the state of a message of LLDP or ARP, which tells of none. Before the handset asks for an address it is LinkDetect.
 func (w *walk) link(i int) devicestate.State {
 	m := &w.boot.Messages[i]
-	if !m.Sent {
+	if !m.Sent && m.arp == nil {
 		pdu, _ := lldp.Parse(m.frame.Payload)
 		_, policy := pdu.VoicePolicy()
 		w.policy = w.policy || policy
@@ -215,7 +215,7 @@ func (b *Boot) questions() {
 	for i := range b.Messages {
 		m := &b.Messages[i]
 		if m.Protocol != "dns" {
-			if m.Protocol != "lldp" {
+			if m.Protocol != "lldp" && m.arp == nil {
 				now = m.State
 			}
 			continue

@@ -25,21 +25,20 @@ var ErrNoCapture = errors.New("not a capture that can be read")
 // reader runs tshark in a private directory, with settings of its own: those of the user do not enter.
 type reader struct {
 	path string // of tshark
-	dir  string // private; holds settings, keys and the narrowed capture
+	dir  string // private; holds settings, keys and the sifted capture
 }
 
 // decodes is what tshark takes apart. All else is left to this program's own codecs, as bytes.
 var decodes = []string{
-	"frame", "eth", "ethertype", "vlan", "ieee8021ad", "llc", "sll", "null", "raw", "ip", "ipv6", "ipv6.fraghdr", "ipv6.hopopts",
+	"frame", "eth", "ethertype", "vlan", "ieee8021ad", "llc", "sll", "null", "raw", "pppoes", "ppp", "gre", "erspan", "vxlan", "ip", "ipv6", "ipv6.fraghdr", "ipv6.hopopts",
 	"ipv6.dstopts", "ipv6.routing", "udp", "tcp", "tls", "data", "x509sat", "x509af", "x509ce", "x509if", "pkcs1", "pkix1explicit",
 	"pkix1implicit", "ber",
 }
 
-// Names of settings directories: who is there and which frames are the handset's needs no streams.
+// Names of settings directories: who is there can be told without TLS.
 const (
 	allLayers   = "all"
 	withoutTLS  = "no-tls"
-	withoutTCP  = "no-tcp"
 	privateMode = 0o700
 )
 
@@ -73,7 +72,7 @@ func (r *reader) settings(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("tshark -G protocols: %w", err)
 	}
-	for name, besides := range map[string][]string{allLayers: nil, withoutTLS: {"tls"}, withoutTCP: {"tls", "tcp"}} {
+	for name, besides := range map[string][]string{allLayers: nil, withoutTLS: {"tls"}} {
 		var out bytes.Buffer
 		known := map[string]bool{}
 		for line := range strings.Lines(string(list)) {

@@ -20,6 +20,8 @@ func canonical(r run.Result, masks compare.Masks) []exchange.Message {
 	for _, m := range masks.Apply(r.Exchange) {
 		m.At = m.At.Round(time.Millisecond)
 		switch m.Protocol {
+		case exchange.ProtocolARP: // it is the cable's, the same whatever the firmware
+			continue
 		case "lldp":
 			m.State = "" // announcements come by a timer of their own
 			announcements = append(announcements, m)

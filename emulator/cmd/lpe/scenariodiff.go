@@ -46,6 +46,11 @@ func scenarioDiffCommand(sys system) *cobra.Command {
 			if err := write(sys.out, result); err != nil {
 				return err
 			}
+			for _, text := range result.Reservations() {
+				if len(result.Differences) == 0 && form == "text" { // which then says nothing
+					fmt.Fprintln(sys.err, text)
+				}
+			}
 			if len(result.Differences) > 0 {
 				return &exitError{code: exitFailed, err: fmt.Errorf("%d differences", len(result.Differences)), silent: true}
 			}
