@@ -29,10 +29,12 @@ type sifted struct {
 	unread   map[string]int // frames that are left out because nobody reads them, by why
 	tunnels  map[string]int // frames that were in tunnels, by tunnel
 	captured int            // frames in the capture
+
+	headers headers // of the frame that is looked at
 }
 
 // sieve says whether a frame is kept.
-type sieve func(number int, h *headers) bool
+type sieve func(h *headers) bool
 
 // sift writes what a sieve keeps of a capture into a file of its own.
 func (r *reader) sift(ctx context.Context, file, name string, most int, keep sieve) (s sifted, err error) {
@@ -87,12 +89,13 @@ func (r *reader) sift(ctx context.Context, file, name string, most int, keep sie
 }
 
 func (s *sifted) keeps(one *piece, keep sieve) bool {
-	h := readHeaders(one.link, one.frame)
+	h := &s.headers
+	*h = readHeaders(one.link, one.frame)
 	if h.unread != "" {
 		s.unread[h.unread]++
 		return false
 	}
-	if !keep(s.captured, &h) {
+	if !keep(h) {
 		return false
 	}
 	if h.tunnel != "" {
@@ -153,7 +156,7 @@ func (h *headers) either(ports ...uint16) bool {
 func partySieve() sieve {
 	rest := fragments{}
 	opened, registering := map[netip.Addr]bool{}, map[netip.Addr]bool{}
-	return func(_ int, h *headers) bool {
+	return func(h *headers) bool {
 		switch {
 		case h.ether == etherLLDP && h.protocol == 0, rest.has(h):
 			return true
@@ -182,7 +185,7 @@ func partySieve() sieve {
 func (p *Party) sieve() sieve {
 	rest := fragments{}
 	spoken := fragments{} // which is left out
-	return func(_ int, h *headers) bool {
+	return func(h *headers) bool {
 		own := p.owns(h)
 		switch {
 		case h.ether == etherLLDP && h.protocol == 0:
