@@ -12,23 +12,21 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/devicestate"
-	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/protocol/certprov"
 	"github.com/phone-edition/lpe/protocol/deviceupdate"
 	"github.com/phone-edition/lpe/protocol/dhcpoption"
 	"github.com/phone-edition/lpe/protocol/lldp"
 	"github.com/phone-edition/lpe/protocol/provisioning"
+	"github.com/phone-edition/lpe/scenarios/course"
 )
 
 // A Fact is one of a profile's that the capture shows.
@@ -362,9 +360,6 @@ func (f *facts) update(m *Message) {
 	}
 }
 
-// firmwareInAgent is the build in the User-Agent of these phones (handset.md).
-var firmwareInAgent = regexp.MustCompile(`^CPE/([0-9]+(?:\.[0-9]+)+) OCPhone/`)
-
 func (f *facts) sip(m *Message) {
 	s := m.spoken.SIP
 	if s == nil || !s.IsRequest() {
@@ -372,9 +367,7 @@ func (f *facts) sip(m *Message) {
 	}
 	agent := s.Get("User-Agent")
 	f.text("sip.user_agent", agent, m.Frame)
-	if build := firmwareInAgent.FindStringSubmatch(agent); build != nil {
-		f.text("firmware.version", build[1], m.Frame)
-	}
+	f.text("firmware.version", course.FirmwareOf(agent), m.Frame)
 	switch {
 	case s.Method == "REGISTER":
 		f.texts("sip.supported", s.Values("Supported"), m.Frame)
@@ -383,23 +376,12 @@ func (f *facts) sip(m *Message) {
 			methods, _, _ := strings.Cut(rest, `"`)
 			f.text("sip.methods", methods, m.Frame)
 		}
-	case s.Method == "SUBSCRIBE" && s.Get("Event") == provisioningEvent:
+	case s.Method == "SUBSCRIBE" && s.Get("Event") == course.ProvisioningEvent:
 		if r, err := provisioning.ParseGroupRequest(s.Body); err == nil {
 			f.texts("provisioning.groups", r.Groups, m.Frame)
 		}
 	}
 }
-
-// shipped are the profiles of this program.
-var shipped = sync.OnceValue(func() []*configs.Profile {
-	var out []*configs.Profile
-	for _, name := range configs.Profiles() {
-		if p, err := configs.LoadProfile(name); err == nil { // a test loads each
-			out = append(out, p)
-		}
-	}
-	return out
-})
 
 // nearest is the shipped profile that is most like what the capture shows.
 func nearest(list []Fact) (name, why string) {
@@ -415,26 +397,7 @@ func nearest(list []Fact) (name, why string) {
 		}
 		return ""
 	}
-	model, firmware := value("model.name"), value("firmware.version")
-	var sameModel, sameFirmware string
-	for _, p := range shipped() {
-		isModel, isFirmware := model != "" && strings.EqualFold(p.Model, model), firmware != "" && p.Firmware == firmware
-		switch {
-		case isModel && isFirmware:
-			return p.Name, fmt.Sprintf("model %s with firmware %s", model, firmware)
-		case isModel:
-			sameModel = p.Name
-		case isFirmware && sameFirmware == "":
-			sameFirmware = p.Name
-		}
-	}
-	switch {
-	case sameModel != "":
-		return sameModel, fmt.Sprintf("model %s; of firmware %q there is no profile", model, firmware)
-	case sameFirmware != "":
-		return sameFirmware, fmt.Sprintf("firmware %s; of model %q there is no profile", firmware, model)
-	}
-	return rig.DefaultProfile, "the default: the capture shows neither a model nor a firmware that there is a profile of"
+	return course.Nearest(value("model.name"), value("firmware.version"))
 }
 
 // YAML is the profile as a file.

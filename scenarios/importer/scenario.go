@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/phone-edition/lpe/configs"
-	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/labpool"
+	"github.com/phone-edition/lpe/scenarios/course"
 	"github.com/phone-edition/lpe/scenarios/format"
 )
 
@@ -55,7 +54,7 @@ func (b *Boot) Scenario(profile string) ([]byte, error) {
 		line("  mac: %q", strings.ToUpper(mac.String()))
 	}
 	line("lab: {name: %s}", lab.Name)
-	states := b.reached()
+	states := course.Reached(b.Exchange())
 	line("steps:\n  - power: on\n  - sign_in: %s", lab.Users[0].Name)
 	line("  - {wait: %s, within: 2m}", states[len(states)-1])
 	line("expect:\n  states:")
@@ -101,22 +100,4 @@ func (b *Boot) lasted() string {
 
 func (b *Boot) frames() string {
 	return fmt.Sprintf("%d to %d", b.Messages[0].Frame, b.Messages[len(b.Messages)-1].Frame)
-}
-
-// reached are the states that messages tell of, those of the first boot in the capture.
-func (b *Boot) reached() []devicestate.State {
-	var out []devicestate.State
-	for _, m := range b.Messages {
-		switch {
-		case m.Protocol == "lldp" && m.State != devicestate.LinkDetect, m.arp != nil, m.State == "", len(out) > 0 && out[len(out)-1] == m.State:
-		case slices.Contains(out, m.State) && m.State != devicestate.Ready:
-			return out
-		default:
-			out = append(out, m.State)
-		}
-	}
-	if len(out) == 0 {
-		return []devicestate.State{devicestate.LinkDetect}
-	}
-	return out
 }
