@@ -264,7 +264,7 @@ func Reached(messages []exchange.Message) []devicestate.State {
 			out = append(out, m.State)
 		}
 	}
-	if len(out) == 0 {
+	if !slices.ContainsFunc(out, func(s devicestate.State) bool { return slices.Contains(order, s) }) {
 		return []devicestate.State{devicestate.LinkDetect}
 	}
 	return out

@@ -53,15 +53,9 @@ func (b *Boot) Scenario(profile string) ([]byte, error) {
 	if mac := b.Handset.MAC; mac != nil && b.Handset.onLink && mac[0]&1 == 0 {
 		line("  mac: %q", strings.ToUpper(mac.String()))
 	}
-	line("lab: {name: %s}", lab.Name)
 	states := course.Reached(b.Exchange())
-	line("steps:\n  - power: on\n  - sign_in: %s", lab.Users[0].Name)
-	line("  - {wait: %s, within: 2m}", states[len(states)-1])
-	line("expect:\n  states:")
-	for _, s := range states {
-		line("    - ...\n    - %s", s)
-	}
-	line("    - ...")
+	line("lab: %s", course.LabIn(lab.Name, states))
+	course.WriteSteps(&out, lab.Users[0].Name, states)
 	line("exchange:")
 	exchange.WriteYAML(&out, "  ", b.Exchange())
 	if _, err := format.Parse(file, out.Bytes()); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/labpool/overhear"
+	"github.com/phone-edition/lpe/scenarios/course"
 )
 
 // Pool keeps the messages of the handsets of a pool, each one's by itself, and picks one.
@@ -17,12 +18,15 @@ type Pool struct {
 	handsets map[string]*caller // by MAC address, else IP address
 	order    []string
 	bound    map[string]string // IP addresses to MAC addresses, by DHCP
+	place    int               // of the last message
 	others   int               // messages of handsets beyond the most that are kept apart
 }
 
 type caller struct {
-	heard messages
-	far   int // how far it has come
+	heard  messages
+	about  []course.About // each of what was heard
+	opened map[string]int // connections, and the places of their beginnings
+	far    int            // how far it has come
 
 	broadcasts []exchange.Message // its last by DHCP
 }
@@ -52,9 +56,11 @@ func (p *Pool) Hear(h overhear.Heard) {
 		p.began, p.handsets, p.bound = h.At, map[string]*caller{}, map[string]string{}
 	}
 	m := exchange.Message{At: h.At.Sub(p.began), Sent: h.Sent, Protocol: h.Protocol, Peer: h.Host, Kind: h.Kind, Fields: h.Fields}
+	p.place++
+	about := course.About{Place: p.place, Connection: h.Connection, Server: h.Server, Secure: h.Secure}
 	if h.Handset == "" { // for all
 		for _, name := range p.order {
-			p.handsets[name].heard.add(m)
+			p.handsets[name].add(m, about)
 		}
 		return
 	}
@@ -71,7 +77,7 @@ func (p *Pool) Hear(h overhear.Heard) {
 			p.others++
 			return
 		}
-		c = &caller{}
+		c = &caller{opened: map[string]int{}}
 		p.handsets[name], p.order = c, append(p.order, name)
 	}
 	if h.Sent {
@@ -80,7 +86,21 @@ func (p *Pool) Hear(h overhear.Heard) {
 		}
 		c.far = max(c.far, progress[h.Protocol])
 	}
-	c.heard.add(m)
+	c.add(m, about)
+}
+
+// add keeps a message, as long as there is room, with what it does not say itself.
+func (c *caller) add(m exchange.Message, about course.About) {
+	if c.heard.add(m); len(c.heard.list) == len(c.about) {
+		return
+	}
+	if opened, ok := c.opened[about.Connection]; ok {
+		about.Opened = opened
+	} else if about.Connection != "" {
+		about.Opened = about.Place
+		c.opened[about.Connection] = about.Place
+	}
+	c.about = append(c.about, about)
 }
 
 // bind remembers the address that a server gives a handset, or knows it by.
@@ -92,8 +112,8 @@ func (p *Pool) bind(mac string, fields []exchange.Field) {
 	}
 }
 
-// Handset is the handset that came the furthest, of several the first, its MAC address if that is known, and its messages.
-// others counts the handsets that are left out.
+// Handset is the handset that came the furthest, of several the first, its MAC address if that is known, and its messages
+// with the states that they tell of. others counts the handsets that are left out.
 func (p *Pool) Handset() (mac string, list []exchange.Message, lost, others int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,6 +134,8 @@ func (p *Pool) Handset() (mac string, list []exchange.Message, lost, others int)
 			others++
 		}
 	}
-	heard := &p.handsets[best].heard
-	return mac, slices.Clone(heard.list), heard.lost, others
+	c := p.handsets[best]
+	list = slices.Clone(c.heard.list)
+	course.States(list, c.about, mac != "")
+	return mac, list, c.heard.lost, others
 }

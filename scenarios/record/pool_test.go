@@ -16,6 +16,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/secret"
 	"github.com/phone-edition/lpe/scenarios/compare"
+	"github.com/phone-edition/lpe/scenarios/format"
 	"github.com/phone-edition/lpe/scenarios/record"
 )
 
@@ -77,14 +78,33 @@ func TestBothSides(t *testing.T) {
 		if diff := cmp.Diff([]string(nil), got); diff != "" {
 			t.Errorf("-want +got:\n%s", strings.TrimSpace(diff))
 		}
+		text := record.Scenario(record.Boot{
+			File: "pool.yaml", Lab: "litware", User: "somebody", Users: map[string]string{"sip:kenmyer@litwareinc.com": "kenmyer"}, Pool: true,
+		}, atPool, 0)
+		s, err := format.Parse("pool.yaml", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Profile.Name != profile.Name || s.Steps[1].SignIn != "kenmyer" {
+			t.Errorf("profile %s, %s signs in", s.Profile.Name, s.Steps[1].SignIn)
+		}
+		for _, line := range []string{
+			"# The profile is the nearest that there is: model CX600 with firmware 4.0.7577.4463, by LLDP-MED.",
+			"    - ...\n    - LinkDetect\n    - ...\n    - AddressAcquire\n    - ...\n    - UpdateLookup\n    - ...\n    - TimeSync\n    - ...\n    - PoolDiscover\n    - ...\n    - RootChain\n" +
+				"    - ...\n    - WebTicket\n    - ...\n    - Enroll\n    - ...\n    - Register\n    - ...\n    - Provision\n    - ...\n    - UpdateCheck\n    - ...\n    - Ready\n    - ...",
+		} {
+			if !strings.Contains(string(text), line+"\n") {
+				t.Errorf("no %q in\n%.1500s", line, text)
+			}
+		}
 	})
 }
 
-// unpeered leaves out what the two sides call each other, and when they saw what.
+// unpeered leaves out what the two sides call each other.
 func unpeered(list []exchange.Message) []exchange.Message {
 	out := make([]exchange.Message, len(list))
 	for i, m := range list {
-		m.Peer, m.State = "", ""
+		m.Peer = ""
 		out[i] = m
 	}
 	return out

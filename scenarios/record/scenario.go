@@ -9,21 +9,24 @@ import (
 	"strings"
 	"time"
 
+	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/report"
+	"github.com/phone-edition/lpe/scenarios/course"
 )
 
 // Boot is what a recording tells of a boot besides its messages.
 type Boot struct {
-	File    string   // that the recording goes to
-	Profile string   // of the handset
-	Lab     string   // name or file, "": the pool was a real one
-	User    string   // of the lab, who signed in
-	Faults  []string // of the lab
-	Warm    bool     // the handset's flash was not empty
-	Pool    bool     // it was recorded at the pool, which does not know states and firmware
-	Others  int      // handsets that were left out
+	File    string            // that the recording goes to
+	Profile string            // of the handset
+	Lab     string            // name or file, "": the pool was a real one
+	User    string            // of the lab, who signed in; of a pool's recording whoever it is where that was not seen
+	Users   map[string]string // of the lab, by SIP address
+	Faults  []string          // of the lab
+	Warm    bool              // the handset's flash was not empty
+	Pool    bool              // it was recorded at the pool, which knows of states and firmware what messages tell
+	Others  int               // handsets that were left out
 	Stayed  time.Duration
 	Result  report.Result
 }
@@ -32,10 +35,17 @@ type Boot struct {
 func Scenario(b Boot, messages []exchange.Message, lost int) []byte {
 	var w bytes.Buffer
 	line := func(format string, args ...any) { fmt.Fprintf(&w, format+"\n", args...) }
+	var states []devicestate.State
+	recognised := ""
+	if b.Pool {
+		b.Profile, recognised = course.Recognise(messages)
+		b.User, states = b.user(messages), course.Reached(messages)
+	}
 	line("# Recorded of a boot. The steps and what is expected are for 'lpe scenario run'; exchange has every message, with secrets masked,")
 	line("# for 'lpe scenario diff'. A value that is fresh is made anew by each boot.")
 	if b.Pool {
-		line("# It was recorded at the pool, which does not see the handset's states; profile and user are the lab's usual ones.")
+		line("# It was recorded at the pool: the states are those that the messages tell of, and ARP is not among them.")
+		line("# The profile is the nearest that there is: %s.", recognised)
 	}
 	if b.Others > 0 {
 		line("# %d other handsets were left out: record one at a time.", b.Others)
@@ -57,7 +67,7 @@ func Scenario(b Boot, messages []exchange.Message, lost int) []byte {
 		line("  mac: %q", strings.ReplaceAll(mac, "-", ":"))
 	}
 	if b.Lab != "" {
-		line("lab: {name: %s}", exchange.Quoted(b.Lab))
+		line("lab: %s", course.LabIn(b.lab(), states))
 	}
 	if len(b.Faults) > 0 {
 		line("faults:")
@@ -65,8 +75,12 @@ func Scenario(b Boot, messages []exchange.Message, lost int) []byte {
 			line("  - %s", exchange.Quoted(fault))
 		}
 	}
-	b.steps(line, dialled(messages))
-	b.expect(line)
+	if b.Pool {
+		course.WriteSteps(&w, b.User, states)
+	} else {
+		b.steps(line, dialled(messages))
+		b.expect(line)
+	}
 	if lost > 0 {
 		line("# %d later messages were not kept.", lost)
 	}
@@ -75,6 +89,37 @@ func Scenario(b Boot, messages []exchange.Message, lost int) []byte {
 		exchange.WriteYAML(&w, "  ", messages)
 	}
 	return w.Bytes()
+}
+
+// lab is the lab as a scenario in that file names it: a lab's file by its way from there.
+func (b Boot) lab() string {
+	if slices.Contains(configs.Labs(), b.Lab) || filepath.IsAbs(b.Lab) {
+		return b.Lab
+	}
+	from, err := filepath.Abs(filepath.Dir(b.File))
+	to, err2 := filepath.Abs(b.Lab)
+	if err != nil || err2 != nil {
+		return b.Lab
+	}
+	if way, err := filepath.Rel(from, to); err == nil {
+		return filepath.ToSlash(way)
+	}
+	return to // on another volume
+}
+
+// user is the user of the lab who registered.
+func (b Boot) user(messages []exchange.Message) string {
+	for _, m := range messages {
+		if !m.Sent || m.Protocol != "sip" {
+			continue
+		}
+		for _, f := range m.Fields {
+			if name := b.Users[strings.ToLower(strings.Trim(f.Value, "<>"))]; f.Name == "From" && name != "" {
+				return name
+			}
+		}
+	}
+	return b.User
 }
 
 // noName is what is no part of a scenario's name.
@@ -114,7 +159,7 @@ func (b Boot) steps(line func(string, ...any), number string) {
 		line("  - dial: %q", number)
 		line("  - enter_pin: %q # which is as wrong as the one that was entered", "0000")
 		line("  - {wait: WebTicket, within: 10m}")
-	case signsIn || b.Warm || b.Pool:
+	case signsIn || b.Warm:
 		line("  - sign_in: %s", exchange.Scalar(b.User))
 	}
 	if end := b.end(); end != "" {
@@ -131,7 +176,7 @@ func (b Boot) steps(line func(string, ...any), number string) {
 // end is the state that the boot came to, "" if it never began.
 func (b Boot) end() devicestate.State {
 	switch {
-	case b.Result.Result == report.Success || b.Pool:
+	case b.Result.Result == report.Success:
 		return devicestate.Ready
 	case len(b.Result.States) == 0:
 		return ""
@@ -141,7 +186,7 @@ func (b Boot) end() devicestate.State {
 
 func (b Boot) expect(line func(string, ...any)) {
 	line("expect:")
-	if b.Lab == "" || b.Warm || b.Pool || b.Stayed > 0 || b.Result.Code == refused || len(b.Result.States) == 0 {
+	if b.Lab == "" || b.Warm || b.Stayed > 0 || b.Result.Code == refused || len(b.Result.States) == 0 {
 		line("  states: [LinkDetect, ...]")
 		if b.Result.Code == refused {
 			line("  result: {state: %s, code: %s}", b.Result.State, b.Result.Code)

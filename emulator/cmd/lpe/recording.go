@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/phone-edition/lpe/configs"
@@ -105,8 +106,11 @@ func (f serveFlags) openRecording(o *rig.ServeOptions) (*poolRecording, error) {
 		return nil, lacking(err)
 	}
 	r := &poolRecording{file: file, boot: record.Boot{
-		File: f.record, Profile: rig.DefaultProfile, Lab: f.lab, User: labUser(&rig.Options{Lab: o.Lab}), Pool: true,
+		File: f.record, Lab: f.lab, User: labUser(&rig.Options{Lab: o.Lab}), Users: map[string]string{}, Pool: true,
 	}}
+	for _, u := range o.Lab.Users {
+		r.boot.Users[strings.ToLower(u.SIPAddress)] = u.Name
+	}
 	o.Ear = r.recorder.Hear
 	return r, nil
 }

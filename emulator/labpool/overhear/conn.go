@@ -52,7 +52,7 @@ func (o *outer) Read(b []byte) (int, error) {
 		o.inside.hear(b[:n], true)
 	case o.answered && !o.over: // the client has gone on
 		o.over = true
-		o.ear.tell(ipOf(o.RemoteAddr()), false, "tls", o.host, func() exchange.Content { return exchange.ServerHello(o.answer, nil) })
+		o.ear.tellOf(o.Conn, true, false, "tls", o.host, func() exchange.Content { return exchange.ServerHello(o.answer, nil) })
 		o.answer = nil
 	case !o.answered && len(o.hello)+n <= exchange.MaxFlight:
 		o.hello = append(o.hello, b[:n]...)
@@ -69,7 +69,7 @@ func (o *outer) Write(b []byte) (int, error) {
 		o.inside.hear(b, false)
 	case !o.answered:
 		o.answered = true
-		o.ear.tell(ipOf(o.RemoteAddr()), true, "tls", o.host, func() exchange.Content { return exchange.ClientHello(o.hello) })
+		o.ear.tellOf(o.Conn, true, true, "tls", o.host, func() exchange.Content { return exchange.ClientHello(o.hello) })
 		o.hello = nil
 	}
 	if o.secure && !o.over && len(o.answer)+len(b) <= exchange.MaxFlight {
@@ -139,7 +139,7 @@ func Inside(conn net.Conn, host string, ear Ear, out Outgoing) net.Conn {
 	if ear == nil && out == nil {
 		return conn
 	}
-	return &inner{conn, newTalk(conn, host, ear), newAnswers(out)}
+	return &inner{conn, newTalk(conn, host, ear, true), newAnswers(out)}
 }
 
 // Silence is for a connection of [Inside] whose end is at hand: what is still written to it is no answer to anybody.
@@ -177,17 +177,18 @@ func (i *inner) Close() error { return closeAfter(i.Conn, i.answers.rest()) }
 
 // talk puts the messages of a connection together.
 type talk struct {
-	ear     Ear
-	handset string
-	host    string
+	ear    Ear
+	conn   net.Conn
+	host   string
+	secure bool
 
 	mu      sync.Mutex
 	waiting [2][]byte // what is no whole message yet: of the pool, of the handset
 	deaf    [2]bool   // what came is no HTTP and no SIP, or too long
 }
 
-func newTalk(conn net.Conn, host string, ear Ear) *talk {
-	return &talk{ear: ear, handset: ipOf(conn.RemoteAddr()), host: host}
+func newTalk(conn net.Conn, host string, ear Ear, secure bool) *talk {
+	return &talk{ear: ear, conn: conn, host: host, secure: secure}
 }
 
 const maxMessage = soap.MaxSize + sipmessage.MaxSize
@@ -213,7 +214,7 @@ func (t *talk) hear(b []byte, sent bool) {
 			break
 		}
 		if protocol != "" {
-			t.ear.tell(t.handset, sent, protocol, t.host, func() exchange.Content { return content })
+			t.ear.tellOf(t.conn, t.secure, sent, protocol, t.host, func() exchange.Content { return content })
 		}
 		waiting = waiting[n:]
 	}

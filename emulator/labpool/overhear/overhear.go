@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
@@ -20,6 +21,10 @@ type Heard struct {
 	Sent     bool   // by the handset
 	Protocol string
 	Host     string // of the pool
+
+	Connection string         // that it came on, by its two ends, "" for a datagram and a frame
+	Server     netip.AddrPort // the pool's end, as far as there is one
+	Secure     bool           // the connection is one of TLS
 	exchange.Content
 }
 
@@ -28,8 +33,21 @@ type Ear func(Heard)
 
 func (e Ear) tell(handset string, sent bool, protocol, host string, content func() exchange.Content) {
 	if e != nil {
-		e(Heard{time.Now(), handset, sent, protocol, host, content()})
+		e(Heard{At: time.Now(), Handset: handset, Sent: sent, Protocol: protocol, Host: host, Content: content()})
 	}
+}
+
+// tellOf tells of a message on a connection.
+func (e Ear) tellOf(conn net.Conn, secure, sent bool, protocol, host string, content func() exchange.Content) {
+	if e == nil {
+		return
+	}
+	local, remote := conn.LocalAddr().String(), conn.RemoteAddr()
+	server, _ := netip.ParseAddrPort(local) // there are connections without
+	e(Heard{
+		At: time.Now(), Handset: ipOf(remote), Sent: sent, Protocol: protocol, Host: host,
+		Connection: remote.String() + " " + local, Server: server, Secure: secure, Content: content(),
+	})
 }
 
 // UDP ports of the services that a station has.
@@ -177,7 +195,7 @@ type udp struct {
 func (u *udp) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, peer, err := u.PacketConn.ReadFrom(b)
 	if err == nil {
-		u.s.ear.tell(ipOf(peer), true, u.protocol, u.s.Address().Addr().String(), func() exchange.Content { return u.content(b[:n]) })
+		u.tell(peer, true, b[:n])
 		if u.s.out != nil {
 			u.requests.keep(peer.String(), u.asked(u.s.out, b[:n]))
 		}
@@ -192,11 +210,22 @@ func (u *udp) WriteTo(b []byte, peer net.Addr) (int, error) {
 			return length, nil
 		}
 	}
-	u.s.ear.tell(ipOf(peer), false, u.protocol, u.s.Address().Addr().String(), func() exchange.Content { return u.content(b) })
+	u.tell(peer, false, b)
 	if _, err := u.PacketConn.WriteTo(b, peer); err != nil {
 		return 0, err
 	}
 	return length, nil
+}
+
+func (u *udp) tell(peer net.Addr, sent bool, b []byte) {
+	if u.s.ear == nil {
+		return
+	}
+	own := u.s.Address().Addr()
+	u.s.ear(Heard{
+		At: time.Now(), Handset: ipOf(peer), Sent: sent, Protocol: u.protocol, Host: own.String(),
+		Server: netip.AddrPortFrom(own, 0), Content: u.content(b),
+	})
 }
 
 func ipOf(a net.Addr) string {
@@ -237,5 +266,5 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &outer{Conn: conn, ear: l.ear, host: l.host, inside: newTalk(conn, l.host, l.ear), out: l.out}, nil
+	return &outer{Conn: conn, ear: l.ear, host: l.host, inside: newTalk(conn, l.host, l.ear, false), out: l.out}, nil
 }
