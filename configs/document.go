@@ -296,14 +296,10 @@ func (d *Document) lab(path, nameOrPath string, set Settings, places map[string]
 	return nil
 }
 
-// Profile reads a profile as [LoadProfile] does, or as [LoadProfileFile] if it ends in .yaml, with the values of set in place of those of its facts. What is wrong is
+// Profile reads a profile as [ProfileOf] does, with the values of set in place of those of its facts. What is wrong is
 // reported at path, where set stands.
 func (d *Document) Profile(path, name string, set Settings) *Profile {
-	load := LoadProfile
-	if strings.HasSuffix(name, ".yaml") {
-		load = LoadProfileFile
-	}
-	profile, err := load(name)
+	profile, err := ProfileOf(name)
 	if err != nil {
 		d.Report(path+".profile", "%v", err)
 		return nil

@@ -66,6 +66,14 @@ func ProfileText(name string) ([]byte, error) {
 	return data, nil
 }
 
+// ProfileOf reads a profile as [LoadProfileFile] does if the name ends in .yaml, else as [LoadProfile].
+func ProfileOf(nameOrFile string) (*Profile, error) {
+	if strings.HasSuffix(nameOrFile, ".yaml") {
+		return LoadProfileFile(nameOrFile)
+	}
+	return LoadProfile(nameOrFile)
+}
+
 func baseProfile(name string) ([]byte, error) {
 	data, err := files.ReadFile(path.Join("profiles", "base", name+".yaml"))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -139,7 +139,7 @@ var badCaptures = map[string]badCapture{
 	"no secrets": {change: func(t *testing.T, p *packets) string {
 		p.secrets = nil
 		return p.write(t)
-	}, note: []string{"no secrets", "--keylog"}, check: func(t *testing.T, whole []exchange.Message, b *importer.Boot) {
+	}, note: []string{"There are no secrets", "--keylog"}, check: func(t *testing.T, whole []exchange.Message, b *importer.Boot) {
 		for _, m := range b.Messages {
 			if m.Protocol == "sip" {
 				t.Errorf("%s was read", m.Kind)
@@ -184,7 +184,7 @@ var badCaptures = map[string]badCapture{
 			p.list[i].info.CaptureLength = len(p.list[i].data) + 1 // as written: not the whole
 		}
 		return p.write(t)
-	}, note: []string{"snap length"}},
+	}, note: []string{"snap length", "places, first between frames", "their frames are cut"}},
 	"begins late": {change: func(t *testing.T, p *packets) string {
 		i := slices.IndexFunc(p.list, func(one packet) bool {
 			return len(one.data) >= 54 && one.data[23] == 6 && one.data[36] == 0x13 && one.data[37] == 0xc5

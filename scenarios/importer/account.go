@@ -182,12 +182,15 @@ func (b *Boot) Remarks() []string {
 	for _, u := range b.Unread {
 		out = append(out, u.String())
 	}
-	secrets := "no secrets"
-	if len(b.keyLog) > 0 {
-		secrets = "not the secrets"
+	secrets := "There are no secrets"
+	switch {
+	case b.serverKey:
+		secrets = "The server's key does not decrypt it: it is another server's, the suites have Diffie-Hellman, or bytes are damaged or missing"
+	case len(b.keyLog) > 0:
+		secrets = "What secrets there are do not decrypt it, as they are of other connections, or bytes of it are damaged or missing"
 	}
 	if slices.ContainsFunc(b.Unread, func(u Unread) bool { return u.TLS }) {
-		out = append(out, fmt.Sprintf("The capture holds %s of these connections: give a key log with --keylog, or with --server-key the RSA key of a server whose cipher suites have no Diffie-Hellman.", secrets))
+		out = append(out, secrets+". Give a key log with --keylog, or with --server-key the RSA key of a server whose cipher suites have no Diffie-Hellman.")
 	}
 	for _, a := range b.Associations {
 		name := cmp.Or(a.Opaque, "without a name")
@@ -214,11 +217,14 @@ func (b *Boot) Remarks() []string {
 
 // String tells what cannot be read.
 func (u Unread) String() string {
-	by := "the handset"
-	if !u.Sent {
-		by = "the other side"
+	return fmt.Sprintf("%v: %d bytes of %s from frame %d on cannot be read: %s.", u.Stream, u.Bytes, side(u.Sent), u.Frame, u.Why)
+}
+
+func side(sent bool) string {
+	if sent {
+		return "the handset"
 	}
-	return fmt.Sprintf("%v: %d bytes of %s from frame %d on cannot be read: %s.", u.Stream, u.Bytes, by, u.Frame, u.Why)
+	return "the other side"
 }
 
 // probes tells what ARP shows of the handset's address.

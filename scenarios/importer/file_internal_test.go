@@ -10,6 +10,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -37,6 +38,23 @@ func TestCheckFile(t *testing.T) {
 	for magic := range magics {
 		if err := checkFile(written(t, []byte(magic+"rest"))); err != nil {
 			t.Errorf("%x: %v", magic, err)
+		}
+	}
+}
+
+// A key log without a secret in it is none.
+func TestSecretLine(t *testing.T) {
+	random, master := strings.Repeat("0a", 32), strings.Repeat("0B", 48)
+	for text, ok := range map[string]bool{
+		"CLIENT_RANDOM " + random + " " + master + "\n":                            true,
+		"# a comment\r\nCLIENT_TRAFFIC_SECRET_0 " + random + " " + master + "\r\n": true,
+		"RSA 0011223344556677 " + master:                                           true,
+		"hello\n":                                                                  false,
+		"":                                                                         false,
+		"CLIENT_RANDOM " + random[:10] + " " + master:                              false,
+	} {
+		if got := secretLine.MatchString(text); got != ok {
+			t.Errorf("%.40q: %v", text, got)
 		}
 	}
 }

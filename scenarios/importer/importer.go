@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 
 	"github.com/phone-edition/lpe/emulator/wholefile"
 )
@@ -30,7 +31,8 @@ type Capture struct {
 	Streams []*Stream
 	Notes   []string // what is wrong with the file itself, and how it was read
 
-	keyLog []byte
+	keyLog    []byte
+	serverKey bool // one was given
 }
 
 // Read reads a capture. The error is a [rig.ComputerError] if the computer lacks tshark; it wraps [ErrSeveral] or
@@ -138,12 +140,18 @@ var decrypting = []string{
 
 const maxServerKey = 64 << 10
 
+// secretLine is a line of a key log (NSS key log format, draft-ietf-tls-keylogfile).
+var secretLine = regexp.MustCompile(`(?m)^(?:[A-Z0-9_]+ [0-9A-Fa-f]{64}|RSA [0-9A-Fa-f]{16}) [0-9A-Fa-f]{32,}\s*$`)
+
 // secrets gathers what decrypts: the capture's own secrets, a key log and a server's key, all in private files.
 func (r *reader) secrets(c *Capture, o Options) (args []string, err error) {
 	if o.KeyLog != "" {
 		given, err := wholefile.Read(o.KeyLog, maxSecrets)
 		if err != nil {
 			return nil, fmt.Errorf("%w: key log: %w", ErrSecrets, err)
+		}
+		if !secretLine.Match(given) {
+			return nil, fmt.Errorf("%w: key log %s: no line of it is a secret: LABEL, random of the client, secret", ErrSecrets, o.KeyLog)
 		}
 		c.keyLog = append(append(c.keyLog, given...), '\n')
 	}
@@ -162,6 +170,7 @@ func (r *reader) secrets(c *Capture, o Options) (args []string, err error) {
 		if err := checkServerKey(key); err != nil {
 			return nil, fmt.Errorf("%w: server key %s: %w", ErrSecrets, o.ServerKey, err)
 		}
+		c.serverKey = true
 		copied := filepath.Join(r.dir, "server.pem")
 		if err := wholefile.Write(copied, key); err != nil {
 			return nil, err

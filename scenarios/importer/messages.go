@@ -81,7 +81,7 @@ func (c *Capture) Boot() *Boot {
 func (b *Boot) add(f *frame, protocol string, content exchange.Content) {
 	b.Messages = append(b.Messages, Message{
 		Message: exchange.Message{Sent: b.sent(f), Protocol: protocol, Kind: content.Kind, Fields: content.Fields},
-		Frame:   f.Number, Raw: slices.Concat(f.UDP, f.Payload), chunk: chunk{f.Number, f.At, f.UDP}, frame: f,
+		Frame:   f.Number, Raw: slices.Concat(f.UDP, f.Payload), chunk: chunk{Frame: f.Number, At: f.At, Bytes: f.UDP}, frame: f,
 	})
 }
 
@@ -149,9 +149,12 @@ func (b *Boot) dhcp(f *frame) {
 // stream tells the messages of a connection.
 func (b *Boot) stream(s *Stream) {
 	sentUp := b.is(s.Client.Addr()) || !b.is(s.Server.Addr())
-	for _, h := range []*half{&s.Up, &s.Down} {
-		for _, g := range h.Gaps {
-			b.note("%d bytes of %v are missing in the capture between frames %d and %d: segments were lost when it was taken.", g.Bytes, s, g.Before, g.Behind)
+	for _, one := range []struct {
+		h    *half
+		sent bool
+	}{{&s.Up, sentUp}, {&s.Down, !sentUp}} {
+		if len(one.h.Gaps) > 0 {
+			b.note("%v, of %s: %v.", s, side(one.sent), one.h.Gaps)
 		}
 	}
 	if s.Server.Port() == portDNS {

@@ -55,7 +55,7 @@ func (d *damage) Error() string {
 }
 
 const (
-	cutShort = "cut short"
+	cutShort = "cut short or damaged" // a length that is damaged may go beyond the end, too
 	damaged  = "damaged"
 )
 

@@ -123,7 +123,7 @@ func TestPcap(t *testing.T) {
 		if got, err := told(file); !errors.Is(err, io.EOF) || !slices.Equal(got, want) {
 			t.Errorf("%x: %q, %v", magic, got, err)
 		}
-		if got, err := told(file[:len(file)-1]); err == nil || err.Error() != "The capture is cut short at byte 45." || len(got) != 2 {
+		if got, err := told(file[:len(file)-1]); err == nil || err.Error() != "The capture is cut short or damaged at byte 45." || len(got) != 2 {
 			t.Errorf("%x, cut: %q, %v", magic, got, err)
 		}
 		order.AppendUint32(file[:24+8], maxFrame+1)

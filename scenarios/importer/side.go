@@ -2,6 +2,8 @@ package importer
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/phone-edition/lpe/scenarios/compare"
 )
@@ -12,6 +14,9 @@ func Side(ctx context.Context, word string) (side compare.Side, ok bool, err err
 		return side, false, nil
 	}
 	c, err := Read(ctx, word, Options{})
+	if errors.Is(err, ErrSeveral) {
+		err = fmt.Errorf("%w\nTo compare one of them: lpe scenario import %s --handset MAC --scenario-out FILE, and give that file", err, word)
+	}
 	if err != nil {
 		return side, true, err
 	}

@@ -49,7 +49,7 @@ func TestSpeech(t *testing.T) {
 		{"S", "unreadable 1,"},
 		{"REGISTER sip:a SIP/2.0\r\nContent-Length: 99999999\r\n\r\n", "unreadable 52,"},
 	} {
-		r := run{chunks: []chunk{{1, began, []byte(one.text)}}}
+		r := run{chunks: []chunk{{Frame: 1, At: began, Bytes: []byte(one.text)}}}
 		if got := spokenKinds(speech([]run{r})); got != one.want {
 			t.Errorf("%q: got %s, want %s", one.text, got, one.want)
 		}
@@ -58,7 +58,7 @@ func TestSpeech(t *testing.T) {
 
 // A message belongs to the frame that made it whole, and begins in another.
 func TestSpeechOverFrames(t *testing.T) {
-	r := run{chunks: []chunk{{3, began, []byte(sipRequest[:20])}, {5, began, []byte(sipRequest[20:] + sipResponse[:9])}, {8, began, []byte(sipResponse[9:])}}}
+	r := run{chunks: []chunk{{Frame: 3, At: began, Bytes: []byte(sipRequest[:20])}, {Frame: 5, At: began, Bytes: []byte(sipRequest[20:] + sipResponse[:9])}, {Frame: 8, At: began, Bytes: []byte(sipResponse[9:])}}}
 	got := speech([]run{r})
 	if len(got) != 2 || got[0].Begin != 3 || got[0].Frame != 5 || got[1].Begin != 5 || got[1].Frame != 8 {
 		t.Errorf("%+v", got)
@@ -72,7 +72,7 @@ func FuzzSpeech(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		at := 0
-		for _, m := range speech([]run{{chunks: []chunk{{1, began, b}}}}) {
+		for _, m := range speech([]run{{chunks: []chunk{{Frame: 1, At: began, Bytes: b}}}}) {
 			i := bytes.Index(b[at:], m.Raw)
 			if i < 0 || len(bytes.Trim(b[at:at+i], "\r\n")) > 0 {
 				t.Fatalf("%q is left out before %q", b[at:], m.Raw)

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -12,18 +13,22 @@ type chunk struct {
 	Frame int
 	At    time.Time
 	Bytes []byte
+	cut   bool // the frame had more
 }
 
 // A gap is a place of a direction where segments are missing in the capture.
 type gap struct {
 	Before, Behind int // frames
 	Bytes          int
+	cut            bool // the frame before it had more
 }
+
+type gaps []gap
 
 // A half is one direction of a stream, put in order.
 type half struct {
 	Chunks []chunk
-	Gaps   []gap
+	Gaps   gaps
 	Clear  []chunk // what TLS carried, decrypted; one chunk a record
 
 	types, disguised int // numbers of TLS records, see [frame]
@@ -32,6 +37,7 @@ type half struct {
 	next    uint32
 	waiting []waiting
 	last    int // frame of the last chunk in order
+	cut     bool
 }
 
 type waiting struct {
@@ -97,10 +103,10 @@ func (all *streams) add(f frame) {
 		return
 	}
 	if !t.RST {
-		h.add(t.Seq, chunk{f.Number, f.At, t.Payload})
+		h.add(t.Seq, chunk{f.Number, f.At, t.Payload, f.Cut})
 	}
 	for _, b := range f.Clear {
-		h.Clear = append(h.Clear, chunk{f.Number, f.At, b})
+		h.Clear = append(h.Clear, chunk{Frame: f.Number, At: f.At, Bytes: b})
 	}
 	h.types, h.disguised = h.types+len(f.Types), h.disguised+f.Disguised
 	if h == &s.Down && len(s.Certs) == 0 {
@@ -147,7 +153,7 @@ func (h *half) add(seq uint32, c chunk) {
 func (h *half) take(c chunk) {
 	h.Chunks = append(h.Chunks, c)
 	h.next += uint32(len(c.Bytes))
-	h.last = max(h.last, c.Frame)
+	h.last, h.cut = max(h.last, c.Frame), c.cut
 }
 
 // drain takes the segments whose turn has come. What they add counts as come with the frame that made them whole.
@@ -161,7 +167,7 @@ func (h *half) drain() {
 			}
 			h.waiting = slices.Delete(h.waiting, i, i+1)
 			if int(before) < len(w.Bytes) {
-				h.take(chunk{max(w.Frame, h.last), later(w.At, h.Chunks), w.Bytes[before:]})
+				h.take(chunk{max(w.Frame, h.last), later(w.At, h.Chunks), w.Bytes[before:], w.cut})
 			}
 			again = true
 			break
@@ -179,9 +185,31 @@ func later(at time.Time, chunks []chunk) time.Time {
 // skip gives the next bytes up and goes on behind the gap.
 func (h *half) skip() {
 	first := slices.MinFunc(h.waiting, func(a, b waiting) int { return cmp.Compare(int32(a.seq-h.next), int32(b.seq-h.next)) })
-	h.Gaps = append(h.Gaps, gap{Before: h.last, Behind: first.Frame, Bytes: int(first.seq - h.next)})
+	h.Gaps = append(h.Gaps, gap{Before: h.last, Behind: first.Frame, Bytes: int(first.seq - h.next), cut: h.cut})
 	h.next = first.seq
 	h.drain()
+}
+
+// String tells what is missing of a direction.
+func (list gaps) String() string {
+	size, cut := 0, 0
+	for _, g := range list {
+		size += g.Bytes
+		if g.cut {
+			cut++
+		}
+	}
+	places, why := "", "segments were lost when it was taken"
+	if len(list) > 1 {
+		places = fmt.Sprintf("in %d places, first ", len(list))
+	}
+	switch {
+	case cut == len(list):
+		why = "their frames are cut"
+	case cut > 0:
+		why = "frames are cut, and segments were lost when it was taken"
+	}
+	return fmt.Sprintf("%d bytes are missing in the capture %sbetween frames %d and %d: %s", size, places, list[0].Before, list[0].Behind, why)
 }
 
 // finish puts in order what still waits and returns the streams as they began.

@@ -39,7 +39,7 @@ func TestSegmentsAreOrdered(t *testing.T) {
 		r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
 		h := half{begun: true, next: first}
 		for i, s := range all {
-			h.add(first+uint32(s.begin), chunk{i + 1, began.Add(time.Duration(i)), text[s.begin:s.end]})
+			h.add(first+uint32(s.begin), chunk{Frame: i + 1, At: began.Add(time.Duration(i)), Bytes: text[s.begin:s.end]})
 		}
 		if !bytes.Equal(content(h.Chunks), text) || len(h.Gaps) > 0 || len(h.waiting) > 0 {
 			t.Fatalf("%d bytes of %d, gaps %v, %d waiting", len(content(h.Chunks)), len(text), h.Gaps, len(h.waiting))

@@ -132,11 +132,7 @@ func Run(ctx context.Context, scenarios []*format.Scenario, profiles []string, d
 
 // unfit is nil if a scenario cannot be meant for a profile, else what is wrong with the profile itself.
 func unfit(profile string, err error) error {
-	load := configs.LoadProfile
-	if strings.HasSuffix(profile, ".yaml") {
-		load = configs.LoadProfileFile
-	}
-	if _, broken := load(profile); broken != nil {
+	if _, broken := configs.ProfileOf(profile); broken != nil {
 		return errors.Join(broken)
 	}
 	return nil

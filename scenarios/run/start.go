@@ -32,7 +32,7 @@ func Start(ctx context.Context, b Boot, o rig.Options) ([]byte, error) {
 	if o.Lab, err = configs.LoadLab(b.Lab); err != nil {
 		return nil, err
 	}
-	if o.Profile, err = configs.LoadProfile(b.Profile); err != nil {
+	if o.Profile, err = configs.ProfileOf(b.Profile); err != nil {
 		return nil, err
 	}
 	if b.User, o.Credentials, err = whoSignsIn(o.Lab, o.Profile, b.User); err != nil {

@@ -57,7 +57,7 @@ func (f *bootFlags) declare(c *cobra.Command) {
 	flags.StringVar(&f.passwordFile, "password-file", "", "file that holds the user's password; refused if others can read it (or LPE_PASSWORD)")
 	flags.StringVar(&f.sipAddress, "user-sip-address", "", "SIP address that the credentials must belong to")
 	f.placeFlags.declare(c)
-	flags.StringVar(&f.profile, "profile", rig.DefaultProfile, "model and firmware, see 'lpe profile list'")
+	flags.StringVar(&f.profile, "profile", rig.DefaultProfile, "model and firmware, see 'lpe profile list', or a profile's .yaml file")
 	flags.StringVar(&f.mac, "mac", "", "MAC address (default: the model's OUI and three bytes derived from profile and user)")
 	flags.StringVar(&f.flash, "flash", "", "directory of the handset's flash, and of the lab's certificates; with it the next boot is warm")
 	flags.BoolVar(&f.compareWarm, "compare-warm", false, "boot with full flash and with wiped flash, and tell where they part; --flash is the full one and stays as it is")
@@ -108,7 +108,7 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 			return o, usage("%w", err)
 		}
 	}
-	if o.Profile, err = configs.LoadProfile(f.profile); err != nil {
+	if o.Profile, err = configs.ProfileOf(f.profile); err != nil {
 		return o, usage("%w", err)
 	}
 	if o.MAC, err = f.macAddress(); err != nil {

@@ -30,7 +30,7 @@ func dhcpDiscoverCommand(sys system) *cobra.Command {
 	flags.Lookup("lab").NoOptDefVal = defaultLab
 	flags.StringVar(&f.iface, "interface", "", "ask on the segment of this interface, as a host of its own")
 	flags.BoolVar(&f.host, "host", false, "ask from this computer's own address")
-	flags.StringVar(&f.profile, "profile", rig.DefaultProfile, "model and firmware, see 'lpe profile list'")
+	flags.StringVar(&f.profile, "profile", rig.DefaultProfile, "model and firmware, see 'lpe profile list', or a profile's .yaml file")
 	flags.StringVar(&f.mac, "mac", "", "MAC address (default: the model's OUI and three bytes derived from computer and interface)")
 	flags.DurationVar(&f.timeout, "timeout", time.Minute, "end after this time")
 	flags.StringVarP(&f.output, "output", "o", "list", "list or json")
@@ -53,7 +53,7 @@ func (f bootFlags) surveyOptions() (o rig.Options, err error) {
 			return o, usage("%w", err)
 		}
 	}
-	if o.Profile, err = configs.LoadProfile(f.profile); err != nil {
+	if o.Profile, err = configs.ProfileOf(f.profile); err != nil {
 		return o, usage("%w", err)
 	}
 	if o.MAC, err = f.macAddress(); err != nil {

@@ -80,7 +80,7 @@ func (f inspectFlags) options(name string) (o rig.Options, s probe.Subject, err 
 	case f.output != "list" && f.output != "json":
 		return o, s, usage("-o takes list or json, not %q", f.output)
 	}
-	if o.Profile, err = configs.LoadProfile(f.profile); err != nil {
+	if o.Profile, err = configs.ProfileOf(f.profile); err != nil {
 		return o, s, usage("%w", err)
 	}
 	if f.dns != "" {

@@ -16,7 +16,7 @@ func portsCommand(sys system) *cobra.Command {
 		"ports prints what a handset of a profile sends and needs: protocol, port, direction, stage, purpose and where that comes from. out is begun by the handset, and the port is the server's; in is the handset's port. Answers to what the handset began are not listed.",
 		"  lpe ports --profile polycom-cx600-4.0.7577.4463",
 		func(*cobra.Command, []string) error {
-			profile, err := configs.LoadProfile(name)
+			profile, err := configs.ProfileOf(name)
 			if err != nil {
 				return usage("%w", err)
 			}

@@ -31,7 +31,7 @@ func (f bootFlags) openRecording(o *rig.Options, outputs *report.Outputs) (*reco
 		return nil, lacking(err)
 	}
 	r := &recording{file: file, stay: f.stay, boot: record.Boot{
-		File: f.record, Profile: o.Profile.Name, Lab: f.lab, User: labUser(o), Faults: o.Faults,
+		File: f.record, Profile: f.profile, Lab: f.lab, User: labUser(o), Faults: o.Faults,
 	}}
 	if o.Flash != nil {
 		held, err := o.Flash.Load()

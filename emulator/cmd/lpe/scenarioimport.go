@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -28,6 +29,9 @@ func scenarioImportCommand(sys system) *cobra.Command {
 			if o.KeyLog != "" && o.ServerKey != "" {
 				return usage("give --keylog or --server-key, not both")
 			}
+			if err := apart(args[0], scenarioOut, profileOut); err != nil {
+				return err
+			}
 			return importCapture(c.Context(), sys, args[0], o, scenarioOut, profileOut)
 		})
 	c.Args = oneName
@@ -38,6 +42,25 @@ func scenarioImportCommand(sys system) *cobra.Command {
 	flags.StringVar(&scenarioOut, "scenario-out", "", "write the scenario to this file")
 	flags.StringVar(&profileOut, "profile-out", "", "write the draft profile to this file")
 	return c
+}
+
+// apart refuses to write one file over the other, or over the capture.
+func apart(capture, scenario, profile string) error {
+	same := func(a, b string) bool {
+		if a == "" || b == "" {
+			return false
+		}
+		one, err := os.Stat(a)
+		two, err2 := os.Stat(b)
+		return filepath.Clean(a) == filepath.Clean(b) || err == nil && err2 == nil && os.SameFile(one, two)
+	}
+	switch {
+	case same(scenario, profile):
+		return usage("--scenario-out and --profile-out name the same file")
+	case same(capture, scenario), same(capture, profile):
+		return usage("%s is the capture: name another file to write to", capture)
+	}
+	return nil
 }
 
 func importCapture(ctx context.Context, sys system, file string, o importer.Options, scenarioOut, profileOut string) error {

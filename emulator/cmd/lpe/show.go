@@ -31,13 +31,13 @@ func profileCommand(sys system) *cobra.Command {
 	list := command("list", "List the profiles", "list prints the name of each profile, a line each.", "  lpe profile list",
 		func(*cobra.Command, []string) error { return printLines(sys, configs.Profiles()) })
 	var provenance, yaml bool
-	show := command("show NAME", "Print the facts of a profile", "show prints each fact of a profile.",
+	show := command("show NAME|FILE", "Print the facts of a profile", "show prints each fact of a profile, one of this program's by its name or a .yaml file.",
 		"  lpe profile show polycom-cx600-4.0.7577.4463 --provenance\n  lpe profile show polycom-cx600-4.0.7577.4463 --yaml >mine.yaml",
 		func(_ *cobra.Command, args []string) error {
 			if yaml {
 				return printFile(sys, configs.ProfileText, args[0])
 			}
-			profile, err := configs.LoadProfile(args[0])
+			profile, err := configs.ProfileOf(args[0])
 			if err != nil {
 				return usage("%w", err)
 			}
