@@ -109,7 +109,7 @@ func (b *Bridge) Join(c StationConfig) (Station, error) {
 		return nil, errors.Join(fmt.Errorf("station %s: interface %s: filter: %w", c.Name, b.iface, err), st.Close())
 	}
 	b.own.Store(&own)
-	return bridgedStation{st, b}, nil
+	return bridgedStation{st.(*station), b}, nil
 }
 
 // receive brings frames from the wire to the switch until the bridge is closed.

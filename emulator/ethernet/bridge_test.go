@@ -100,6 +100,17 @@ func newOnWire(t *testing.T, o Options) *onWire {
 	return &onWire{t, b, w}
 }
 
+// A station on a wire is all that one on a segment is.
+func TestBridgedStationWatches(t *testing.T) {
+	st := newOnWire(t, Options{}).station("handset", 1)
+	if _, ok := st.(ConflictWatcher); !ok {
+		t.Error("nobody is told that another station uses its address")
+	}
+	if _, ok := st.(ARPWatcher); !ok {
+		t.Error("nobody is told of its ARP")
+	}
+}
+
 // station joins with MAC address 02:00:00:00:00:N.
 func (w *onWire) station(name string, n byte) Station {
 	w.Helper()
@@ -437,7 +448,7 @@ func TestBridgeCloseEndsConnections(t *testing.T) {
 		_, err := raw.Receive(w.Context())
 		ended <- err
 	}()
-	last := udpFrame(netip.MustParseAddrPort("10.0.0.1:68"), netip.MustParseAddrPort("10.0.0.2:67"), []byte("release"), st.(bridgedStation).Station.(*station).nextFields())
+	last := udpFrame(netip.MustParseAddrPort("10.0.0.1:68"), netip.MustParseAddrPort("10.0.0.2:67"), []byte("release"), st.(bridgedStation).nextFields())
 	for range 500 {
 		if err := st.SendFrame(append(decode(t, toAll+macOne+"0800"), last[headerSize:]...)); err != nil {
 			t.Fatal(err)

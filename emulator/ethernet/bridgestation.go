@@ -9,7 +9,7 @@ import (
 // bridgedStation is a station on a [Bridge]. It says so when it is to reach this very computer, instead of waiting for
 // an answer that cannot come.
 type bridgedStation struct {
-	Station
+	*station
 	on *Bridge
 }
 
@@ -17,14 +17,14 @@ func (st bridgedStation) DialTCP(ctx context.Context, to netip.AddrPort) (net.Co
 	if err := st.on.reaches(to.Addr()); err != nil {
 		return nil, opError("dial", "tcp", nil, tcpAddr(to), err)
 	}
-	return st.Station.DialTCP(ctx, to)
+	return st.station.DialTCP(ctx, to)
 }
 
 func (st bridgedStation) DialUDP(to netip.AddrPort) (net.Conn, error) {
 	if err := st.on.reaches(to.Addr()); err != nil {
 		return nil, opError("dial", "udp", nil, udpAddr(to), err)
 	}
-	return st.Station.DialUDP(to)
+	return st.station.DialUDP(to)
 }
 
 func (b *Bridge) reaches(addr netip.Addr) error {

@@ -3,7 +3,9 @@
 package outside
 
 import (
+	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/scenarios/compare"
 	"github.com/phone-edition/lpe/scenarios/importer"
 	"github.com/phone-edition/lpe/scenarios/record"
@@ -48,6 +51,9 @@ func TestImportOfForeignServers(t *testing.T) {
 	p.reach(devicestate.RootChain)
 	p.end()
 	recorded, _ := recorder.Messages()
+	if !slices.ContainsFunc(recorded, func(m exchange.Message) bool { return m.Protocol == "arp" }) {
+		t.Error("no ARP was recorded")
+	}
 	b := importedFrom(t, p.Capture, importer.Options{})
 	var got []string
 	for _, d := range compare.Compare(recorded, b.Exchange(), compare.DefaultMasks()) {
@@ -60,7 +66,7 @@ func TestImportOfForeignServers(t *testing.T) {
 	for _, m := range b.Messages {
 		kinds = append(kinds, m.Protocol+" "+m.Kind)
 	}
-	for _, want := range []string{"dhcp OFFER", "dhcp ACK", "ntp server answer", "dns answer to A time.windows.com: Success"} {
+	for _, want := range []string{"arp probe", "arp announcement", "dhcp OFFER", "dhcp ACK", "ntp server answer", "dns answer to A time.windows.com: Success"} {
 		if !slices.Contains(kinds, want) {
 			t.Errorf("no %s in\n%s", want, strings.Join(kinds, "\n"))
 		}
@@ -122,4 +128,56 @@ func agentsOf(b *importer.Boot) []string {
 		}
 	}
 	return out
+}
+
+// TestRecordedAtPool: a pool on a wire records the handset that boots there. What it wrote runs as it is, of the profile that
+// booted, and is what the handset recorded and what a capture holds, but for what the pool cannot know.
+func TestRecordedAtPool(t *testing.T) {
+	t.Parallel()
+	const profile = "hp-4120-4.0.7577.4512"
+	for _, lab := range []string{"litware", "contoso"} {
+		t.Run(lab, func(t *testing.T) {
+			client, server := newWire(t)
+			dir := t.TempDir()
+			in := func(name string) string { return filepath.Join(dir, name) }
+			pool := server.start(lpePath(), "pool", "serve", "--lab", lab, "--interface", "eth0", "--serve-network", "--record", in("pool.yaml"))
+			pool.says("Other computers can reach this pool")
+			pin := map[string][]string{"litware": {"1219", "0712"}, "contoso": {"4034", "73915"}}[lab]
+			got := client.lpe("boot", "--interface", "eth0", "--profile", profile, "--phone-or-ext", pin[0], "--pin", pin[1],
+				"--record", in("phone.yaml"), "--capture", in("wire.pcapng"), "--capture-secrets")
+			if got.code != 0 {
+				t.Fatalf("exit %d\n%s%s", got.code, got.err, got.out)
+			}
+			pool.stop()
+			text, err := os.ReadFile(in("pool.yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, line := range []string{"  profile: " + profile, "lab: {name: " + lab + "}", "    - VlanDiscover", "    - Ready"} {
+				if strings.Contains(string(text), line+"\n") == (line == "    - VlanDiscover") { // the switch tells of a VLAN, or that there is none
+					t.Errorf("%q in\n%.2000s", line, text)
+				}
+			}
+			if got := end(t, exec.Command(lpePath(), "scenario", "run", "--virtual", in("pool.yaml"))); got.code != 0 {
+				t.Errorf("exit %d\n%s%s", got.code, got.err, got.out)
+			}
+			if got := end(t, exec.Command(lpePath(), "scenario", "diff", in("phone.yaml"), in("wire.pcapng"))); got.code != 0 || got.out != "" || got.err != "" {
+				t.Errorf("recorded and captured: exit %d\n%s%s", got.code, got.err, got.out)
+			}
+			got = end(t, exec.Command(lpePath(), "scenario", "diff", in("phone.yaml"), in("pool.yaml"), "-o", "json"))
+			var diff compare.Comparison
+			if err := json.Unmarshal([]byte(got.out), &diff); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(diff.NotCompared, []string{"arp"}) {
+				t.Errorf("not compared: %q", diff.NotCompared)
+			}
+			for _, d := range diff.Differences {
+				if d.What == compare.MessageAdded && !d.Sent && (d.Protocol == "lldp" || d.Protocol == "dns") {
+					continue // which the handset listened to no longer
+				}
+				t.Errorf("%s: %s", d.Where(), d.Sentence())
+			}
+		})
+	}
 }

@@ -62,6 +62,25 @@ func at(list []exchange.Message, kind string) int {
 	return slices.IndexFunc(list, func(m exchange.Message) bool { return m.Kind == kind })
 }
 
+// What a peer said does nothing to a terminal and is no part of a page.
+func TestHostileText(t *testing.T) {
+	one := []exchange.Message{{Protocol: "http", Kind: "200 \x1b[2J<script>", Fields: []exchange.Field{field("\x1b]0;x\x07", "<b>\x1b")}}}
+	c := compare.Sides(compare.Side{Name: "\x1b[1m"}, compare.Side{Name: "<i>", Messages: one}, compare.DefaultMasks())
+	var text, page bytes.Buffer
+	if err := compare.WriteText(&text, c); err != nil {
+		t.Fatal(err)
+	}
+	if err := compare.WriteHTML(&page, c); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(text.String(), "\x1b\x07") || !strings.Contains(text.String(), "200 \uFFFD[2J<script>") {
+		t.Errorf("%q", text.String())
+	}
+	if strings.Contains(page.String(), "<script>") || strings.Contains(page.String(), "<i>") {
+		t.Error(page.String())
+	}
+}
+
 // Each change of one boot is named, and nothing else.
 func TestCompare(t *testing.T) {
 	later := func(list []exchange.Message, from int, by time.Duration) []exchange.Message {

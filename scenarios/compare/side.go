@@ -99,7 +99,7 @@ func load(ctx context.Context, word string, further []Loader) (Side, *format.Sce
 	found, err := library.Find([]string{word})
 	switch {
 	case err != nil:
-		return Side{}, nil, fmt.Errorf("%w\nA side is a scenario or recording, by name or file, or a profile by name or file", err)
+		return Side{}, nil, fmt.Errorf("%w\nA side is a scenario by name or file, a recording, a capture, or a profile by name or file", err)
 	case len(found) != 1:
 		return Side{}, nil, fmt.Errorf("%s names %d scenarios, one expected", word, len(found))
 	case len(found[0].Exchange) > 0:

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/phone-edition/lpe/emulator/exchange"
@@ -130,8 +131,18 @@ func WriteText(w io.Writer, c Comparison) error {
 	for _, text := range c.Reservations() {
 		fmt.Fprintln(&b, text)
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, shown(b.String()))
 	return err
+}
+
+// shown has U+FFFD in place of what a peer said and a terminal would do.
+func shown(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 func count(n int) string {
