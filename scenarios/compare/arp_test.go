@@ -62,10 +62,14 @@ func TestCompareARP(t *testing.T) {
 			i := at(l, "probe")
 			return slices.Delete(l, i, i+1)
 		}, []string{"arp sent probe in AddressAcquire: missing in B"}},
-		"not asked for": {func(l []exchange.Message) []exchange.Message { return drop(l, "request for 10.0.0.1") },
-			[]string{"arp sent request for 10.0.0.1 in AddressAcquire: missing in B"}},
-		"not answered": {func(l []exchange.Message) []exchange.Message { return drop(l, "answer of 10.0.0.1") },
-			[]string{"arp received answer of 10.0.0.1 in AddressAcquire: missing in B"}},
+		"not asked for": {
+			func(l []exchange.Message) []exchange.Message { return drop(l, "request for 10.0.0.1") },
+			[]string{"arp sent request for 10.0.0.1 in AddressAcquire: missing in B"},
+		},
+		"not answered": {
+			func(l []exchange.Message) []exchange.Message { return drop(l, "answer of 10.0.0.1") },
+			[]string{"arp received answer of 10.0.0.1 in AddressAcquire: missing in B"},
+		},
 		"answered before": {func(l []exchange.Message) []exchange.Message {
 			a, b := at(l, "request for 10.0.0.1"), at(l, "answer of 10.0.0.1")
 			l[a], l[b] = l[b], l[a]

@@ -49,16 +49,31 @@ func TestStates(t *testing.T) {
 		behind bool // a router: its own link was not seen
 		want   string
 	}{
-		"a switch tells the VLAN": {[]said{{text: "> lldp LLDPDU"}, policy, discover, offer, request, ack}, false,
-			"LinkDetect LinkDetect AddressAcquire AddressAcquire AddressAcquire AddressAcquire"},
-		"a switch tells no policy": {[]said{{text: "> lldp LLDPDU"}, {text: "< lldp LLDPDU of a switch|network policy=application 1, unknown true,"}, discover}, false,
-			"LinkDetect LinkDetect VlanDiscover"},
-		"a VLAN by DHCP": {[]said{discover, offer, request, {text: "< dhcp ACK|option 43 vendor specific=VLAN 200 (0a0200c8)"}, {text: "> dhcp RELEASE"}, {text: "> dhcp DISCOVER|xid=2"}, offer, request, ack}, false,
-			"VlanDiscover VlanDiscover VlanDiscover VlanDiscover VlanDiscover AddressAcquire AddressAcquire AddressAcquire AddressAcquire"},
-		"no VLAN by DHCP": {[]said{discover, offer, request, ack, {text: "> arp probe"}, {text: "> ntp client request"}}, false,
-			"VlanDiscover VlanDiscover VlanDiscover VlanDiscover AddressAcquire TimeSync"},
-		"nobody answers": {[]said{discover, discover, {text: "> dhcp DISCOVER|xid=2"}, {text: "> dhcp DISCOVER|xid=3"}}, false,
-			"VlanDiscover VlanDiscover AddressAcquire AddressAcquire"},
+		"a switch tells the VLAN": {
+			[]said{{text: "> lldp LLDPDU"}, policy, discover, offer, request, ack},
+			false,
+			"LinkDetect LinkDetect AddressAcquire AddressAcquire AddressAcquire AddressAcquire",
+		},
+		"a switch tells no policy": {
+			[]said{{text: "> lldp LLDPDU"}, {text: "< lldp LLDPDU of a switch|network policy=application 1, unknown true,"}, discover},
+			false,
+			"LinkDetect LinkDetect VlanDiscover",
+		},
+		"a VLAN by DHCP": {
+			[]said{discover, offer, request, {text: "< dhcp ACK|option 43 vendor specific=VLAN 200 (0a0200c8)"}, {text: "> dhcp RELEASE"}, {text: "> dhcp DISCOVER|xid=2"}, offer, request, ack},
+			false,
+			"VlanDiscover VlanDiscover VlanDiscover VlanDiscover VlanDiscover AddressAcquire AddressAcquire AddressAcquire AddressAcquire",
+		},
+		"no VLAN by DHCP": {
+			[]said{discover, offer, request, ack, {text: "> arp probe"}, {text: "> ntp client request"}},
+			false,
+			"VlanDiscover VlanDiscover VlanDiscover VlanDiscover AddressAcquire TimeSync",
+		},
+		"nobody answers": {
+			[]said{discover, discover, {text: "> dhcp DISCOVER|xid=2"}, {text: "> dhcp DISCOVER|xid=3"}},
+			false,
+			"VlanDiscover VlanDiscover AddressAcquire AddressAcquire",
+		},
 		"seen in the VLAN":        {[]said{{text: "> dhcp DISCOVER|xid=1", vlan: true}}, false, "AddressAcquire"},
 		"seen behind a router":    {[]said{discover}, true, "AddressAcquire"},
 		"asks for what it had":    {[]said{{text: "> lldp LLDPDU"}, request, ack}, false, "LinkDetect AddressAcquire AddressAcquire"},
@@ -66,21 +81,33 @@ func TestStates(t *testing.T) {
 		"encrypted, to registrar": {[]said{{text: "> dhcp INFORM"}, {text: "> tls ClientHello", port: 5061}, {text: "< tls ServerHello", port: 5061}}, false, "PoolDiscover Register Register"},
 		"encrypted, to the web":   {[]said{{text: "> dhcp INFORM"}, {text: "> tls ClientHello", port: 443}}, false, "PoolDiscover WebTicket"},
 		"web services": {[]said{
-			{text: "> dhcp INFORM"}, {text: "> http GET /CertProv/mex|request=GET /CertProv/mex", port: 80}, {text: "< http 200 OK|response=200 OK", port: 80},
-			{text: "> tls ClientHello", port: 443}, {text: "> http POST /WebTicket/x Issue|request=POST /WebTicket/x", port: 443}, {text: "> http POST /CertProv/x GetAndPublishCert|request=POST /CertProv/x", port: 443},
+			{text: "> dhcp INFORM"},
+			{text: "> http GET /CertProv/mex|request=GET /CertProv/mex", port: 80},
+			{text: "< http 200 OK|response=200 OK", port: 80},
+			{text: "> tls ClientHello", port: 443},
+			{text: "> http POST /WebTicket/x Issue|request=POST /WebTicket/x", port: 443},
+			{text: "> http POST /CertProv/x GetAndPublishCert|request=POST /CertProv/x", port: 443},
 		}, false, "PoolDiscover RootChain RootChain WebTicket WebTicket Enroll"},
 		"sign-in": {[]said{
-			{text: "> sip REGISTER 1|request=REGISTER sip:x", port: 5061}, {text: "< sip 200 OK to REGISTER 1|response=200 OK", port: 5061},
+			{text: "> sip REGISTER 1|request=REGISTER sip:x", port: 5061},
+			{text: "< sip 200 OK to REGISTER 1|response=200 OK", port: 5061},
 			{text: "> sip SUBSCRIBE 1 " + course.ProvisioningEvent + ", Expires 0|request=SUBSCRIBE sip:u|Event=" + course.ProvisioningEvent + "|Expires=0", port: 5061},
-			{text: "> http POST /r.upx|request=POST /r.upx", port: 443}, {text: "> sip keep-alive|bytes=0d0a0d0a", port: 5061}, {text: "> sip REGISTER 2|request=REGISTER sip:x", port: 5061},
+			{text: "> http POST /r.upx|request=POST /r.upx", port: 443},
+			{text: "> sip keep-alive|bytes=0d0a0d0a", port: 5061},
+			{text: "> sip REGISTER 2|request=REGISTER sip:x", port: 5061},
 		}, false, "Register Register Provision UpdateCheck Ready Ready"},
 		"an image": {[]said{
 			{text: "> http POST /r.upx|request=POST /r.upx", port: 443}, {text: "> http GET /CPE.nbt|request=GET /CPE.nbt", port: 443},
 		}, false, "UpdateLookup Updating"},
 		"questions": {[]said{
-			{text: "< dhcp ACK"}, {text: "> dns SRV _sip._tls.x|id=1|question=SRV _sip._tls.x"}, {text: "< dns answer to SRV _sip._tls.x: Success|id=1|question=SRV _sip._tls.x"},
-			{text: "> dns A time.windows.com|id=2|question=A time.windows.com"}, {text: "> ntp client request"}, {text: "> dns A sip.x|id=3|question=A sip.x"},
-			{text: "> dns A pool.x|id=4|question=A pool.x"}, {text: "< dns answer to A pool.x: Success|id=4|question=A pool.x|A pool.x.=10.0.0.1, TTL 9 s"},
+			{text: "< dhcp ACK"},
+			{text: "> dns SRV _sip._tls.x|id=1|question=SRV _sip._tls.x"},
+			{text: "< dns answer to SRV _sip._tls.x: Success|id=1|question=SRV _sip._tls.x"},
+			{text: "> dns A time.windows.com|id=2|question=A time.windows.com"},
+			{text: "> ntp client request"},
+			{text: "> dns A sip.x|id=3|question=A sip.x"},
+			{text: "> dns A pool.x|id=4|question=A pool.x"},
+			{text: "< dns answer to A pool.x: Success|id=4|question=A pool.x|A pool.x.=10.0.0.1, TTL 9 s"},
 			{text: "> tls ClientHello", port: 5061, opened: 9},
 		}, true, " UpdateLookup UpdateLookup TimeSync TimeSync PoolDiscover Register Register Register"},
 	} {
@@ -125,7 +152,10 @@ func TestReached(t *testing.T) {
 // The steps that are written are a scenario, whatever states a boot came to: nobody signs in to one that ended before.
 func TestWriteSteps(t *testing.T) {
 	for _, states := range [][]devicestate.State{
-		{"LinkDetect"}, {"VlanDiscover", "AddressAcquire", "UpdateLookup"}, {"PoolDiscover", "RootChain"}, {"AddressAcquire", "UpdateLookup", "Updating"},
+		{"LinkDetect"},
+		{"VlanDiscover", "AddressAcquire", "UpdateLookup"},
+		{"PoolDiscover", "RootChain"},
+		{"AddressAcquire", "UpdateLookup", "Updating"},
 		{"LinkDetect", "AddressAcquire", "UpdateLookup", "TimeSync", "PoolDiscover", "RootChain", "WebTicket", "Enroll", "Register", "Provision", "UpdateCheck", "Ready"},
 	} {
 		var w bytes.Buffer
@@ -154,14 +184,22 @@ func TestRecognise(t *testing.T) {
 		list      []exchange.Message
 		name, why string
 	}{
-		"LLDP-MED": {[]exchange.Message{one("lldp", exchange.Field{Name: "firmware", Value: "4.0.7577.4512"}, exchange.Field{Name: "model", Value: "4120"})},
-			"hp-4120-4.0.7577.4512", "model 4120 with firmware 4.0.7577.4512, by LLDP-MED"},
-		"update query": {[]exchange.Message{one("http", exchange.Field{Name: "Request/Model", Value: "CX700"}, exchange.Field{Name: "Request/Modules/Module/Version", Value: "3.5.6907.187"})},
-			"polycom-cx700-3.5.6907.187", "model CX700 with firmware 3.5.6907.187, by the update query"},
-		"User-Agent": {[]exchange.Message{one("sip", exchange.Field{Name: "User-Agent", Value: "CPE/4.0.7577.4512 OCPhone/4.0.7577.4512 (Microsoft Lync 2010 Phone Edition)"}), {Protocol: "sip"}},
-			"", `firmware 4.0.7577.4512; of model "" there is no profile, by the User-Agent`},
-		"unknown firmware": {[]exchange.Message{one("lldp", exchange.Field{Name: "firmware", Value: "9.9.9.9"}, exchange.Field{Name: "model", Value: "CX600"})},
-			"", `model CX600; of firmware "9.9.9.9" there is no profile, by LLDP-MED`},
+		"LLDP-MED": {
+			[]exchange.Message{one("lldp", exchange.Field{Name: "firmware", Value: "4.0.7577.4512"}, exchange.Field{Name: "model", Value: "4120"})},
+			"hp-4120-4.0.7577.4512", "model 4120 with firmware 4.0.7577.4512, by LLDP-MED",
+		},
+		"update query": {
+			[]exchange.Message{one("http", exchange.Field{Name: "Request/Model", Value: "CX700"}, exchange.Field{Name: "Request/Modules/Module/Version", Value: "3.5.6907.187"})},
+			"polycom-cx700-3.5.6907.187", "model CX700 with firmware 3.5.6907.187, by the update query",
+		},
+		"User-Agent": {
+			[]exchange.Message{one("sip", exchange.Field{Name: "User-Agent", Value: "CPE/4.0.7577.4512 OCPhone/4.0.7577.4512 (Microsoft Lync 2010 Phone Edition)"}), {Protocol: "sip"}},
+			"", `firmware 4.0.7577.4512; of model "" there is no profile, by the User-Agent`,
+		},
+		"unknown firmware": {
+			[]exchange.Message{one("lldp", exchange.Field{Name: "firmware", Value: "9.9.9.9"}, exchange.Field{Name: "model", Value: "CX600"})},
+			"", `model CX600; of firmware "9.9.9.9" there is no profile, by LLDP-MED`,
+		},
 		"nothing": {[]exchange.Message{one("sip", exchange.Field{Name: "User-Agent", Value: "Sipe/1"})}, "polycom-cx600-4.0.7577.4463", "the default: neither a model nor a firmware was seen that there is a profile of"},
 	} {
 		profile, why := course.Recognise(test.list)

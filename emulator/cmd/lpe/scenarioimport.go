@@ -15,7 +15,8 @@ import (
 
 const scenarioImportLong = `import reads the boot of one handset, a real one or this program's, out of a capture (pcapng or pcap) and makes a scenario and a draft
 profile of it. tshark reads the capture up to TLS; the secrets may be in the capture, in a key log, or an RSA key of the server may be
-given for suites without Diffie-Hellman. All above is read with the codecs that a boot uses.
+given for suites without Diffie-Hellman. All above is read with the codecs that a boot uses. Of frames that are mirrored inside GRE,
+ERSPAN or VXLAN the inner ones are read.
 The scenario holds each value as recorded, masked (a secret) or fresh (made anew in each boot). The draft profile has what the capture
 shows with file and frame, and leaves the rest as the nearest shipped profile has it. What the capture lacks is told: stage, what was
 seen, what is missing, why it matters. With several handsets in one capture, say which with --handset.`
