@@ -45,6 +45,15 @@ func TestCompareARP(t *testing.T) {
 			find(l, "request for 10.0.0.1").State = devicestate.UpdateLookup
 			return l
 		}, nil},
+		"announced again": {func(l []exchange.Message) []exchange.Message {
+			again := *find(l, "announcement")
+			again.At += 2 * time.Second
+			return append(l, again)
+		}, nil},
+		"not announced": {
+			func(l []exchange.Message) []exchange.Message { return drop(l, "announcement") },
+			[]string{"arp sent announcement in AddressAcquire: missing in B"},
+		},
 		"asked again, later": {func(l []exchange.Message) []exchange.Message {
 			again := []exchange.Message{*find(l, "request for 10.0.0.1"), *find(l, "answer of 10.0.0.1")}
 			for i := range again {
