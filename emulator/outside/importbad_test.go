@@ -122,6 +122,12 @@ var badCaptures = map[string]badCapture{
 		}
 		return p.write(t)
 	}, same: true},
+	"mirrored both ways": {change: func(t *testing.T, p *packets) string {
+		for i := len(p.list) - 1; i >= 0; i-- {
+			p.insert(i, p.list[i].data)
+		}
+		return p.write(t)
+	}, note: []string{"datagrams are in the capture twice (first copy: frame ", "editcap -d"}},
 	"segments out of order": {change: func(t *testing.T, p *packets) string {
 		i := p.find(t, 0, "\x16\x03\x01", "\x00\x0b") // somewhere before the answers
 		for swapped := 0; i+1 < len(p.list); i++ {

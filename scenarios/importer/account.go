@@ -111,6 +111,7 @@ func needs() []need {
 		{devicestate.StageAddress, "ACK of the lease", "address, domain, name and time servers stay open", func(m *Message) bool {
 			return isDHCP(false, dhcpv4.MessageTypeAck)(m) && m.State != devicestate.PoolDiscover
 		}, false},
+		{devicestate.StageAddress, "ARP of the handset", "whether and how long it looks for others who have its address stays open", func(m *Message) bool { return m.arp != nil && m.Sent }, false},
 		{devicestate.StageUpdate, "the name of the update server", "where the handset looks for updates stays open", func(m *Message) bool {
 			return m.Protocol == "dns" && m.Sent && strings.HasPrefix(strings.ToLower(m.Kind), "a ucupdates")
 		}, false},

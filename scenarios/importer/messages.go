@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -65,6 +66,7 @@ func (c *Capture) Boot() *Boot {
 	for _, s := range c.Streams {
 		b.stream(s)
 	}
+	b.copies()
 	slices.SortStableFunc(b.Messages, func(x, y Message) int { return cmp.Compare(x.Frame, y.Frame) })
 	b.announcements()
 	b.refusals()
@@ -75,6 +77,37 @@ func (c *Capture) Boot() *Boot {
 	b.peers()
 	b.associations()
 	return b
+}
+
+// copyWithin is how soon behind a frame its copy comes where a switch mirrors a port both ways. No handset and no server says
+// a thing again that soon.
+const copyWithin = 50 * time.Millisecond
+
+// copies tells of datagrams that are in the capture twice. Which of other frames are copies cannot be told: LLDP says the
+// same again at once.
+func (b *Boot) copies() {
+	type datagram struct {
+		source, target netip.AddrPort
+		payload        string
+	}
+	seen := map[datagram]time.Time{}
+	count, first := 0, 0
+	for i := range b.Frames {
+		f := &b.Frames[i]
+		if f.UDP == nil {
+			continue
+		}
+		key := datagram{f.Source, f.Target, string(f.UDP)}
+		if before, ok := seen[key]; ok && f.At.Sub(before).Abs() <= copyWithin {
+			if count++; first == 0 {
+				first = f.Number
+			}
+		}
+		seen[key] = f.At
+	}
+	if count > 0 {
+		b.note("%d datagrams are in the capture twice (first copy: frame %d), as where a switch mirrors a port both ways, and count twice: take the copies out with editcap -d.", count, first)
+	}
 }
 
 // add adds a message of a frame.
