@@ -353,6 +353,54 @@ func TestImportAsksWhichHandset(t *testing.T) {
 	}
 }
 
+// TestImportBehindRouter: at the pool both handsets have the router's MAC address, which is neither's; they are told apart by
+// their addresses, and nothing is said of their model's.
+func TestImportBehindRouter(t *testing.T) {
+	routed := func(lab, profile string) *packets {
+		capture, _ := recordedBoot(t, lab, profile, nil)
+		p := readPackets(t, capture)
+		var list []packet
+		for _, one := range p.list {
+			d := one.data
+			if d[12] == 0x81 {
+				d = slices.Concat(d[:12], d[16:])
+			}
+			if isIP := d[12] == 8 && d[13] == 0; !isIP || d[23] != 6 {
+				continue
+			}
+			one.data = d
+			copy(d[6:], []byte{2, 0xcc, 0, 0, 0, 1})
+			d[22]--
+			list = append(list, one)
+		}
+		p.list = list
+		return p
+	}
+	p, other := routed("litware", rig.DefaultProfile), routed("contoso", "hp-4120-4.0.7577.4512")
+	p.list = append(p.list, other.list...)
+	p.secrets = append(p.secrets, other.secrets...)
+	file := p.write(t)
+	_, err := importer.Read(t.Context(), file, importer.Options{})
+	if err == nil || !strings.Contains(err.Error(), "  IP 10.20.0.20; User-Agent CPE/4.0.7577.4463 ") || !strings.Contains(err.Error(), "  IP 10.30.200.50; User-Agent CPE/4.0.7577.4512 ") {
+		t.Errorf("%v", err)
+	}
+	for address, firmware := range map[string]string{"10.20.0.20": "4.0.7577.4463", "10.30.200.50": "4.0.7577.4512"} {
+		b := imported(t, file, importer.Options{Handset: address})
+		draft := b.Draft()
+		if !strings.HasSuffix(draft.Base, firmware) {
+			t.Errorf("%s: base %s", address, draft.Base)
+		}
+		for _, f := range draft.Facts {
+			if f.Name == "model.oui" || f.Name == "ip.ttl" {
+				t.Errorf("%s: %+v", address, f)
+			}
+		}
+		if len(b.Unread) > 0 || len(b.Associations) == 0 {
+			t.Errorf("%s: unread %v, %d associations", address, b.Unread, len(b.Associations))
+		}
+	}
+}
+
 // TestImportWithServerKey decrypts with the key of the pool's servers alone.
 func TestImportWithServerKey(t *testing.T) {
 	var keys []*rsa.PrivateKey

@@ -134,7 +134,7 @@ func (c *census) see(f frame) {
 		p := c.ofIP(f)
 		p.sip = true
 	case f.TCP != nil && !f.TCP.ACK && len(c.macs) < maxParties:
-		c.macs[f.Source.Addr()] = f.From
+		c.macs[f.Source.Addr()] = f.own()
 	}
 }
 
@@ -149,17 +149,29 @@ func (c *census) ofMAC(mac net.HardwareAddr, number int) *Party {
 	return p
 }
 
+// startTTLs are the times to live that systems send IP packets with. Each router on the way takes one off.
+var startTTLs = []int{32, 64, 128, 255}
+
+// own is the MAC address of who sent a packet, nil where it is a router's.
+func (f *frame) own() net.HardwareAddr {
+	if !slices.Contains(startTTLs, f.TTL) {
+		return nil
+	}
+	return f.From
+}
+
 func (c *census) ofIP(f frame) *Party {
 	addr := f.Source.Addr()
 	if p := c.byIP[addr]; p != nil {
 		return p
 	}
-	if p := c.byMAC[f.From.String()]; f.From != nil && p != nil {
+	mac := f.own()
+	if p := c.byMAC[mac.String()]; mac != nil && p != nil {
 		p.has(addr)
 		c.byIP[addr] = p
 		return p
 	}
-	p := &Party{MAC: f.From, Addresses: []netip.Addr{addr}, first: f.Number, onLink: f.From != nil, cooked: f.Cooked}
+	p := &Party{MAC: mac, Addresses: []netip.Addr{addr}, first: f.Number, onLink: mac != nil, cooked: f.Cooked}
 	if len(c.byIP) < maxParties {
 		c.byIP[addr] = p
 	}
