@@ -11,6 +11,12 @@ import (
 // of others.
 const ProtocolARP = "arp"
 
+// Kinds of ARP packets that come by a timer of their own.
+const (
+	Probe        = "probe"
+	Announcement = "announcement"
+)
+
 var operations = map[uint16]string{arp.Request: "request", arp.Reply: "reply"}
 
 // ARP tells a packet that the handset sent, or one about it that it received. What is asked for and of whom is part of what
@@ -33,9 +39,9 @@ func ARP(p arp.Packet, sent bool) Content {
 	address := net.IP(other[:]).String()
 	switch {
 	case p.Probe():
-		kind = "probe"
+		kind = Probe
 	case p.Announcement():
-		kind = "announcement"
+		kind = Announcement
 	case p.Operation == arp.Request && sent:
 		kind = "request for " + address
 	case p.Operation == arp.Request:

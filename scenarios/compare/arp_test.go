@@ -45,6 +45,12 @@ func TestCompareARP(t *testing.T) {
 			find(l, "request for 10.0.0.1").State = devicestate.UpdateLookup
 			return l
 		}, nil},
+		"announced later": {func(l []exchange.Message) []exchange.Message {
+			again := *find(l, "announcement")
+			again.At += 2 * time.Second
+			l = slices.Delete(l, at(l, "announcement"), at(l, "announcement")+1)
+			return slices.Insert(l, at(l, "request for 10.0.0.1")+1, again)
+		}, []string{"arp sent announcement in AddressAcquire: comes after 1s in A, after 3s in B"}},
 		"announced again": {func(l []exchange.Message) []exchange.Message {
 			again := *find(l, "announcement")
 			again.At += 2 * time.Second
@@ -83,7 +89,7 @@ func TestCompareARP(t *testing.T) {
 			a, b := at(l, "request for 10.0.0.1"), at(l, "answer of 10.0.0.1")
 			l[a], l[b] = l[b], l[a]
 			return l
-		}, []string{"arp sent request for 10.0.0.1 in AddressAcquire: stands elsewhere: after arp sent announcement in A, after arp received answer of 10.0.0.1 in B"}},
+		}, []string{"arp sent request for 10.0.0.1 in AddressAcquire: stands elsewhere: the first in A, after arp received answer of 10.0.0.1 in B"}},
 		"probes in haste": {func(l []exchange.Message) []exchange.Message {
 			for i := range l {
 				if l[i].Kind == "probe" {
@@ -91,7 +97,7 @@ func TestCompareARP(t *testing.T) {
 				}
 			}
 			return l
-		}, []string{"arp sent probe in AddressAcquire: comes after 1s in A, at once in B", "arp sent probe in AddressAcquire: comes after 1s in A, at once in B"}},
+		}, []string{"arp sent probe in AddressAcquire: comes after 1s in A, at once in B", "arp sent probe in AddressAcquire: comes after 1s in A, at once in B", "arp sent announcement in AddressAcquire: comes after 1s in A, after 3s in B"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string

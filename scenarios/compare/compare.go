@@ -55,8 +55,9 @@ const (
 	mainLane lane = iota
 	lldpLane      // announcements come by a timer of their own, and those of the switch by another
 	switchLane
-	dnsLane // questions are asked in parallel: those of one state are a set
-	arpLane // what is asked when a datagram is to leave, and what neighbours ask
+	dnsLane   // questions are asked in parallel: those of one state are a set
+	arpLane   // what is asked when a datagram is to leave, and what neighbours ask
+	claimLane // probes and announcements, which come by timers
 	lanes
 )
 
@@ -165,6 +166,9 @@ func items(list []exchange.Message, masks Masks, without []string) []item {
 			one.lane = dnsLane
 		case exchange.ProtocolARP:
 			one.lane, clock = arpLane, fmt.Sprint("arp ", m.Sent, m.Kind)
+			if m.Kind == exchange.Probe || m.Kind == exchange.Announcement {
+				one.lane, clock = claimLane, fmt.Sprint("arp claims ", m.Sent)
+			}
 		}
 		if !one.lane.apart() && m.State != state {
 			visit, state, prior = visit+1, m.State, main
@@ -189,7 +193,7 @@ func items(list []exchange.Message, masks Masks, without []string) []item {
 }
 
 // apart reports whether messages of a lane come by timers of their own, whatever state the handset is in.
-func (l lane) apart() bool { return l == lldpLane || l == switchLane || l == arpLane }
+func (l lane) apart() bool { return l != mainLane && l != dnsLane }
 
 func inLane(list []item, l lane) []item {
 	var out []item

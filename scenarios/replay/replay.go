@@ -88,7 +88,8 @@ func signsIn(s *format.Scenario) string {
 
 // compared holds what came out against the recording.
 func compared(s *format.Scenario, messages []exchange.Message, as string, masks compare.Masks) Result {
-	recorded, addresses := moved(withoutStates(s.Exchange), messages)
+	messages = played(messages)
+	recorded, addresses := moved(played(s.Exchange), messages)
 	often := announced(recorded, messages)
 	all := compare.Sides(compare.Side{Name: s.File, Messages: recorded}, compare.Side{Name: "replayed", Messages: messages}, masks)
 	r := Result{Addresses: addresses, Answers: all, Own: all}
@@ -125,10 +126,11 @@ func byTimer(d compare.Difference) bool {
 	return d.What == compare.MessageOrder || d.Field == "chassis" || d.Field == "network policy" && strings.Contains(d.A+d.B, "unknown true")
 }
 
-func withoutStates(list []exchange.Message) []exchange.Message {
+// played are the messages that a replay is about: states are none, and ARP is the cable's.
+func played(list []exchange.Message) []exchange.Message {
 	var out []exchange.Message
 	for _, m := range list {
-		if m.Protocol != exchange.ProtocolState {
+		if m.Protocol != exchange.ProtocolState && m.Protocol != exchange.ProtocolARP {
 			out = append(out, m)
 		}
 	}
