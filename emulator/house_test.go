@@ -173,6 +173,7 @@ var permits = []permit{
 	{"scenarios/replay", "emulator/exchange", "the messages that were recorded"},
 	{"scenarios/replay", "emulator/timeline", "the origin of their values"},
 	{"scenarios/replay", "scenarios/compare", "what comes out otherwise"},
+	{"scenarios/replay", "scenarios/course", "who signed in"},
 	{"scenarios/replay", "scenarios/format", "what it replays"},
 	{"scenarios/replay", "scenarios/record", "the messages of the replay"},
 	{"scenarios/replay", "scenarios/run", "it runs the scenario"},

@@ -88,7 +88,14 @@ func TestReplayToSipe(t *testing.T) {
 	replayed := replayPool(n, recording, append(ports, "--host")...)
 	signIn(replayed)
 	told, code := replayed.comparison()
-	if code != 0 {
+	_, asked, differs := strings.Cut(told, "otherwise than recorded, the handset asks:\n")
+	asked, _, _ = strings.Cut(asked, "not to be replayed") // to its last request it may not wait for the answer
+	for line := range strings.Lines(asked) {               // it does several things at once, one time in this order and one in that
+		if detail := strings.TrimPrefix(line, "    "); detail != line && !strings.HasPrefix(detail, "stands elsewhere: ") {
+			t.Errorf("%s%s", detail, told)
+		}
+	}
+	if code != 0 && !differs {
 		t.Errorf("exit %d\n%s", code, told)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/exchange"
@@ -16,6 +17,21 @@ func LabIn(name string, states []devicestate.State) string {
 		return fmt.Sprintf("{name: %s, set: {network.lldp_policy: none}}", exchange.Scalar(name))
 	}
 	return fmt.Sprintf("{name: %s}", exchange.Scalar(name))
+}
+
+// Registered is the SIP address in lower case that the handset registered, "" if it did not.
+func Registered(messages []exchange.Message) string {
+	for _, m := range messages {
+		if !m.Sent || m.Protocol != "sip" || !strings.HasPrefix(m.Kind, "REGISTER ") {
+			continue
+		}
+		for _, f := range m.Fields {
+			if f.Name == "From" {
+				return strings.ToLower(strings.Trim(f.Value, "<>"))
+			}
+		}
+	}
+	return ""
 }
 
 // WriteSteps writes the steps that lead a handset in a lab through the states that were seen, with a user of the lab who

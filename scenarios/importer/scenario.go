@@ -55,13 +55,24 @@ func (b *Boot) Scenario(profile string) ([]byte, error) {
 	}
 	states := course.Reached(b.Exchange())
 	line("lab: %s", course.LabIn(lab.Name, states))
-	course.WriteSteps(&out, lab.Users[0].Name, states)
+	course.WriteSteps(&out, b.user(lab), states)
 	line("exchange:")
 	exchange.WriteYAML(&out, "  ", b.Exchange())
 	if _, err := format.Parse(file, out.Bytes()); err != nil {
 		return nil, fmt.Errorf("the scenario of the capture: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// user is the lab's user who registered, else the first.
+func (b *Boot) user(lab *configs.Lab) string {
+	registered := course.Registered(b.Exchange())
+	for _, u := range lab.Users {
+		if strings.ToLower(u.SIPAddress) == registered {
+			return u.Name
+		}
+	}
+	return lab.Users[0].Name
 }
 
 // lab is the shipped lab with the SIP domain of the capture, else the default one.

@@ -109,15 +109,8 @@ func (b Boot) lab() string {
 
 // user is the user of the lab who registered.
 func (b Boot) user(messages []exchange.Message) string {
-	for _, m := range messages {
-		if !m.Sent || m.Protocol != "sip" {
-			continue
-		}
-		for _, f := range m.Fields {
-			if name := b.Users[strings.ToLower(strings.Trim(f.Value, "<>"))]; f.Name == "From" && name != "" {
-				return name
-			}
-		}
+	if name := b.Users[course.Registered(messages)]; name != "" {
+		return name
 	}
 	return b.User
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/exchange"
+	"github.com/phone-edition/lpe/scenarios/course"
 )
 
 // names are those of a recorded pool and its user, "" where the recording does not tell.
@@ -23,7 +24,7 @@ type names struct {
 
 // namesIn finds the names of a recording.
 func namesIn(list []exchange.Message) names {
-	var n names
+	n := names{user: course.Registered(list)}
 	first := func(to *string, text string) {
 		if *to == "" && configs.IsFQDN(strings.ToLower(text)) {
 			*to = strings.ToLower(text)
@@ -34,9 +35,6 @@ func namesIn(list []exchange.Message) names {
 		case m.Protocol == "sip" && m.Sent && strings.HasPrefix(m.Kind, "REGISTER"):
 			first(&n.registrar, m.Peer)
 			first(&n.domain, strings.TrimPrefix(value(m.Fields, "request"), "REGISTER sip:"))
-			if n.user == "" {
-				n.user = strings.Trim(value(m.Fields, "From"), "<>")
-			}
 		case m.Protocol == "sip" && strings.HasPrefix(m.Kind, "301 "):
 			if n.director == "" && strings.EqualFold(m.Peer, n.registrar) {
 				n.director, n.registrar, n.front = n.registrar, "", ""
