@@ -37,8 +37,8 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 	"github.com/phone-edition/lpe/emulator/labpool/history"
+	"github.com/phone-edition/lpe/emulator/labpool/interpose"
 	"github.com/phone-edition/lpe/emulator/labpool/nameserver"
-	"github.com/phone-edition/lpe/emulator/labpool/overhear"
 	"github.com/phone-edition/lpe/emulator/labpool/registrar"
 	"github.com/phone-edition/lpe/emulator/labpool/settings"
 	"github.com/phone-edition/lpe/emulator/labpool/webservices"
@@ -92,7 +92,7 @@ type Config struct {
 	// Forgets leaves the history empty, which takes 25 KB a handset: for runs in which nobody asks for it or awaits users.
 	Forgets bool
 
-	Ear overhear.Ear // hears every message of the pool and the handsets, nil: nobody does
+	Ear interpose.Ear // hears every message of the pool and the handsets, nil: nobody does
 
 	NewKey   func(bits int) (*rsa.PrivateKey, error) // nil: a new key each time
 	KeyLog   io.Writer                               // nil: nobody can decrypt
@@ -102,7 +102,7 @@ type Config struct {
 
 // Outgoing changes what a pool is about to send, for one that is to say what another one has said.
 type Outgoing interface {
-	overhear.Outgoing
+	interpose.Outgoing
 	registrar.Outgoing
 }
 
@@ -230,7 +230,7 @@ func (p *Pool) joinAt(name string, vlan uint16, address netip.Addr, subnet netip
 	}
 	p.keep(station)
 	p.addresses[name] = station.Address().Addr() // on a computer's own sockets not the lab's
-	return overhear.Station(station, p.hostAt(name), p.cfg.Ear, p.cfg.Outgoing), nil
+	return interpose.Station(station, p.hostAt(name), p.cfg.Ear, p.cfg.Outgoing), nil
 }
 
 // hostAt tells who answers at a port of a station: the web services on theirs, else the machine that it is called after.

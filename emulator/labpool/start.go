@@ -16,8 +16,8 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/dhcpserver"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 	"github.com/phone-edition/lpe/emulator/labpool/history"
+	"github.com/phone-edition/lpe/emulator/labpool/interpose"
 	"github.com/phone-edition/lpe/emulator/labpool/nameserver"
-	"github.com/phone-edition/lpe/emulator/labpool/overhear"
 	"github.com/phone-edition/lpe/emulator/labpool/registrar"
 	"github.com/phone-edition/lpe/emulator/labpool/switchport"
 	"github.com/phone-edition/lpe/emulator/labpool/timeserver"
@@ -113,7 +113,7 @@ func (p *Pool) startSwitch() error {
 	}
 	n := p.cfg.Lab.Network
 	p.keep(station)
-	station = overhear.Station(station, p.hostAt(""), p.cfg.Ear, p.cfg.Outgoing)
+	station = interpose.Station(station, p.hostAt(""), p.cfg.Ear, p.cfg.Outgoing)
 	var policy *lldp.NetworkPolicy
 	switch n.LLDPPolicy {
 	case "tagged":

@@ -17,8 +17,8 @@ import (
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/labpool"
+	"github.com/phone-edition/lpe/emulator/labpool/interpose"
 	"github.com/phone-edition/lpe/emulator/labpool/manage"
-	"github.com/phone-edition/lpe/emulator/labpool/overhear"
 	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/emulator/wholefile"
 )
@@ -43,7 +43,7 @@ type ServeOptions struct {
 	KeyLog    string // file that TLS secrets are added to, "": none
 	ReadyFile string // written by [Served.WriteReady], removed at the end; "": none
 	Observers []func(timeline.Observation)
-	Ear       overhear.Ear     // hears every message of the pool and the handsets, nil: nobody does
+	Ear       interpose.Ear    // hears every message of the pool and the handsets, nil: nobody does
 	Outgoing  labpool.Outgoing // changes what the pool sends, nil: nothing does
 
 	PoolKey func(bits int) (*rsa.PrivateKey, error) // makes RSA keys, nil: a new one each time

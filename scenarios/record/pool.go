@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/emulator/exchange"
-	"github.com/phone-edition/lpe/emulator/labpool/overhear"
+	"github.com/phone-edition/lpe/emulator/labpool/interpose"
 	"github.com/phone-edition/lpe/scenarios/course"
 )
 
@@ -48,8 +48,8 @@ const maxHandsets = 16
 // How far a handset has come, by what it says.
 var progress = map[string]int{"lldp": 1, "ntp": 2, "dns": 2, "dhcp": 3, "tls": 4, "http": 5, "sip": 6}
 
-// Hear is an [overhear.Ear].
-func (p *Pool) Hear(h overhear.Heard) {
+// Hear is an [interpose.Ear].
+func (p *Pool) Hear(h interpose.Heard) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.began.IsZero() {

@@ -12,7 +12,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/phone-edition/lpe/emulator/exchange"
-	"github.com/phone-edition/lpe/emulator/labpool/overhear"
+	"github.com/phone-edition/lpe/emulator/labpool/interpose"
 	"github.com/phone-edition/lpe/protocol/httpmessage"
 	"github.com/phone-edition/lpe/protocol/lldp"
 	"github.com/phone-edition/lpe/protocol/sipmessage"
@@ -222,7 +222,7 @@ func (p *asPool) LLDP(unit *lldp.PDU) bool {
 
 // DHCP gives an answer the options that were recorded. What was refused is refused; what was granted is not granted in the place
 // of a refusal.
-func (p *asPool) DHCP(server string, request []byte) overhear.Change {
+func (p *asPool) DHCP(server string, request []byte) interpose.Change {
 	recorded, known := p.broadcast(server, request)
 	return changed(recorded, known, func(answer []byte, m exchange.Message) []byte {
 		switch m.Kind {
@@ -236,19 +236,19 @@ func (p *asPool) DHCP(server string, request []byte) overhear.Change {
 }
 
 // DNS gives an answer the code and the records that were recorded.
-func (p *asPool) DNS(request []byte) overhear.Change {
+func (p *asPool) DNS(request []byte) interpose.Change {
 	recorded, known := p.turn("dns", exchange.DNS(request))
 	return changed(recorded, known, func(answer []byte, m exchange.Message) []byte { return replayedDNS(answer, m.Fields) })
 }
 
 // NTP gives an answer what was recorded besides its times.
-func (p *asPool) NTP(request []byte) overhear.Change {
+func (p *asPool) NTP(request []byte) interpose.Change {
 	recorded, known := p.turn("ntp", exchange.NTP(request))
 	return changed(recorded, known, func(answer []byte, m exchange.Message) []byte { return replayedNTP(answer, m.Fields) })
 }
 
 // changed changes answers to a datagram.
-func changed(recorded []exchange.Message, known bool, replayed func([]byte, exchange.Message) []byte) overhear.Change {
+func changed(recorded []exchange.Message, known bool, replayed func([]byte, exchange.Message) []byte) interpose.Change {
 	return func(answer []byte) []byte {
 		switch {
 		case !known:

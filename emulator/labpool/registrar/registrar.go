@@ -19,7 +19,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/authority"
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
-	"github.com/phone-edition/lpe/emulator/labpool/overhear"
+	"github.com/phone-edition/lpe/emulator/labpool/interpose"
 	"github.com/phone-edition/lpe/emulator/labpool/settings"
 	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
@@ -53,7 +53,7 @@ type Config struct {
 	Now         func() time.Time // the pool's clock, nil: time.Now
 	Outgoing    Outgoing         // nil: messages are sent as they are
 	KeyLog      io.Writer        // secrets of TLS and of the handshakes inside SIP, nil: nobody can decrypt
-	Ear         overhear.Ear     // hears what is said inside TLS, nil: nobody does
+	Ear         interpose.Ear    // hears what is said inside TLS, nil: nobody does
 }
 
 // Server is a running front end.

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/phone-edition/lpe/emulator/labpool/hello"
-	"github.com/phone-edition/lpe/emulator/labpool/overhear"
+	"github.com/phone-edition/lpe/emulator/labpool/interpose"
 )
 
 // DefaultTCPPort is SIP without TLS.
@@ -122,7 +122,7 @@ func (c *connection) secure() error {
 		config.MinVersion, config.MaxVersion = tls.VersionTLS12, tls.VersionTLS13
 	}
 	secured := tls.Server(hello.OnTLS(c.raw), config)
-	c.conn = overhear.Inside(secured, c.s.cfg.Host, c.s.cfg.Ear, nil)
+	c.conn = interpose.Inside(secured, c.s.cfg.Host, c.s.cfg.Ear, nil)
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
 	defer cancel()
 	return secured.HandshakeContext(ctx)

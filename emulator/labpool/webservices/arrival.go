@@ -12,7 +12,7 @@ import (
 
 	"github.com/phone-edition/lpe/emulator/ethernet"
 	"github.com/phone-edition/lpe/emulator/labpool/hello"
-	"github.com/phone-edition/lpe/emulator/labpool/overhear"
+	"github.com/phone-edition/lpe/emulator/labpool/interpose"
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
 
@@ -36,7 +36,7 @@ func (d doors) Accept() (net.Conn, error) {
 		return a, nil
 	}
 	a.secured = tls.Server(hello.OnTLS(conn), d.tls)
-	a.Conn = overhear.Inside(a.secured, d.s.cfg.Host, d.s.cfg.Ear, d.s.cfg.Outgoing)
+	a.Conn = interpose.Inside(a.secured, d.s.cfg.Host, d.s.cfg.Ear, d.s.cfg.Outgoing)
 	return a, nil
 }
 
@@ -65,7 +65,7 @@ func (a *arrival) NetConn() net.Conn { return a.raw }
 
 // Reset implements [ethernet.Resetter]. Without one of TCP the connection is closed.
 func (a *arrival) Reset() error {
-	overhear.Silence(a.Conn)
+	interpose.Silence(a.Conn)
 	if resetter, ok := a.raw.(ethernet.Resetter); ok {
 		return resetter.Reset()
 	}

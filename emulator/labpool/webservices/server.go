@@ -23,7 +23,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/labpool/directory"
 	"github.com/phone-edition/lpe/emulator/labpool/faults"
 	"github.com/phone-edition/lpe/emulator/labpool/guests"
-	"github.com/phone-edition/lpe/emulator/labpool/overhear"
+	"github.com/phone-edition/lpe/emulator/labpool/interpose"
 	"github.com/phone-edition/lpe/emulator/labpool/settings"
 	"github.com/phone-edition/lpe/emulator/labpool/unknown"
 	"github.com/phone-edition/lpe/emulator/timeline"
@@ -56,10 +56,10 @@ type Config struct {
 	TicketKey []byte
 	Faults    *faults.Set
 	Timeline  *timeline.Timeline
-	Now       func() time.Time  // the pool's clock, nil: time.Now
-	KeyLog    io.Writer         // nil: nobody can decrypt
-	Ear       overhear.Ear      // hears what is said inside TLS, nil: nobody does
-	Outgoing  overhear.Outgoing // changes what is said inside TLS, nil: nothing does
+	Now       func() time.Time   // the pool's clock, nil: time.Now
+	KeyLog    io.Writer          // nil: nobody can decrypt
+	Ear       interpose.Ear      // hears what is said inside TLS, nil: nobody does
+	Outgoing  interpose.Outgoing // changes what is said inside TLS, nil: nothing does
 	// Updates makes the device updates under /RequestHandler/ when the authority (host, or host:port) of the URLs of
 	// images is known. nil: not found.
 	Updates func(files string) http.Handler

@@ -1,4 +1,4 @@
-package overhear_test
+package interpose_test
 
 import (
 	"io"
@@ -9,12 +9,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/phone-edition/lpe/emulator/labpool/overhear"
+	"github.com/phone-edition/lpe/emulator/labpool/interpose"
 	"github.com/phone-edition/lpe/protocol/httpmessage"
 )
 
 // saying has a pool say its name, and nothing where nothing was said.
-type saying struct{ overhear.Outgoing }
+type saying struct{ interpose.Outgoing }
 
 func (saying) HTTP(request httpmessage.Request) func(*httpmessage.Response) bool {
 	return func(answer *httpmessage.Response) bool {
@@ -27,7 +27,7 @@ func (saying) HTTP(request httpmessage.Request) func(*httpmessage.Response) bool
 func passed(t *rapid.T, asked string, said []string) (came string, list []string) {
 	near, far := net.Pipe()
 	var h heard
-	pool := overhear.Inside(far, "h", h.ear, saying{})
+	pool := interpose.Inside(far, "h", h.ear, saying{})
 	out := make(chan string, 1)
 	go func() {
 		io.WriteString(near, asked) // both ends are closed below

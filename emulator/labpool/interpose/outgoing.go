@@ -1,4 +1,4 @@
-package overhear
+package interpose
 
 import (
 	"bufio"

@@ -1,4 +1,4 @@
-package overhear_test
+package interpose_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/phone-edition/lpe/emulator/labpool/overhear"
+	"github.com/phone-edition/lpe/emulator/labpool/interpose"
 )
 
 // heard keeps what is heard, a line a message.
@@ -21,7 +21,7 @@ type heard struct {
 	list []string
 }
 
-func (h *heard) ear(one overhear.Heard) {
+func (h *heard) ear(one interpose.Heard) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	way := "<"
@@ -45,7 +45,7 @@ const (
 func talk(t fatal, pieces func(string) []string, sent, received string) (list []string) {
 	near, far := net.Pipe()
 	var h heard
-	pool := overhear.Inside(far, "h", h.ear, nil)
+	pool := interpose.Inside(far, "h", h.ear, nil)
 	done := make(chan error, 1)
 	go func() {
 		for _, piece := range pieces(sent) {
@@ -117,10 +117,10 @@ func TestNobody(t *testing.T) {
 	near, far := net.Pipe()
 	defer near.Close()
 	defer far.Close()
-	if overhear.Inside(far, "h", nil, nil) != far {
+	if interpose.Inside(far, "h", nil, nil) != far {
 		t.Error("somebody listens")
 	}
-	if overhear.Station(nil, nil, nil, nil) != nil {
+	if interpose.Station(nil, nil, nil, nil) != nil {
 		t.Error("somebody listens")
 	}
 }

@@ -1,6 +1,6 @@
-// Package overhear listens to what a lab's pool and the handsets say to each other, message by message, for who records it,
+// Package interpose listens to what a lab's pool and the handsets say to each other, message by message, for who records it,
 // and changes what the pool says, for who replays it. It sits between the pool's services and their stations, and inside TLS.
-package overhear
+package interpose
 
 import (
 	"context"
