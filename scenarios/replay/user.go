@@ -1,6 +1,8 @@
 package replay
 
 import (
+	"net"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,4 +53,23 @@ func userAndEndpoint(list []exchange.Message) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// atServer is a recorded request in which what names the server that it went to, in the addresses of its services, names the
+// one that it goes to now: another pool's knows no service of that name.
+func atServer(m exchange.Message, host string) exchange.Message {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if host == "" || m.Peer == "" || strings.EqualFold(host, m.Peer) {
+		return m
+	}
+	m.Fields = slices.Clone(m.Fields)
+	for i := range m.Fields {
+		if u, err := url.Parse(m.Fields[i].Value); err == nil && strings.EqualFold(u.Hostname(), m.Peer) {
+			u.Host = strings.Replace(u.Host, u.Hostname(), host, 1)
+			m.Fields[i].Value = u.String()
+		}
+	}
+	return m
 }
