@@ -43,10 +43,11 @@ func TestScenarioOnTheWire(t *testing.T) {
 	startChrony(server)
 	pool := startLitware(server)
 	dir := t.TempDir()
-	good, bad := filepath.Join(dir, "wire.yaml"), filepath.Join(dir, "bad.yaml")
+	good, bad, named := filepath.Join(dir, "wire.yaml"), filepath.Join(dir, "bad.yaml"), filepath.Join(dir, "named.yaml")
 	for file, text := range map[string]string{
-		good: wireScenario,
-		bad:  strings.Replace(strings.Replace(wireScenario, "name: wire", "name: bad", 1), "least: 9", "least: 90", 1),
+		good:  wireScenario,
+		named: strings.Replace(strings.Replace(wireScenario, "name: wire", "name: named", 1), "- dial: \"1219\"\n  - enter_pin: \"0712\"", "- sign_in: kenmyer", 1),
+		bad:   strings.Replace(strings.Replace(wireScenario, "name: wire", "name: bad", 1), "least: 9", "least: 90", 1),
 	} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -57,6 +58,9 @@ func TestScenarioOnTheWire(t *testing.T) {
 	}
 	wantSignedOff(t, pool, 1)
 	if r := client.lpe("scenario", "run", "--interface", "eth0", bad); r.code != 1 || !strings.Contains(r.out, "expect.messages[2].least") {
+		t.Errorf("exit %d\n%s%s", r.code, r.out, r.err)
+	}
+	if r := client.lpe("scenario", "run", "--interface", "eth0", "--phone-or-ext", "1219", "--pin", "0712", named); r.code != 0 || !strings.Contains(r.out, "1 scenarios: 1 passed, 0 failed\n") {
 		t.Errorf("exit %d\n%s%s", r.code, r.out, r.err)
 	}
 	if r := client.lpe("scenario", "run", "--interface", "eth9", good); r.code != 3 || !strings.Contains(r.err, "eth9") {

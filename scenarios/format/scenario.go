@@ -50,6 +50,16 @@ func (s *Scenario) Stays() time.Duration {
 	return sum
 }
 
+// SignsIn is the user of the lab who signs in first, "" if no step is sign_in.
+func (s *Scenario) SignsIn() string {
+	for _, step := range s.Steps {
+		if step.SignIn != "" {
+			return step.SignIn
+		}
+	}
+	return ""
+}
+
 // Handset is the handset of a scenario.
 type Handset struct {
 	Profile   string           `key:"profile" doc:"model and firmware, see lpe profile list (default polycom-cx600-4.0.7577.4463)"`
@@ -91,7 +101,7 @@ type Step struct {
 
 	Power     string         `key:"power" oneof:"on off" verb:"yes" doc:"switches the handset on or off"`
 	WipeFlash bool           `key:"wipe_flash" verb:"yes" doc:"empties flash while the power is off"`
-	SignIn    string         `key:"sign_in" verb:"yes" doc:"a user of the lab enters number and PIN, or on a Tanjay user name and password"`
+	SignIn    string         `key:"sign_in" verb:"yes" doc:"a user of the lab enters number and PIN, or on a Tanjay user name and password; at a real pool the one whom --phone-or-ext or --user names"`
 	Dial      string         `key:"dial" quoted:"yes" verb:"yes" doc:"the number that the next enter_pin belongs to"`
 	EnterPIN  string         `key:"enter_pin" quoted:"yes" verb:"yes" doc:"the PIN of the number that was dialled"`
 	Login     *Login         `key:"login" verb:"yes" doc:"user name and password are entered"`

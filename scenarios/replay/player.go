@@ -87,7 +87,7 @@ func (h *asHandset) NTP(packet []byte) []byte {
 // HTTP gives a request the headers and the body that were recorded.
 func (h *asHandset) HTTP(r *httpmessage.Request) {
 	if m, ok := h.next("http " + exchange.HTTPRequest(*r).Kind); ok {
-		recorded := parts(m)
+		recorded := parts(atServer(m, r.Get("Host")))
 		r.Header, r.Body = recorded.http(r.Header, r.Body)
 	}
 }

@@ -47,7 +47,7 @@ func Run(ctx context.Context, s *format.Scenario, as string, o run.Options, mask
 	var kept record.Recorder
 	o.Observers, o.Exchange = append(o.Observers, kept.Observe), true
 	if as == Handset {
-		o.Outgoing = newHandset(s.Exchange)
+		o.Outgoing = newHandset(withoutUser(s.Exchange))
 	} else {
 		o.PoolOutgoing = newPool(s.Exchange)
 	}

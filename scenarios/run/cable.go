@@ -25,14 +25,18 @@ func (e *engine) check() error {
 		wrong("handset.kept", "the handset has a flash from before: name its directory with --flash")
 	}
 	e.checkPlace(wrong)
-	if e.options.Real() {
-		checkReal(s, wrong)
+	switch {
+	case e.options.Real():
+		e.checkReal(wrong)
+	case e.options.SignsIn != nil:
+		wrong("steps", "in a lab its users sign in, and nobody else")
 	}
 	return errors.Join(errs...)
 }
 
 // checkReal refuses what needs a pool that is this program's.
-func checkReal(s *format.Scenario, wrong func(path, text string, args ...any)) {
+func (e *engine) checkReal(wrong func(path, text string, args ...any)) {
+	s := e.scenario
 	const notOurs = "and the pool on a real cable is not this program's: leave out --interface and --host"
 	if len(s.Faults) > 0 {
 		wrong("faults", "faults are made in a lab, "+notOurs)
@@ -40,13 +44,28 @@ func checkReal(s *format.Scenario, wrong func(path, text string, args ...any)) {
 	for i, step := range s.Steps {
 		switch path := at("steps", i) + "." + step.Verb; {
 		case step.Verb == "sign_in":
-			wrong(path, "users of a lab are not those of a real pool: say who signs in with dial and enter_pin, or with login")
+			e.checkSignIn(path, step.SignIn, wrong)
 		case !slices.Contains(ofHandset, step.Verb):
 			wrong(path, "is done to a lab, "+notOurs)
 		}
 	}
 	if len(s.Expect.Pool) > 0 {
 		wrong("expect.pool", "looks into a lab, "+notOurs)
+	}
+}
+
+// checkSignIn wants to know who signs in at a real pool in the place of a user of the lab. That is one user.
+func (e *engine) checkSignIn(path, user string, wrong func(path, text string, args ...any)) {
+	who, profile := e.options.SignsIn, e.scenario.Profile
+	switch first := e.scenario.SignsIn(); {
+	case who == nil:
+		wrong(path, "users of a lab are not those of a real pool: say who signs in with --phone-or-ext or --user, or in the file with dial and enter_pin, or with login")
+	case user != first:
+		wrong(path, "one user signs in at a real pool in the place of %s, and %s is another one: leave it out, or say who signs in with dial and enter_pin, or with login", first, user)
+	case who.User == "" && !profile.PIN:
+		wrong(path, "%s takes user name and password alone, and a number signs in", profile.Model)
+	case who.User != "" && !profile.Password:
+		wrong(path, "%s takes number and PIN alone, and a user name signs in", profile.Model)
 	}
 }
 
@@ -76,7 +95,7 @@ func (e *engine) identify(o *rig.Options) error {
 	o.Profile = s.Profile
 	if e.options.Real() {
 		// Its address is that of the user's handset, but for one that lpe boot knows: there the flash is the computer's.
-		o.Interface, o.Apart, o.Credentials = e.options.Interface, e.options.Flash == "", whoEnters(s)
+		o.Interface, o.Apart, o.Credentials = e.options.Interface, e.options.Flash == "", e.whoEnters()
 	} else {
 		// The faults of the directory, and the handset's MAC address, are those of one user; who signs in is a step.
 		o.Lab, o.Credentials = s.Pool, rig.FirstUser(s.Pool, s.Profile)
@@ -90,9 +109,11 @@ func (e *engine) identify(o *rig.Options) error {
 }
 
 // whoEnters is who signs in first at a real pool.
-func whoEnters(s *format.Scenario) handset.Credentials {
-	for _, step := range s.Steps {
+func (e *engine) whoEnters() handset.Credentials {
+	for _, step := range e.scenario.Steps {
 		switch step.Verb {
+		case "sign_in":
+			return e.entered(step)
 		case "dial":
 			return handset.Credentials{Number: step.Dial}
 		case "login":

@@ -9,12 +9,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/rig"
+	"github.com/phone-edition/lpe/emulator/secret"
+	"github.com/phone-edition/lpe/emulator/timeline"
 	"github.com/phone-edition/lpe/scenarios/format"
 	"github.com/phone-edition/lpe/scenarios/run"
 )
@@ -214,7 +218,7 @@ func TestReal(t *testing.T) {
 	for _, want := range []string{
 		"good.yaml:4: faults: faults are made in a lab",
 		"good.yaml:9: steps[4].disable: is done to a lab, and the pool on a real cable is not this program's",
-		"good.yaml:10: steps[5].sign_in: users of a lab are not those of a real pool: say who signs in with dial and enter_pin, or with login",
+		"good.yaml:10: steps[5].sign_in: users of a lab are not those of a real pool: say who signs in with --phone-or-ext or --user, or in the file with dial and enter_pin, or with login",
 		"expect.pool: looks into a lab",
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -223,6 +227,107 @@ func TestReal(t *testing.T) {
 	}
 	if err := run.Check(s, run.Options{Host: true}, true); err == nil || !strings.Contains(err.Error(), "a real cable knows no virtual time") {
 		t.Errorf("%v", err)
+	}
+}
+
+// signedIn is atPool by a user of the lab, whom the run names.
+var signedIn = strings.Replace(atPool, "- dial: \"1219\"\n  - enter_pin: \"0712\"", "- sign_in: kenmyer", 1)
+
+// TestSignsIn: who runs scenarios says who signs in at a real pool in the place of the lab's user. It is the handset of the
+// scenario that dials the same number, so that they take turns, and the PIN is nowhere.
+func TestSignsIn(t *testing.T) {
+	h := host(t)
+	const pin = "904177261538462" // which is nothing else by chance
+	if err := h.Directory.SetPIN("sip:second@litwareinc.com", pin); err != nil {
+		t.Fatal(err)
+	}
+	var list []*format.Scenario
+	for name, text := range map[string]string{"named": signedIn, "dialled": atPool} {
+		text = strings.NewReplacer("at-pool", name, "sip:kenmyer@", "sip:second@", `"1219"`, `"1220"`, `"0712"`, `"`+pin+`"`).Replace(fmt.Sprintf(text, h.target()))
+		s, err := format.Parse(name+".yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, s)
+	}
+	var seen strings.Builder
+	var mu sync.Mutex
+	running := 0
+	tell := func(o timeline.Observation) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(&seen, "%+v\n", o)
+		if o.Kind == timeline.Transition && o.Text == "LinkDetect" {
+			running++
+		}
+	}
+	who := handset.Credentials{Number: "1220", PIN: secret.New(pin)}
+	err := run.All(t.Context(), list, run.Options{Host: true, SignsIn: &who, Observers: []func(timeline.Observation){tell}}, 2, func(n int, r run.Result) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if want := 2 * (n + 1); running != want { // each of them boots twice
+			t.Errorf("%d boots by the end of %s, not %d", running, r.Name, want)
+		}
+		if !r.Passed {
+			t.Errorf("%s: %+v", r.Name, r.Differences)
+		}
+		if strings.Contains(fmt.Sprintf("%+v %s", r, r.Boot), pin) {
+			t.Errorf("%s shows the PIN", r.Name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if strings.Contains(seen.String(), pin) || !strings.Contains(seen.String(), "Header/Security/UsernameToken/Username Value:1220") {
+		t.Errorf("a PIN, or no number, in\n%s", &seen)
+	}
+	endpoints := map[string]bool{}
+	for _, one := range h.Registrations() {
+		endpoints[one.SIP+" "+one.EPID] = true
+		if one.SIP != "sip:second@litwareinc.com" || one.State != "signed-off" {
+			t.Errorf("%+v", one)
+		}
+	}
+	if len(endpoints) != 1 {
+		t.Errorf("endpoints %v", endpoints)
+	}
+}
+
+// TestSignsInWrong: a PIN that is wrong ends the scenario with the code that a boot has; a user of a lab, another user, and
+// a profile that does not take it are refused before anything is sent.
+func TestSignsInWrong(t *testing.T) {
+	h := host(t)
+	text := fmt.Sprintf(signedIn, h.target())
+	parse := func(text string) *format.Scenario {
+		s, err := format.Parse("at-pool.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	wrong := handset.Credentials{Number: "1219", PIN: secret.New("0000")}
+	result, err := run.Run(t.Context(), parse(text), run.Options{Host: true, SignsIn: &wrong})
+	if err != nil || result.Passed || result.State != "SignIn" || result.Code != "ticket.refused" || result.Took > 15 {
+		t.Errorf("%v %+v", err, result)
+	}
+	number, user := &wrong, &handset.Credentials{User: `LITWARE\kenmyer`, Password: secret.New("x")}
+	for _, c := range []struct {
+		old, new, want string
+		o              run.Options
+	}{
+		{"", "", "at-pool.yaml:7: steps[2].sign_in: users of a lab are not those of a real pool", run.Options{Host: true}},
+		{"- do: reboot", "- do: reboot\n  - sign_in: second", "at-pool.yaml:10: steps[5].sign_in: one user signs in at a real pool in the place of kenmyer, and second is another one", run.Options{Host: true, SignsIn: number}},
+		{"target", "handset: {profile: polycom-cx700-4.0.7577.4066}\ntarget", "steps[2].sign_in: CX700 takes user name and password alone", run.Options{Host: true, SignsIn: number}},
+		{"target", "handset: {profile: polycom-cx500-4.0.7577.4512}\ntarget", "steps[2].sign_in: CX500 takes number and PIN alone", run.Options{Host: true, SignsIn: user}},
+		{"target: ", "# ", "at-pool.yaml:5: steps: in a lab its users sign in, and nobody else", run.Options{SignsIn: number}},
+	} {
+		if err := run.Check(parse(strings.Replace(text, c.old, c.new, 1)), c.o, false); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("no %q in %v", c.want, err)
+		}
+	}
+	if attempts := h.Directory.Attempts("sip:kenmyer@litwareinc.com"); attempts != 1 {
+		t.Errorf("%d wrong PINs", attempts)
 	}
 }
 

@@ -114,6 +114,21 @@ func (r *record) failed(since int) bool {
 	return len(r.entered) > since && r.state == devicestate.Failed
 }
 
+// asksAgain reports whether the handset has entered SignIn since it had entered as many states, from a state that a user
+// who was signing in or signed in had come to: it leaves that only when somebody enters something. n is how many states
+// were entered when that was looked for which is not there.
+func (r *record) asksAgain(since, n int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := len(r.entered) - 1
+	if last < max(since, 1) || n != len(r.entered) || r.state != devicestate.SignIn {
+		return false
+	}
+	order := devicestate.States()
+	from := slices.Index(order, r.entered[last-1].state)
+	return from > slices.Index(order, devicestate.SignIn) && from <= slices.Index(order, devicestate.Ready)
+}
+
 // present is the state now, and what is closed when something is observed.
 func (r *record) present() (state devicestate.State, changed <-chan struct{}) {
 	r.mu.Lock()

@@ -33,6 +33,8 @@ type Options struct {
 	Host      bool   // the computer's own sockets
 	// Place is where the pool is. What it leaves out is as the scenario's target says.
 	Place rig.Place
+	// SignsIn is who signs in at a real pool where a step says that a user of the lab does. nil: such a step is refused there.
+	SignsIn *handset.Credentials
 	// Flash is the directory of the handset's flash, and of the lab's certificates, "": flash is empty at first and ends
 	// with the scenario.
 	Flash        string
@@ -115,6 +117,7 @@ type engine struct {
 	shift    atomic.Int64 // of the pool's clock
 	dialled  string
 	acted    int            // states that were entered before the user did something last
+	answered int            // states that were entered before he said last who he is
 	after    map[string]int // label of a step: the first observation after it
 
 	driving context.CancelFunc // nil: nobody drives the handset

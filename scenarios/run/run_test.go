@@ -249,15 +249,33 @@ expect:
 
 // TestContextOfWait shows what came before the handset stopped getting on, not what it says all the time since.
 func TestContextOfWait(t *testing.T) {
-	text := strings.Replace(good, "- sign_in: kenmyer", "- dial: \"1219\"\n  - enter_pin: \"0001\"", 1)
+	text := strings.Replace(good, "- sign_in: kenmyer", "- dial: \"1219\"\n  - enter_pin: \"0001\"\n  - wait: WebTicket\n  - wait: SignIn", 1)
 	result := virtually(t, strings.Replace(text, "{wait: Ready, within: 20s, label: there}", "{wait: Ready, within: 10m, label: there}", 1))
 	if len(result.Differences) == 0 || result.Took < 10*60 {
 		t.Fatalf("%+v", result)
 	}
 	first := result.Differences[0]
 	around := strings.Join(first.Context, "\n")
-	if first.Path != "steps[4].wait" || !strings.Contains(around, "ticket.refused: ") || !strings.Contains(around, "\n> ") {
+	if first.Path != "steps[6].wait" || !strings.Contains(around, "ticket.refused: ") || !strings.Contains(around, "\n> ") {
 		t.Errorf("%s:\n%s", first.Path, around)
+	}
+}
+
+// TestAsksAgain: a handset that asks again who signs in ends a wait at once, and the next PIN lets it go on.
+func TestAsksAgain(t *testing.T) {
+	text := strings.Replace(good, "- sign_in: kenmyer", "- dial: \"1219\"\n  - enter_pin: \"0001\"", 1)
+	result := virtually(t, text)
+	if len(result.Differences) == 0 || result.State != "SignIn" || result.Code != "ticket.refused" || result.Took >= 20 {
+		t.Fatalf("%+v", result)
+	}
+	if d := result.Differences[0]; d.Path != "steps[4].wait" || d.Text != "the handset does not enter Ready, it is in SignIn and asks again who signs in" {
+		t.Errorf("%+v", d)
+	}
+	text = strings.NewReplacer("\"0001\"", "\"0001\"\n  - {wait: WebTicket}\n  - {wait: SignIn}\n  - enter_pin: \"0712\"", "states:", "codes: [ticket.refused]\n  #").Replace(text)
+	for _, d := range virtually(t, text).Differences {
+		if strings.HasPrefix(d.Path, "steps") {
+			t.Errorf("%+v", d)
+		}
 	}
 }
 

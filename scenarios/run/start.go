@@ -84,7 +84,7 @@ func (b Boot) text(r report.Result, flash devicestate.Flash, seen []timeline.Obs
 	line := func(format string, args ...any) { fmt.Fprintf(&w, format+"\n", args...) }
 	line("# Made of a boot. What is expected is what happened: leave out what does not matter, and say in source why the rest")
 	line("# has to be so. 'lpe scenario validate FILE' checks this file, 'lpe scenario run FILE --virtual' runs it.")
-	line("# At a real pool, with --interface or --host, dial and enter_pin take the place of sign_in; faults and pool are left out.")
+	line("# At a real pool, with --interface or --host, --phone-or-ext or --user say who signs in; faults and pool are left out.")
 	line("name: %s", b.Name)
 	line("description: %q", "A boot of "+b.Profile+" in lab "+b.Lab+".")
 	line("source: %q", "a boot of this program; replace this with the document that says so")

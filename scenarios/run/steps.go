@@ -111,8 +111,11 @@ func (e *engine) wait(ctx context.Context, i int, step format.Step, since int) (
 		if found {
 			return n, nil
 		}
-		if want != devicestate.Failed && e.record.failed(e.acted) {
+		switch {
+		case want != devicestate.Failed && e.record.failed(e.acted):
 			return n, fmt.Errorf("the handset does not enter %s, it is in %s, which only power or do ends", want, devicestate.Failed)
+		case e.record.asksAgain(max(since, e.answered), n):
+			return n, fmt.Errorf("the handset does not enter %s, it is in %s and asks again who signs in", want, devicestate.SignIn)
 		}
 		select {
 		case <-changed:
@@ -129,8 +132,7 @@ func (e *engine) do(ctx context.Context, step format.Step) error {
 	case "power", "wipe_flash":
 		return e.power(ctx, step)
 	case "sign_in":
-		u, _ := e.scenario.UserNamed(step.SignIn)
-		return e.signIn(ctx, credentialsOf(u, e.scenario.Profile.PIN))
+		return e.signIn(ctx, e.entered(step))
 	case "dial":
 		e.dialled = step.Dial
 		return nil
@@ -158,6 +160,15 @@ func (e *engine) do(ctx context.Context, step format.Step) error {
 var events = map[string]devicestate.Event{
 	"reboot": devicestate.Reboot, "sign-out": devicestate.SignOut, "hard-reset": devicestate.HardReset,
 	"factory-reset": devicestate.FactoryReset, "phone-lock": devicestate.PhoneLock, "retry": devicestate.Retry,
+}
+
+// entered is what the user of a sign_in enters.
+func (e *engine) entered(step format.Step) handset.Credentials {
+	if e.options.SignsIn != nil {
+		return *e.options.SignsIn
+	}
+	u, _ := e.scenario.UserNamed(step.SignIn)
+	return credentialsOf(u, e.scenario.Profile.PIN)
 }
 
 func credentialsOf(u configs.User, byPIN bool) handset.Credentials {
@@ -282,6 +293,7 @@ func (e *engine) signIn(ctx context.Context, c handset.Credentials) error {
 		e.options.Settled() // the handset asks, and then somebody answers
 	}
 	c.ExpectedSIP = e.scenario.Handset.Expects
+	e.answered = e.record.visits()
 	return e.userDoes(ctx, func() { e.run.Handset.Enter(c) })
 }
 

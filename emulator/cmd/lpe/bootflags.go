@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"net"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -27,9 +26,8 @@ const (
 
 // bootFlags are the flags of `lpe boot` as given.
 type bootFlags struct {
-	lab, sipAddress      string
-	number, pin, pinFile string
-	user, passwordFile   string
+	lab, sipAddress string
+	credentialFlags
 	placeFlags
 	profile, mac, flash          string
 	timeout                      time.Duration
@@ -50,11 +48,7 @@ func (f *bootFlags) declare(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVar(&f.lab, "lab", "", "boot against this lab pool, a name or a file (default litware)")
 	flags.Lookup("lab").NoOptDefVal = defaultLab
-	flags.StringVar(&f.number, "phone-or-ext", "", "phone number or extension to sign in with (default: the lab's first user)")
-	flags.StringVar(&f.pin, "pin", "", "PIN; others can see it in the process list, prefer --pin-file or LPE_PIN")
-	flags.StringVar(&f.pinFile, "pin-file", "", "file that holds the PIN; refused if others can read it")
-	flags.StringVar(&f.user, "user", "", `user name to sign in with, DOMAIN\user or user@domain: on the CX700, or on a phone that is tethered by USB`)
-	flags.StringVar(&f.passwordFile, "password-file", "", "file that holds the user's password; refused if others can read it (or LPE_PASSWORD)")
+	f.credentialFlags.declare(c, "the lab's first user")
 	flags.StringVar(&f.sipAddress, "user-sip-address", "", "SIP address that the credentials must belong to")
 	f.placeFlags.declare(c)
 	flags.StringVar(&f.profile, "profile", rig.DefaultProfile, "model and firmware, see 'lpe profile list', or a profile's .yaml file")
@@ -93,7 +87,7 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 	if f.timeout <= 0 {
 		return o, usage("--timeout must be more than 0")
 	}
-	place, err := f.given()
+	place, err := f.placeFlags.given()
 	if err == nil {
 		err = f.checkAddresses(place)
 	}
@@ -125,7 +119,13 @@ func (f bootFlags) options(c *cobra.Command, sys system) (o rig.Options, err err
 			o.LabState = filepath.Join(f.flash, "lab-"+name+".json")
 		}
 	}
-	if o.Credentials, err = f.credentials(c, sys, o.Profile); err != nil {
+	if o.Credentials, err = f.credentialFlags.given(); err != nil {
+		return o, err
+	}
+	if err := signsInOn(o.Profile, o.Credentials); err != nil {
+		return o, err
+	}
+	if err := f.credentialFlags.enter(c.Context(), sys, &o.Credentials); err != nil {
 		return o, err
 	}
 	if o.Credentials == (handset.Credentials{}) && f.users.file == "" {
@@ -160,11 +160,6 @@ func flashError(err error) error {
 	return usage("--flash: %w", err)
 }
 
-// maxUser is longer than any user principal name, 64 and 256 characters and an @.
-const maxUser = 512
-
-var userText = regexp.MustCompile(`^[^\pC\\@:]+([\\@][^\pC\\@:]+)?$`) // a colon ends the user in Basic
-
 // checkAddresses wants one of the ways to choose the registrar's address.
 func (f bootFlags) checkAddresses(p rig.Place) error {
 	switch {
@@ -174,39 +169,6 @@ func (f bootFlags) checkAddresses(p rig.Place) error {
 		return usage("give --target-address or --all-addresses, not both")
 	}
 	return nil
-}
-
-// credentials are what is entered, none if nothing is.
-func (f bootFlags) credentials(command *cobra.Command, sys system, profile *configs.Profile) (c handset.Credentials, err error) {
-	for _, name := range []string{"phone-or-ext", "user", "pin", "pin-file", "password-file"} {
-		if flag := command.Flags().Lookup(name); flag.Changed && flag.Value.String() == "" {
-			return c, usage("--%s: the value is empty", name)
-		}
-	}
-	switch {
-	case f.number != "" && f.user != "":
-		return c, usage("give --phone-or-ext or --user, not both")
-	case f.number == "" && (f.pin != "" || f.pinFile != ""):
-		return c, usage("a PIN needs --phone-or-ext")
-	case f.user == "" && f.passwordFile != "":
-		return c, usage("--password-file needs --user")
-	case f.number != "" && !profile.PIN:
-		return c, usage("%s signs in with user name and password, not with a PIN: give --user", profile.Name)
-	case f.user != "" && !profile.Password:
-		return c, usage("%s signs in with number and PIN alone, it cannot be tethered: give --phone-or-ext", profile.Name)
-	case f.user != "" && (len(f.user) > maxUser || !userText.MatchString(f.user)):
-		return c, usage(`--user: %q is no user name such as LITWARE\kenmyer or kenmyer@litwareinc.com`, f.user)
-	case f.number != "":
-		if err := credentials.CheckNumber(f.number); err != nil {
-			return c, usage("--phone-or-ext: %w", err)
-		}
-		c.Number = f.number
-		c.PIN, err = readPIN(command.Context(), sys, f.pin, f.pinFile)
-	case f.user != "":
-		c.User = f.user
-		c.Password, err = readPassword(command.Context(), sys, f.passwordFile)
-	}
-	return c, err
 }
 
 // checkCable wants one way to a pool, and only flags that mean something there.

@@ -62,12 +62,13 @@ func locate(o *rig.Options, p rig.Place) (first error) {
 	return first
 }
 
-// realCable defines the flags that have scenarios run at a real pool.
-func realCable(c *cobra.Command, o *scenariorun.Options, f *placeFlags) {
+// realCable defines the flags that have scenarios run at a real pool: which cable, where the pool is, who signs in.
+func realCable(c *cobra.Command, o *scenariorun.Options, f *placeFlags, who *credentialFlags) {
 	flags := c.Flags()
 	flags.StringVar(&o.Interface, "interface", "", "join the segment of this interface as a host of its own")
 	flags.BoolVar(&o.Host, "host", false, "use this computer's own sockets, address and resolver")
 	f.declare(c)
+	who.declare(c, "as the steps say; sign_in is a user of the lab, and needs this at a real pool")
 }
 
 // onRealCable checks those flags. What a flag says goes before what the target of a scenario says.

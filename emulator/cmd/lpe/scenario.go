@@ -87,20 +87,22 @@ Exit code 1: a scenario came out otherwise.
 With --virtual time passes as fast as the computer can: months take seconds. It is for the cable pipe, where everybody is in this
 process: not for impaired frames, and not for a real cable.
 With --flash the handset is one that lpe boot knows: a hard reset, a factory reset or a phone lock on it are steps of a scenario.
-With --interface or --host the pool is a real one: who signs in is a step with dial and enter_pin, or login, and such scenarios neither
-change the pool nor have faults. Where the handset is not to discover it the target of a scenario says where it is, or these flags
-do, which go before it; 'lpe scenario show at-your-pool' is a start. There the scenarios of one handset, which who signs in first
-tells, run one after the other.`
+With --interface or --host the pool is a real one, and such scenarios neither change it nor have faults. A step with dial and enter_pin,
+or login, says who signs in; where a step is sign_in, which is a user of the lab, --phone-or-ext or --user say it, as with lpe boot, and
+so a recording is run as it is. Where the handset is not to discover the pool the target of a scenario says where it is, or these
+flags do, which go before it; 'lpe scenario show at-your-pool' is a start. There the scenarios of one handset, which who signs in
+first tells, run one after the other.`
 
 func scenarioRunCommand(sys system) *cobra.Command {
 	var o scenariorun.Options
 	var place placeFlags
+	var who credentialFlags
 	var forms []string
 	var virtual bool
 	var parallel int
 	c := command("run FILE|NAME|DIR...", "Run scenarios", scenarioRunLong,
 		"  lpe scenario run --virtual '*'\n  lpe scenario run --virtual --parallel 4 first-boot-standard-edition mine.yaml -o junit=results.xml\n"+
-			"  lpe scenario run --host --target-fqdn pool.contoso.com site.yaml",
+			"  lpe scenario run --host --target-fqdn pool.contoso.com site.yaml\n  lpe scenario run --interface eth0 --phone-or-ext 1219 --pin-file pin.txt recorded.yaml",
 		func(c *cobra.Command, args []string) error {
 			outputs, err := scenariorun.ParseOutputs(forms)
 			switch {
@@ -124,10 +126,8 @@ func scenarioRunCommand(sys system) *cobra.Command {
 					return flashError(err)
 				}
 			}
-			for _, s := range found {
-				if err := scenariorun.Check(s, o, virtual); err != nil {
-					return usage("%w", err)
-				}
+			if err := who.atRealPool(c.Context(), sys, &o, virtual, found...); err != nil {
+				return err
 			}
 			return runScenarios(c.Context(), sys, found, o, virtual, parallel, outputs)
 		})
@@ -137,7 +137,7 @@ func scenarioRunCommand(sys system) *cobra.Command {
 	flags.BoolVar(&virtual, "virtual", false, "in virtual time")
 	flags.IntVar(&parallel, "parallel", runtime.GOMAXPROCS(0), "at most so many at a time")
 	flags.StringArrayVarP(&forms, "output", "o", nil, "list, json or junit on standard output (default list); FORM=FILE into a file that only you can read, any number of them")
-	realCable(c, &o, &place)
+	realCable(c, &o, &place, &who)
 	flags.StringVar(&o.Flash, "flash", "", "directory of the handset's flash, and of the lab's certificates, as that of lpe boot; for one scenario")
 	return c
 }

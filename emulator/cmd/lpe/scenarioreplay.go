@@ -19,8 +19,9 @@ import (
 const scenarioReplayLong = `replay runs a boot that was recorded (boot --record) or imported (scenario import) again, and tells what comes out otherwise.
 
 --as handset sends what was recorded to a lab with the names of the recorded pool, or with --interface or --host to the pool that
-is there, and tells each difference in its answers. There the steps say who signs in: dial and enter_pin, or login, in place of
-sign_in; the target of the scenario, or flags that go before it, say where the pool is if it is not to be discovered.
+is there, and tells each difference in its answers. There --phone-or-ext or --user say who signs in, as with lpe boot, in the place
+of the lab's user in sign_in, unless the steps say it with dial and enter_pin, or with login; the target of the scenario, or flags
+that go before it, say where the pool is if it is not to be discovered.
 --as pool is that lab and says what was recorded, to the handset of the scenario, one with another profile if wanted, and tells each
 difference in its requests. With --interface or --host the handset is one that is there, a real phone: the pool is served as by
 'lpe pool serve', until Ctrl-C, SIGTERM or --timeout, and what the handset that came the furthest said is compared then. It signs
@@ -35,7 +36,7 @@ Exit code 1: something of the other side differs, or the handset came to another
 func scenarioReplayCommand(sys system) *cobra.Command {
 	var f replayFlags
 	c := command("replay FILE", "Run a recorded boot again, as the handset or as the pool", scenarioReplayLong,
-		"  lpe scenario replay recorded.yaml --as handset\n  lpe scenario replay recorded.yaml --as pool --profile polycom-cx600-4.0.7577.4512\n"+
+		"  lpe scenario replay recorded.yaml --as handset\n  lpe scenario replay recorded.yaml --as handset --interface eth0 --phone-or-ext 1219 --pin-file pin.txt\n  lpe scenario replay recorded.yaml --as pool --profile polycom-cx600-4.0.7577.4512\n"+
 			"  lpe scenario replay recorded.yaml --as pool --interface eth0 --serve-network",
 		func(c *cobra.Command, args []string) error {
 			if err := f.check(c); err != nil {
@@ -55,8 +56,8 @@ func scenarioReplayCommand(sys system) *cobra.Command {
 			if err := f.target.onRealCable(&f.run, s); err != nil {
 				return err
 			}
-			if err := scenariorun.Check(s, f.run, false); err != nil {
-				return usage("%w", err)
+			if err := f.who.atRealPool(c.Context(), sys, &f.run, false, s); err != nil {
+				return err
 			}
 			ctx, cancel := f.within(c.Context())
 			defer cancel()
@@ -81,8 +82,9 @@ type replayFlags struct {
 	as, profile, masks string
 	timeout            time.Duration
 	run                scenariorun.Options
-	target             placeFlags // of a pool that is there
-	served             serveFlags // of a pool for a handset that is there
+	target             placeFlags      // of a pool that is there
+	who                credentialFlags // who signs in there
+	served             serveFlags      // of a pool for a handset that is there
 }
 
 func (f *replayFlags) declare(c *cobra.Command) {
@@ -92,7 +94,7 @@ func (f *replayFlags) declare(c *cobra.Command) {
 	completeWith(c, "profile", configs.Profiles)
 	flags.StringVar(&f.masks, "masks", "", "file of masks (default: scenarios/masks.yaml, which this program brings)")
 	flags.DurationVar(&f.timeout, "timeout", 0, "the longest that it takes (default: as the scenario says; a served pool does not end)")
-	realCable(c, &f.run, &f.target)
+	realCable(c, &f.run, &f.target, &f.who)
 	f.served.declarePlace(c)
 }
 
@@ -114,6 +116,9 @@ func (f *replayFlags) check(c *cobra.Command) error {
 	case f.as == replay.Pool && f.run.Real():
 		if name := f.target.first(); name != "" {
 			return usage("--%s is of a pool that is there, and --as pool is one itself", name)
+		}
+		if name := f.who.first(); name != "" {
+			return usage("--%s is for this program's handset: with --interface or --host another one is there, and signs in itself", name)
 		}
 		return nil
 	}
