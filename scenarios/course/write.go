@@ -19,7 +19,7 @@ func LabIn(name string, states []devicestate.State) string {
 	return fmt.Sprintf("{name: %s}", exchange.Scalar(name))
 }
 
-// Registered is the SIP address in lower case that the handset registered, "" if it did not.
+// Registered is the SIP address that the handset registered, "" if it did not.
 func Registered(messages []exchange.Message) string {
 	for _, m := range messages {
 		if !m.Sent || m.Protocol != "sip" || !strings.HasPrefix(m.Kind, "REGISTER ") {
@@ -27,7 +27,7 @@ func Registered(messages []exchange.Message) string {
 		}
 		for _, f := range m.Fields {
 			if f.Name == "From" {
-				return strings.ToLower(strings.Trim(f.Value, "<>"))
+				return strings.Trim(f.Value, "<>")
 			}
 		}
 	}

@@ -68,7 +68,7 @@ func (b *Boot) Scenario(profile string) ([]byte, error) {
 func (b *Boot) user(lab *configs.Lab) string {
 	registered := course.Registered(b.Exchange())
 	for _, u := range lab.Users {
-		if strings.ToLower(u.SIPAddress) == registered {
+		if strings.EqualFold(u.SIPAddress, registered) {
 			return u.Name
 		}
 	}

@@ -109,7 +109,7 @@ func (b Boot) lab() string {
 
 // user is the user of the lab who registered.
 func (b Boot) user(messages []exchange.Message) string {
-	if name := b.Users[course.Registered(messages)]; name != "" {
+	if name := b.Users[strings.ToLower(course.Registered(messages))]; name != "" {
 		return name
 	}
 	return b.User

@@ -54,7 +54,7 @@ func Run(ctx context.Context, s *format.Scenario, as string, o run.Options, mask
 	placed := *s
 	if !o.Real() {
 		var err error
-		if placed.Pool, err = labOf(s.Pool, s.Exchange, signsIn(s)); err != nil {
+		if placed.Pool, err = labOf(s.Pool, s.Exchange, s.SignsIn()); err != nil {
 			return Result{}, fmt.Errorf("%s: %w", s.File, err)
 		}
 	}
@@ -74,16 +74,6 @@ func Run(ctx context.Context, s *format.Scenario, as string, o run.Options, mask
 		r.Other = came.Code != ""
 	}
 	return r, nil
-}
-
-// signsIn is the user who signs in first.
-func signsIn(s *format.Scenario) string {
-	for _, step := range s.Steps {
-		if step.SignIn != "" {
-			return step.SignIn
-		}
-	}
-	return ""
 }
 
 // compared holds what came out against the recording.

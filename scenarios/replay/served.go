@@ -20,7 +20,7 @@ func Serve(s *format.Scenario, o *rig.ServeOptions) (*Served, error) {
 	if len(s.Exchange) == 0 {
 		return nil, fmt.Errorf("%s: %w", s.File, ErrNothing)
 	}
-	lab, err := labOf(s.Pool, s.Exchange, signsIn(s))
+	lab, err := labOf(s.Pool, s.Exchange, s.SignsIn())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.File, err)
 	}
