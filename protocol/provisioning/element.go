@@ -216,10 +216,14 @@ func checkName(name string) error {
 }
 
 func escape(w *bytes.Buffer, text string) {
-	if text != "" {
-		_ = xml.EscapeText(w, []byte(text)) // a bytes.Buffer takes everything
+	if !strings.ContainsFunc(text, needsEscape) {
+		w.WriteString(text)
+		return
 	}
+	_ = xml.EscapeText(w, []byte(text)) // a bytes.Buffer takes everything
 }
+
+func needsEscape(c rune) bool { return c < ' ' || c > '~' || strings.ContainsRune(`"'&<>`, c) }
 
 // el builds an element; attrs are name, value, name, value.
 func el(name string, attrs []string, children ...Element) Element {

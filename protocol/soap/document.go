@@ -126,8 +126,13 @@ func QName(e *etree.Element, text string) xml.Name {
 
 // Escape writes text so that it can stand in element content or a double-quoted attribute.
 func Escape(text string) string {
+	if !strings.ContainsFunc(text, needsEscape) {
+		return text
+	}
 	var b strings.Builder
 	// EscapeText fails only when the writer does.
 	_ = xml.EscapeText(&b, []byte(text))
 	return b.String()
 }
+
+func needsEscape(c rune) bool { return c < ' ' || c > '~' || strings.ContainsRune(`"'&<>`, c) }
