@@ -16,7 +16,7 @@ func (t *tree) readPlain() bool {
 	at := t.readDeclaration()
 	for at < len(t.text) {
 		if t.text[at] != '<' {
-			text := before(t.text[at:], '<')
+			text := string(before(t.text[at:], '<'))
 			at += len(text)
 			if strings.Contains(text, "\r") {
 				text = lineBreaks.Replace(text)
@@ -54,17 +54,25 @@ func (t *tree) readDeclaration() int {
 }
 
 // readTag reads what stands between < and >.
-func (t *tree) readTag(tag string, from, to int64) bool {
-	if tag, ends := strings.CutPrefix(tag, "/"); ends {
-		name, rest := cutName(tag)
-		return name.ok() && skipBlanks(rest) == "" && t.end(name.space, name.local, from, to) == nil
+func (t *tree) readTag(tag []byte, from, to int64) bool {
+	if tag, ends := bytes.CutPrefix(tag, []byte("/")); ends {
+		return t.closes(tag) && t.end(t.at.Space, t.at.Tag, from, to) == nil
 	}
-	tag, empty := strings.CutSuffix(tag, "/")
-	name, rest := cutName(tag)
+	tag, empty := bytes.CutSuffix(tag, []byte("/"))
+	name, rest := cutName(string(tag))
 	if !name.ok() || t.begin(name.space, name.local, begun{from, to}) != nil || !t.readAttributes(skipBlanks(rest)) {
 		return false
 	}
 	return !empty || t.end(name.space, name.local, to, to) == nil
+}
+
+// closes reports whether an end tag is that of the open element.
+func (t *tree) closes(tag []byte) bool {
+	space, local, prefixed := bytes.Cut(bytes.TrimRight(tag, " \t\n"), []byte(":"))
+	if !prefixed {
+		space, local = nil, space
+	}
+	return string(space) == t.at.Space && string(local) == t.at.Tag
 }
 
 func (t *tree) readAttributes(text string) bool {
@@ -85,11 +93,11 @@ func (t *tree) readAttributes(text string) bool {
 }
 
 // before is b as far as c, or all of it.
-func before(b []byte, c byte) string {
+func before(b []byte, c byte) []byte {
 	if i := bytes.IndexByte(b, c); i >= 0 {
-		return string(b[:i])
+		return b[:i]
 	}
-	return string(b)
+	return b
 }
 
 // plainName is the name of an element or an attribute, the zero one if it is not plain.
