@@ -197,17 +197,6 @@ func (e Element) write(w *bytes.Buffer, depth int) error {
 	return nil
 }
 
-// xmlText writes elements without a document around them.
-func xmlText(elements ...Element) (string, error) {
-	var w bytes.Buffer
-	for _, e := range elements {
-		if err := e.write(&w, 1); err != nil {
-			return "", err
-		}
-	}
-	return w.String(), nil
-}
-
 func checkName(name string) error {
 	if name == "" || strings.ContainsAny(name, " \t\r\n<>&\"'=/") {
 		return fmt.Errorf("%w: %.40q is no name", ErrMalformed, name)
