@@ -8,7 +8,8 @@ import (
 // deadline wakes the waiters of one direction of a connection when its time has come. The zero deadline is far away.
 type deadline struct {
 	mu      sync.Mutex
-	timer   *time.Timer
+	at      time.Time     // zero: far away, or passed
+	timer   *time.Timer   // kept when the deadline is moved
 	expired chan struct{} // made by the first waiter; closed when the deadline has passed
 	passed  bool
 	forever bool // expire was called: set has no effect any more
@@ -44,23 +45,32 @@ func (d *deadline) set(t time.Time) {
 	if d.passed {
 		d.passed, d.expired = false, nil
 	}
-	if t.IsZero() {
-		return
+	if !t.IsZero() {
+		d.at = t
+		d.await()
 	}
-	left := time.Until(t)
-	if left <= 0 {
+}
+
+// await passes the deadline if its time has come, else asks again then.
+func (d *deadline) await() {
+	switch left := time.Until(d.at); {
+	case left <= 0:
+		d.at = time.Time{}
 		d.pass()
-		return
+	case d.timer == nil:
+		d.timer = time.AfterFunc(left, d.struck)
+	default:
+		d.timer.Reset(left)
 	}
-	var timer *time.Timer
-	timer = time.AfterFunc(left, func() {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if d.timer == timer {
-			d.pass()
-		}
-	})
-	d.timer = timer
+}
+
+// struck is called by the timer, perhaps for a deadline that was moved meanwhile.
+func (d *deadline) struck() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.at.IsZero() {
+		d.await()
+	}
 }
 
 // expire wakes all waiters for good.
@@ -73,9 +83,9 @@ func (d *deadline) expire() {
 }
 
 func (d *deadline) stop() {
+	d.at = time.Time{}
 	if d.timer != nil {
 		d.timer.Stop()
-		d.timer = nil
 	}
 }
 

@@ -117,6 +117,25 @@ func (t *Timeline) Add(o Observation) {
 	}
 }
 
+// Tell is Add of what describe gives, which is not called while nobody observes; the observation counts all the same.
+func (t *Timeline) Tell(describe func() Observation) {
+	if t == nil || t.unobserved() {
+		return
+	}
+	t.Add(describe())
+}
+
+// unobserved counts an observation that nobody would see.
+func (t *Timeline) unobserved() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.observers) > 0 {
+		return false
+	}
+	t.seq++
+	return true
+}
+
 // Observe calls observe for each later observation, inside [Timeline.Add]: it must be quick and must not call the
 // timeline. The function returned ends it.
 func (t *Timeline) Observe(observe func(Observation)) (stop func()) {

@@ -38,9 +38,28 @@ func TestObserversSeeOneOrder(t *testing.T) {
 	}
 }
 
+// What nobody observes is not put into words, and counts.
+func TestTellAsksOnlyForSomebody(t *testing.T) {
+	tl := timeline.New("pool")
+	asked := 0
+	tell := func() {
+		tl.Tell(func() timeline.Observation { asked++; return timeline.Observation{Text: "x"} })
+	}
+	tell()
+	var got []timeline.Observation
+	stop := tl.Observe(func(o timeline.Observation) { got = append(got, o) })
+	tell()
+	stop()
+	tell()
+	if asked != 1 || len(got) != 1 || got[0].Seq != 2 || got[0].Text != "x" {
+		t.Errorf("asked %d times, got %+v; want number 2 alone", asked, got)
+	}
+}
+
 func TestNilTimelineDrops(t *testing.T) {
 	var tl *timeline.Timeline
 	tl.Add(timeline.Observation{})
+	tl.Tell(nil)
 	tl.Observe(nil)()
 }
 

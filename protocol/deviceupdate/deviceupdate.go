@@ -153,7 +153,7 @@ func checkTokens(b []byte) error {
 	d := xml.NewDecoder(bytes.NewReader(b))
 	depth, roots := 0, 0
 	for {
-		token, err := d.Token()
+		token, err := d.RawToken() // xml.Unmarshal holds the tags against each other
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -172,6 +172,9 @@ func checkTokens(b []byte) error {
 				return fmt.Errorf("%w: depth %d, roots %d, expected at most %d and 1", ErrMalformed, depth, roots, MaxDepth)
 			}
 		case xml.EndElement:
+			if depth == 0 {
+				return fmt.Errorf("%w: </%.40s> closes nothing", ErrMalformed, token.Name.Local)
+			}
 			depth--
 		case xml.CharData:
 			if depth == 0 && len(bytes.TrimSpace(token)) > 0 {

@@ -91,6 +91,8 @@ func TestMalformed(t *testing.T) {
 		"cut short":           {query[:200], parseRequest},
 		"two roots":           {"<Response/><Response/>", parseResponse},
 		"text after the root": {"<Response/>x", parseResponse},
+		"tag after the root":  {"<Response/></Response>", parseResponse},
+		"crossed tags":        {"<Response><Update></Response></Update>", parseResponse},
 		"document type":       {`<!DOCTYPE Response><Response/>`, parseResponse},
 		"no device type":      {strings.Replace(query, "UCPhone", "", 1), parseRequest},
 		"no model":            {strings.Replace(query, "CX600", "", 1), parseRequest},

@@ -197,17 +197,6 @@ func (e Element) write(w *bytes.Buffer, depth int) error {
 	return nil
 }
 
-// xmlText writes elements without a document around them.
-func xmlText(elements ...Element) (string, error) {
-	var w bytes.Buffer
-	for _, e := range elements {
-		if err := e.write(&w, 1); err != nil {
-			return "", err
-		}
-	}
-	return w.String(), nil
-}
-
 func checkName(name string) error {
 	if name == "" || strings.ContainsAny(name, " \t\r\n<>&\"'=/") {
 		return fmt.Errorf("%w: %.40q is no name", ErrMalformed, name)
@@ -216,10 +205,14 @@ func checkName(name string) error {
 }
 
 func escape(w *bytes.Buffer, text string) {
-	if text != "" {
-		_ = xml.EscapeText(w, []byte(text)) // a bytes.Buffer takes everything
+	if !strings.ContainsFunc(text, needsEscape) {
+		w.WriteString(text)
+		return
 	}
+	_ = xml.EscapeText(w, []byte(text)) // a bytes.Buffer takes everything
 }
+
+func needsEscape(c rune) bool { return c < ' ' || c > '~' || strings.ContainsRune(`"'&<>`, c) }
 
 // el builds an element; attrs are name, value, name, value.
 func el(name string, attrs []string, children ...Element) Element {

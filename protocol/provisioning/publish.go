@@ -27,21 +27,17 @@ type Publication struct {
 	Container  int
 	Version    int
 	ExpireType string // endpoint, static
-	Content    string // XML
+	Content    []Element
 }
 
-// Append writes the body. Content that is no XML is refused.
+// Append writes the body.
 func (p Publications) Append(b []byte) ([]byte, error) {
 	list := el("publications", []string{"uri", p.URI})
-	for i, one := range p.List {
-		content, err := parseDocument([]byte("<c>" + one.Content + "</c>"))
-		if err != nil {
-			return nil, fmt.Errorf("publication %d: %w", i+1, err)
-		}
+	for _, one := range p.List {
 		e := el("publication", []string{
 			"categoryName", one.Category, "instance", decimal(one.Instance), "container", strconv.Itoa(one.Container),
 			"version", strconv.Itoa(one.Version), "expireType", one.ExpireType,
-		}, content.Children...)
+		}, one.Content...)
 		list.Children = append(list.Children, e)
 	}
 	return appendDocument(b, el("publish", []string{"xmlns", nsPublish}, list))
@@ -79,10 +75,8 @@ func readPublication(e Element) (one Publication, err error) {
 	if one.Container, err = numberAttr(e, "container"); err != nil {
 		return one, err
 	}
-	if one.Version, err = numberAttr(e, "version"); err != nil {
-		return one, err
-	}
-	one.Content, err = xmlText(e.Children...)
+	one.Version, err = numberAttr(e, "version")
+	one.Content = e.Children
 	return one, err
 }
 
@@ -106,8 +100,7 @@ func PhonePublications(sip, endpoint, machine string, self Self) Publications {
 		el("voice", []string{"capture", "true", "render", "true", "publish", "false"}))
 	p := Publications{URI: sip}
 	add := func(category string, instance uint32, container int, expireType string, content Element) {
-		text, _ := xmlText(content) // built here, of legal names
-		p.List = append(p.List, Publication{category, instance, container, self.Version(category, instance, container), expireType, text})
+		p.List = append(p.List, Publication{category, instance, container, self.Version(category, instance, container), expireType, []Element{content}})
 	}
 	add("device", device, containerSelf, "endpoint", el("device", []string{"xmlns", nsDevice, "endpointId", endpoint},
 		capabilities, textEl("timezone", "00:00:00+00:00"), textEl("machineName", machine)))

@@ -116,7 +116,7 @@ func TestPublications(t *testing.T) {
 	if err != nil || cmp.Diff(publish, string(text)) != "" {
 		t.Errorf("%v\n%s", err, cmp.Diff(publish, string(text)))
 	}
-	p.List[0].Content = "<device>"
+	p.List[0].Content = []provisioning.Element{{Name: "<device>"}}
 	if _, err := p.Append(nil); !errors.Is(err, provisioning.ErrMalformed) {
 		t.Errorf("content that is no XML: %v", err)
 	}

@@ -33,13 +33,16 @@ func (a Address) Epid() string { v, _ := a.Param("epid"); return v }
 
 // ParseAddress reads the first name-addr or addr-spec of a header with its header parameters.
 func ParseAddress(value string) (Address, error) {
-	return parseAddress(splitOutside(value, ',')[0])
+	first, _, _ := cutOutside(value, ',')
+	return parseAddress(first)
 }
 
 // ParseAddresses reads a header that may list several, such as Contact.
 func ParseAddresses(value string) ([]Address, error) {
 	var out []Address
-	for _, one := range splitOutside(value, ',') {
+	for more := true; more; {
+		var one string
+		one, value, more = cutOutside(value, ',')
 		a, err := parseAddress(one)
 		if err != nil {
 			return nil, err
@@ -89,10 +92,11 @@ func parseParams(text string) []Param {
 	if strings.TrimSpace(text) == "" {
 		return nil
 	}
-	var out []Param
-	for _, part := range splitOutside(text, ';') {
-		part = strings.TrimSpace(part)
-		if part == "" {
+	out := make([]Param, 0, strings.Count(text, ";"))
+	for more := true; more; {
+		var part string
+		part, text, more = cutOutside(text, ';')
+		if part = strings.TrimSpace(part); part == "" {
 			continue
 		}
 		name, value, _ := strings.Cut(part, "=")
@@ -101,14 +105,9 @@ func parseParams(text string) []Param {
 	return out
 }
 
-// splitOutside splits at sep outside double quotes and angle brackets.
-func splitOutside(text string, sep byte) []string {
-	seps := strings.Count(text, string(sep))
-	if seps == 0 {
-		return []string{text}
-	}
-	out := make([]string, 0, seps+1)
-	quoted, inside, start := false, false, 0
+// cutOutside is [strings.Cut] at the first sep outside double quotes and angle brackets.
+func cutOutside(text string, sep byte) (before, after string, found bool) {
+	quoted, inside := false, false
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case quoted && c == '\\':
@@ -121,11 +120,10 @@ func splitOutside(text string, sep byte) []string {
 		case c == '>':
 			inside = false
 		case c == sep && !inside:
-			out = append(out, text[start:i])
-			start = i + 1
+			return text[:i], text[i+1:], true
 		}
 	}
-	return append(out, text[start:])
+	return text, "", false
 }
 
 // closingQuote is the place of the quote that ends the quoted string text begins with, -1 if none does.
@@ -146,8 +144,11 @@ func unquote(text string) string {
 	if len(text) < 2 || text[0] != '"' || closingQuote(text) != len(text)-1 {
 		return text
 	}
+	if text = text[1 : len(text)-1]; !strings.Contains(text, `\`) {
+		return text
+	}
 	var b strings.Builder
-	for i := 1; i < len(text)-1; i++ {
+	for i := 0; i < len(text); i++ {
 		if text[i] == '\\' {
 			i++
 		}

@@ -45,15 +45,20 @@ func Find(root *etree.Element, local string) *etree.Element {
 
 // FindAll returns every element with that local name in document order.
 func FindAll(root *etree.Element, local string) []*etree.Element {
-	var out []*etree.Element
 	if root == nil {
 		return nil
 	}
-	if root.Tag == local {
-		out = append(out, root)
+	return appendAll(nil, root, local)
+}
+
+func appendAll(out []*etree.Element, e *etree.Element, local string) []*etree.Element {
+	if e.Tag == local {
+		out = append(out, e)
 	}
-	for child := range root.ChildElementsSeq() {
-		out = append(out, FindAll(child, local)...)
+	for _, child := range e.Child {
+		if child, ok := child.(*etree.Element); ok {
+			out = appendAll(out, child, local)
+		}
 	}
 	return out
 }
@@ -126,8 +131,13 @@ func QName(e *etree.Element, text string) xml.Name {
 
 // Escape writes text so that it can stand in element content or a double-quoted attribute.
 func Escape(text string) string {
+	if !strings.ContainsFunc(text, needsEscape) {
+		return text
+	}
 	var b strings.Builder
 	// EscapeText fails only when the writer does.
 	_ = xml.EscapeText(&b, []byte(text))
 	return b.String()
 }
+
+func needsEscape(c rune) bool { return c < ' ' || c > '~' || strings.ContainsRune(`"'&<>`, c) }

@@ -95,7 +95,7 @@ func (l *link) run(handle func(*request), expire func(time.Time) time.Time) {
 			l.note(timeline.Dropped, datagram.SrcMAC.String(), verdict(checkMessage, "%v: %s", err, unknown.Bytes(datagram.Payload)))
 			continue
 		}
-		l.timeline.Add(r.observation(l.clock()))
+		l.timeline.Tell(func() timeline.Observation { return r.observation(l.clock()) })
 		l.tellUnknown(r)
 		handle(r)
 	}
@@ -113,13 +113,15 @@ func (l *link) send(r *request, m *dhcpv4.DHCPv4, order []uint8, from, to netip.
 		l.note(timeline.Note, r.peer(), fmt.Sprintf("%s not sent: %v", kind, err))
 		return
 	}
-	l.timeline.Add(timeline.Observation{
-		At: l.clock(), Kind: timeline.Sent, Protocol: "dhcp", Peer: r.peer(), Text: kind.String() + " to " + to.String(),
-		Fields: []timeline.Field{
-			{Name: "xid", Value: fmt.Sprintf("%x", m.TransactionID[:])},
-			{Name: "yiaddr", Value: addressOf(m.YourIPAddr).String()},
-			{Name: "options", Value: codes(sentOrder(payload))},
-		},
+	l.timeline.Tell(func() timeline.Observation {
+		return timeline.Observation{
+			At: l.clock(), Kind: timeline.Sent, Protocol: "dhcp", Peer: r.peer(), Text: kind.String() + " to " + to.String(),
+			Fields: []timeline.Field{
+				{Name: "xid", Value: fmt.Sprintf("%x", m.TransactionID[:])},
+				{Name: "yiaddr", Value: addressOf(m.YourIPAddr).String()},
+				{Name: "options", Value: codes(sentOrder(payload))},
+			},
+		}
 	})
 }
 

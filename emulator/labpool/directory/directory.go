@@ -85,6 +85,7 @@ type Directory struct {
 
 type entry struct {
 	User
+	bare       string   // SIPAddress as bare has it
 	numbers    []string // of LineURI
 	login      string
 	password   *ntlm.Key // NTOWFv1, nil: none
@@ -127,7 +128,7 @@ func New(cfg Config) (*Directory, error) {
 	}
 	d := &Directory{policy: cfg.Policy, now: cfg.Now, lab: cfg.Lab, file: cfg.State, unsaved: cfg.Unsaved}
 	for _, a := range cfg.Accounts {
-		e := &entry{struck: map[Reason]bool{}, User: a.User, numbers: configs.LineNumbers(a.LineURI), login: a.Login, locked: a.Locked}
+		e := &entry{struck: map[Reason]bool{}, User: a.User, bare: bare(a.SIPAddress), numbers: configs.LineNumbers(a.LineURI), login: a.Login, locked: a.Locked}
 		if a.Password != "" {
 			e.setPassword(a.Password)
 		}
@@ -166,8 +167,9 @@ func (e *entry) user() User {
 }
 
 func (d *Directory) find(sip string) *entry {
+	sip = bare(sip)
 	for _, e := range d.users {
-		if bare(e.SIPAddress) == bare(sip) {
+		if e.bare == sip {
 			return e
 		}
 	}

@@ -157,16 +157,16 @@ func (s *Server) answerWithin(b []byte, peer string, size int) (reply []byte, ok
 		s.note(timeline.Dropped, peer, err.Error()+": "+unknown.Bytes(b)+", answered with FORMERR")
 		return s.pack(q, result{code: dnsmessage.RCodeFormatError}, peer)
 	}
-	name := fmt.Sprintf("%s %s", typeName(q.question.Type), q.question.Name)
-	s.note(timeline.Received, peer, name)
+	name := func() string { return fmt.Sprintf("%s %s", typeName(q.question.Type), q.question.Name) }
+	s.tell(timeline.Received, peer, name)
 	if _, on := s.cfg.Faults.On("dns=silent"); on {
-		s.note(timeline.Dropped, peer, name+": fault dns=silent")
+		s.note(timeline.Dropped, peer, name()+": fault dns=silent")
 		return nil, false
 	}
 	z := s.zone.Load()
 	r, fault := s.struck(z, q)
 	if fault != "" {
-		s.note(timeline.Note, peer, name+": fault "+fault)
+		s.note(timeline.Note, peer, name()+": fault "+fault)
 	} else {
 		r = z.lookup(q)
 		s.tellUnknown(q, r, peer)
@@ -260,7 +260,7 @@ func (s *Server) pack(q query, r result, peer string) ([]byte, bool) {
 		s.note(timeline.Note, peer, "answer not built: "+err.Error())
 		return nil, false
 	}
-	s.note(timeline.Sent, peer, describe(m))
+	s.tell(timeline.Sent, peer, func() string { return describe(m) })
 	return reply, true
 }
 
@@ -271,5 +271,11 @@ func opt() dnsmessage.Resource {
 }
 
 func (s *Server) note(kind timeline.Kind, peer, text string) {
-	s.cfg.Timeline.Add(timeline.Observation{At: s.cfg.Clock(), Kind: kind, Protocol: "dns", Peer: peer, Text: text})
+	s.tell(kind, peer, func() string { return text })
+}
+
+func (s *Server) tell(kind timeline.Kind, peer string, text func() string) {
+	s.cfg.Timeline.Tell(func() timeline.Observation {
+		return timeline.Observation{At: s.cfg.Clock(), Kind: kind, Protocol: "dns", Peer: peer, Text: text()}
+	})
 }

@@ -58,8 +58,8 @@ func (s *Server) note(kind timeline.Kind, peer, format string, args ...any) {
 }
 
 func (s *Server) tell(kind timeline.Kind, peer string, fields []timeline.Field, format string, args ...any) {
-	s.cfg.Timeline.Add(timeline.Observation{
-		Kind: kind, Protocol: "sip", Peer: peer, Text: s.cfg.Host + ": " + fmt.Sprintf(format, args...), Fields: fields,
+	s.cfg.Timeline.Tell(func() timeline.Observation {
+		return timeline.Observation{Kind: kind, Protocol: "sip", Peer: peer, Text: s.cfg.Host + ": " + fmt.Sprintf(format, args...), Fields: fields}
 	})
 }
 

@@ -175,7 +175,11 @@ func (c *connection) received(m *sipmessage.Message, what string) {
 const maxShown = 80
 
 // describe tells a message in one line, without anything secret.
-func describe(m *sipmessage.Message) string {
+func describe(m *sipmessage.Message) fmt.Stringer { return line{m} }
+
+type line struct{ *sipmessage.Message }
+
+func (m line) String() string {
 	number, method := m.CSeq()
 	var text strings.Builder
 	if m.IsRequest() {

@@ -29,28 +29,34 @@ func lowerSet(names ...string) map[string]bool {
 // tellUnknown names what of a message no document describes: its method, headers, and a way of authentication that this
 // registrar does not take.
 func (c *connection) tellUnknown(m *sipmessage.Message) {
-	who, _, err := net.SplitHostPort(c.peer)
-	if err != nil {
-		who = c.peer
+	tell := func(what string, detail func() string) {
+		who, _, err := net.SplitHostPort(c.peer)
+		if err != nil {
+			who = c.peer
+		}
+		c.s.unknown.Tell(c.peer, who, c.s.cfg.Host+": "+what, detail)
 	}
-	tell := func(what string, detail func() string) { c.s.unknown.Tell(c.peer, who, c.s.cfg.Host+": "+what, detail) }
-	kind := fmt.Sprintf("%.20s", m.Method)
-	if !m.IsRequest() {
-		_, method := m.CSeq()
-		kind = fmt.Sprintf("answer to %.20s", method)
-	} else if _, known := methods[m.Method]; !known {
+	if _, known := methods[m.Method]; m.IsRequest() && !known {
 		tell(fmt.Sprintf("method %.20q", m.Method), func() string { return fmt.Sprintf("to %.80q, %s", m.RequestURI, headerNames(m)) })
 	}
 	for _, h := range m.Headers {
 		switch name := strings.ToLower(h.Name); {
 		case !describedHeaders[name]:
-			tell("header "+unknown.Name(h.Name)+" of "+kind, func() string { return unknown.Header(h.Name, h.Value) })
+			tell("header "+unknown.Name(h.Name)+" of "+kindOf(m), func() string { return unknown.Header(h.Name, h.Value) })
 		case name == "authorization" || name == "proxy-authorization":
 			if scheme, _, _ := strings.Cut(h.Value, " "); !strings.EqualFold(scheme, tlsdsk.Scheme) {
-				tell(fmt.Sprintf("authentication by %.20q of %s", scheme, kind), func() string { return unknown.Header(h.Name, h.Value) })
+				tell(fmt.Sprintf("authentication by %.20q of %s", scheme, kindOf(m)), func() string { return unknown.Header(h.Name, h.Value) })
 			}
 		}
 	}
+}
+
+func kindOf(m *sipmessage.Message) string {
+	if !m.IsRequest() {
+		_, method := m.CSeq()
+		return fmt.Sprintf("answer to %.20s", method)
+	}
+	return fmt.Sprintf("%.20s", m.Method)
 }
 
 func headerNames(m *sipmessage.Message) string {

@@ -114,9 +114,11 @@ func (s *Server) hear(frame []byte) {
 	for _, problem := range unit.Ignored {
 		s.note(timeline.Dropped, peer.String(), problem.Error())
 	}
-	s.cfg.Timeline.Add(timeline.Observation{
-		At: s.cfg.Clock(), Kind: timeline.Received, Protocol: "lldp", Peer: peer.String(), Text: describe(unit),
-		Fields: []timeline.Field{{Name: "TLVs", Value: tlvNames(unit)}},
+	s.cfg.Timeline.Tell(func() timeline.Observation {
+		return timeline.Observation{
+			At: s.cfg.Clock(), Kind: timeline.Received, Protocol: "lldp", Peer: peer.String(), Text: describe(unit),
+			Fields: []timeline.Field{{Name: "TLVs", Value: tlvNames(unit)}},
+		}
 	})
 	s.tellUnknown(peer, unit)
 	if s.cfg.Silent {

@@ -131,15 +131,17 @@ func (s *Service) refuse(w http.ResponseWriter, r *http.Request, c check, format
 }
 
 func (s *Service) note(kind timeline.Kind, r *http.Request, format string, args ...any) {
-	protocol := "http"
-	if r.TLS != nil {
-		protocol = "https"
-	}
-	o := timeline.Observation{Kind: kind, Protocol: protocol, Peer: r.RemoteAddr, Text: "device updates: " + fmt.Sprintf(format, args...)}
-	if name, known := s.user(r); known {
-		o.Fields = []timeline.Field{{Name: history.Who, Value: "sip:" + name}, {Name: history.Auth, Value: "certificate"}}
-	}
-	s.cfg.Timeline.Add(o)
+	s.cfg.Timeline.Tell(func() timeline.Observation {
+		protocol := "http"
+		if r.TLS != nil {
+			protocol = "https"
+		}
+		o := timeline.Observation{Kind: kind, Protocol: protocol, Peer: r.RemoteAddr, Text: "device updates: " + fmt.Sprintf(format, args...)}
+		if name, known := s.user(r); known {
+			o.Fields = []timeline.Field{{Name: history.Who, Value: "sip:" + name}, {Name: history.Auth, Value: "certificate"}}
+		}
+		return o
+	})
 }
 
 // query tells whether there is another image for the handset.

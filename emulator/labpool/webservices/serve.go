@@ -183,6 +183,10 @@ func write(w http.ResponseWriter, a response) {
 
 // history puts a request into the timeline: who asked what, and what became of it.
 func (s *Server) history(x *exchange, kind timeline.Kind, verdict string, more ...timeline.Field) {
+	s.cfg.Timeline.Tell(func() timeline.Observation { return x.observation(kind, verdict, more) })
+}
+
+func (x *exchange) observation(kind timeline.Kind, verdict string, more []timeline.Field) timeline.Observation {
 	protocol := "http"
 	if x.request.TLS != nil {
 		protocol = "https"
@@ -200,7 +204,7 @@ func (s *Server) history(x *exchange, kind timeline.Kind, verdict string, more .
 	if x.who != "" {
 		o.Fields = append([]timeline.Field{{Name: history.Who, Value: x.who}}, o.Fields...)
 	}
-	s.cfg.Timeline.Add(o)
+	return o
 }
 
 // shorten bounds what a stranger can put into the history, and keeps control characters out of it.

@@ -56,6 +56,9 @@ func (s *Server) tellUnknown(x *exchange, found route, refused *refusal) {
 		}
 	}
 	s.unknown.TellHeaders(r, asked)
+	if len(x.body) == 0 {
+		return
+	}
 	if doc, err := x.document(); err == nil {
 		if kind := soap.Attr(soap.Find(soap.Child(doc.Root(), "Header"), "Password"), "Type"); kind != "" && kind != passwordText {
 			s.unknown.TellRequest(r, "password of type "+unknown.Name(lastSegment(kind))+" in "+asked, func() string { return "in " + unknown.Body(x.body) })
