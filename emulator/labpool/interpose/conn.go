@@ -90,19 +90,24 @@ func writeAll(conn net.Conn, b []byte, length int) (int, error) {
 	return length, nil
 }
 
-// Close sends what was kept back.
+// Close ends the connection.
 func (o *outer) Close() error {
+	o.flush()
+	return o.Conn.Close()
+}
+
+// flush sends what was kept back.
+func (o *outer) flush() {
 	o.mu.Lock()
 	rest := o.answers.rest()
 	o.mu.Unlock()
-	return closeAfter(o.Conn, rest)
+	flush(o.Conn, rest)
 }
 
-func closeAfter(conn net.Conn, rest []byte) error {
+func flush(conn net.Conn, rest []byte) {
 	if len(rest) > 0 {
 		_, _ = conn.Write(rest) // fails when the handset is gone
 	}
-	return conn.Close()
 }
 
 // Reset implements [ethernet.Resetter].
@@ -118,16 +123,11 @@ func (o *outer) Reset() error {
 
 // CloseWrite ends writing.
 func (o *outer) CloseWrite() error {
-	o.mu.Lock()
-	rest := o.answers.rest()
-	o.mu.Unlock()
-	return closeWrite(o.Conn, rest)
+	o.flush()
+	return closeWrite(o.Conn)
 }
 
-func closeWrite(conn net.Conn, rest []byte) error {
-	if len(rest) > 0 {
-		_, _ = conn.Write(rest) // fails when the handset is gone
-	}
+func closeWrite(conn net.Conn) error {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
@@ -170,10 +170,16 @@ func (i *inner) Write(b []byte) (int, error) {
 }
 
 // CloseWrite ends writing.
-func (i *inner) CloseWrite() error { return closeWrite(i.Conn, i.answers.rest()) }
+func (i *inner) CloseWrite() error {
+	flush(i.Conn, i.answers.rest())
+	return closeWrite(i.Conn)
+}
 
-// Close sends what was kept back.
-func (i *inner) Close() error { return closeAfter(i.Conn, i.answers.rest()) }
+// Close ends the connection.
+func (i *inner) Close() error {
+	flush(i.Conn, i.answers.rest())
+	return i.Conn.Close()
+}
 
 // talk puts the messages of a connection together.
 type talk struct {
