@@ -304,11 +304,11 @@ func (p *asPool) SIPRequest(request *sipmessage.Message) {
 	}
 }
 
-// takes reports whether an answer takes the recorded status: whoever has to be challenged now is not let in because another one
-// was let in without.
+// takes reports whether an answer takes the recorded status: whoever is challenged or refused now is not let in because another
+// one was let in then. A fault of SOAP is a 500.
 func takes(own, recorded int) bool {
-	const unauthorized, good = 401, 300
-	return own != unauthorized || recorded >= good
+	const good = 300
+	return recorded >= good || own != 401 && own != 403 && own != 407 && own != 500
 }
 
 // status is that of a response.
