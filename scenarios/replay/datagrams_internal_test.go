@@ -62,8 +62,17 @@ func TestTakes(t *testing.T) {
 		own, recorded int
 		want          bool
 	}{
-		{200, 200, true}, {200, 403, true}, {200, 401, true}, {401, 403, true}, {404, 200, true}, {489, 200, true}, {500, 503, true},
-		{401, 200, false}, {403, 200, false}, {407, 200, false}, {500, 200, false},
+		{200, 200, true},
+		{200, 403, true},
+		{200, 401, true},
+		{401, 403, true},
+		{404, 200, true},
+		{489, 200, true},
+		{500, 503, true},
+		{401, 200, false},
+		{403, 200, false},
+		{407, 200, false},
+		{500, 200, false},
 	} {
 		if got := takes(test.own, test.recorded); got != test.want {
 			t.Errorf("%d where %d was recorded: %v", test.own, test.recorded, got)
