@@ -5,6 +5,7 @@ package outside
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -23,6 +24,13 @@ func (p *poolProcess) comparison() (string, int) {
 	p.stop()
 	told, _ := p.log.sofar()
 	return told, p.command.ProcessState.ExitCode()
+}
+
+// askedOtherwise is what is told of the requests of the handset that differ.
+func askedOtherwise(told string) (asked string, differs bool) {
+	_, asked, differs = strings.Cut(told, "otherwise than recorded, the handset asks:\n")
+	asked, _, _ = strings.Cut(asked, "not to be replayed")
+	return asked, differs
 }
 
 // TestReplayToAHandset records a boot on a wire, and serves the recording there to the handset of another process: the one of
@@ -52,7 +60,14 @@ func TestReplayToAHandset(t *testing.T) {
 	replayed := replayPool(server, served, "--interface", "eth0", "--serve-network")
 	again := filepath.Join(t.TempDir(), "again.yaml")
 	boot("--record", again)
-	if told, code := replayed.comparison(); code != 0 || strings.Contains(told, "otherwise") {
+	told, code := replayed.comparison()
+	asked, differs := askedOtherwise(told)
+	for _, message := range regexp.MustCompile(`(?m)^[a-z]+ sent .*$`).FindAllString(asked, -1) {
+		if protocol, _, _ := strings.Cut(message, " "); protocol != "dns" && protocol != "ntp" && protocol != "dhcp" { // which a busy computer asks twice
+			t.Errorf("%s\n%s", message, told)
+		}
+	}
+	if code != 0 && !differs {
 		t.Errorf("exit %d\n%s", code, told)
 	}
 	if text, err := os.ReadFile(again); err != nil || !strings.Contains(string(text), `Server: "RTC/6.0"`) || strings.Contains(string(text), `Server: "RTC/5.0"`) {
@@ -88,9 +103,8 @@ func TestReplayToSipe(t *testing.T) {
 	replayed := replayPool(n, recording, append(ports, "--host")...)
 	signIn(replayed)
 	told, code := replayed.comparison()
-	_, asked, differs := strings.Cut(told, "otherwise than recorded, the handset asks:\n")
-	asked, _, _ = strings.Cut(asked, "not to be replayed") // to its last request it may not wait for the answer
-	for line := range strings.Lines(asked) {               // it does several things at once, one time in this order and one in that
+	asked, differs := askedOtherwise(told)   // to its last request it may not wait for the answer, which is not about it
+	for line := range strings.Lines(asked) { // it does several things at once, one time in this order and one in that
 		if detail := strings.TrimPrefix(line, "    "); detail != line && !strings.HasPrefix(detail, "stands elsewhere: ") {
 			t.Errorf("%s%s", detail, told)
 		}
