@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -166,6 +167,9 @@ var reference = []string{
 	`Get-CsRegistrarConfiguration -Identity "global"`,
 }
 
+// thePIN is that of the lab's first user, but for digits of a duration.
+var thePIN = regexp.MustCompile(`(?:^|[^0-9])0712(?:[^0-9]|$)`)
+
 // TestReference runs each of them: the cmdlet's against the lab whose user the page names, with its quotes and without;
 // the others, which ask the server's own configuration, are told where to run.
 func TestReference(t *testing.T) {
@@ -192,7 +196,7 @@ func TestReference(t *testing.T) {
 				if verbose := strings.Contains(errs.String(), `Using PIN auth with Phone\Ext : 12065551219 Pin : ****`); verbose != strings.Contains(line, "-Verbose") {
 					t.Errorf("verbose %v\n%s", verbose, &errs)
 				}
-				if strings.Contains(out.String()+errs.String(), "0712") {
+				if thePIN.MatchString(out.String() + errs.String()) {
 					t.Errorf("the PIN is shown:\n%s%s", &out, &errs)
 				}
 			})
