@@ -166,6 +166,10 @@ func ends(m httpmessage.Response) bool {
 
 // changed is one answer as it is to be sent, nil if it is not.
 func (a *answers) changed(m httpmessage.Response, text []byte) []byte {
+	const final = 200
+	if m.Status < final { // 100 Continue, and the answer is still to come
+		return text
+	}
 	change := a.asked[0]
 	a.asked = a.asked[1:]
 	if m.Get("Transfer-Encoding") != "" || m.Get("Content-Encoding") != "" {

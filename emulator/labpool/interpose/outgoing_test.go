@@ -53,12 +53,14 @@ func TestOutgoing(t *testing.T) {
 		silent  = "GET /silent HTTP/1.1\r\n\r\n"
 		changed = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nServer: /mex\r\n\r\n<b/>"
 	)
+	const goOn = "HTTP/1.1 100 Continue\r\n\r\n"
 	for name, test := range map[string]struct {
 		asked, said, want string
 		heard             []string
 	}{
 		"two answers":      {get + get, ok + ok, changed + changed, []string{"> http GET /mex", "> http GET /mex", "< http 200 OK", "< http 200 OK"}},
 		"silence":          {silent + get, ok + ok, changed, []string{"> http GET /silent", "> http GET /mex", "< http 200 OK"}},
+		"go on":            {get, goOn + ok, goOn + changed, []string{"> http GET /mex", "< http 100 Continue", "< http 200 OK"}},
 		"a part of one":    {get, ok[:30], ok[:30], []string{"> http GET /mex"}},
 		"chunks":           {get, chunked, chunked, []string{"> http GET /mex", "< http 200 OK"}},
 		"nobody asked":     {register, answer, answer, []string{"> sip REGISTER 1", "< sip 401 Unauthorized to REGISTER 1"}},
