@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
@@ -18,7 +20,7 @@ type Mask struct {
 	names  map[string]string // in lower case, to placeholders
 	users  int
 	digits int
-	known  *regexp.Regexp // the names as words, nil: none
+	known  *regexp.Regexp // finds the names, each before the end of a word; nil: none
 }
 
 // NewMask returns a mask that knows these numbers, logins and SIP addresses beforehand; others it recognises by their
@@ -62,7 +64,10 @@ func (m *Mask) Learn(names ...string) {
 
 // placeholder is what stands for a name. It is called with the lock held.
 func (m *Mask) placeholder(name string) string {
-	key := strings.ToLower(strings.TrimPrefix(name, "+"))
+	key := strings.ToLower(name)
+	if numeral.MatchString(key) {
+		key = strings.TrimPrefix(key, "+")
+	}
 	if maskedAs.MatchString(key) {
 		return key
 	}
@@ -82,7 +87,7 @@ func (m *Mask) placeholder(name string) string {
 	return p
 }
 
-// compile makes the expression that finds the names as words, the longest first, and placeholders, which stay.
+// compile makes the expression that finds the names, the longest first, and placeholders, which stay.
 func (m *Mask) compile() {
 	words := make([]string, 0, len(m.names))
 	for name := range m.names {
@@ -97,7 +102,7 @@ func (m *Mask) compile() {
 	for i, word := range words {
 		words[i] = regexp.QuoteMeta(word)
 	}
-	m.known = regexp.MustCompile(`(?i)(?:user|number)-[0-9]+|\+?(?:` + strings.Join(words, "|") + `)`)
+	m.known = regexp.MustCompile(`(?i)((?:user|number)-[0-9]+|\+?(?:` + strings.Join(words, "|") + `))(?:$|[^\pL\pN_])`)
 }
 
 // Text masks a text.
@@ -138,32 +143,28 @@ func (m *Mask) name(text string) string {
 	return m.words(text)
 }
 
-// words replaces the known names where they stand as words.
+// words replaces the known names where they stand as words: between what is neither letter, digit nor underscore.
 func (m *Mask) words(text string) string {
 	var b strings.Builder
-	end := 0
-	for _, at := range m.known.FindAllStringIndex(text, -1) {
-		if at[0] < end || partOfWord(text[:at[0]], true) || partOfWord(text[at[1]:], false) {
+	end, from := 0, 0
+	for {
+		at := m.known.FindStringSubmatchIndex(text[from:])
+		if at == nil {
+			return b.String() + text[end:]
+		}
+		begin, after := from+at[2], from+at[3]
+		if before, _ := utf8.DecodeLastRuneInString(text[:begin]); begin > 0 && ofWord(before) {
+			_, size := utf8.DecodeRuneInString(text[begin:])
+			from = begin + size
 			continue
 		}
-		b.WriteString(text[end:at[0]])
-		b.WriteString(m.placeholder(text[at[0]:at[1]]))
-		end = at[1]
+		b.WriteString(text[end:begin])
+		b.WriteString(m.placeholder(text[begin:after]))
+		end, from = after, after
 	}
-	return b.String() + text[end:]
 }
 
-// partOfWord reports whether a word goes on at the end or at the beginning of a text.
-func partOfWord(text string, atEnd bool) bool {
-	if text == "" {
-		return false
-	}
-	c := text[0]
-	if atEnd {
-		c = text[len(text)-1]
-	}
-	return c >= 0x80 || c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
-}
+func ofWord(c rune) bool { return c == '_' || unicode.IsLetter(c) || unicode.IsNumber(c) }
 
 // Observation masks an observation.
 func (m *Mask) Observation(o timeline.Observation) timeline.Observation {

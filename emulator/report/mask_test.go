@@ -21,12 +21,34 @@ func TestMask(t *testing.T) {
 		{"+1 (206) is short, +44-20-7946-0958 is not", "+1 (206) is short, number-3 is not"},
 		{"atl-cs-001.litwareinc.com (10.20.0.10:5061)", "atl-cs-001.litwareinc.com (10.20.0.10:5061)"},
 		{"21219 and 1219x and kenmyers", "21219 and 1219x and kenmyers"},
+		{"“kenmyer” – 1219… — kenmyer", "“user-1” – number-1… — user-1"},
+		{"éKenMyer, kenmyeré and kenmyer²", "éKenMyer, kenmyeré and kenmyer²"},
+		{"no UTF-8: \x80kenmyer\xff", "no UTF-8: \x80user-1\xff"},
 		{"sip:user-1@litwareinc.com", "sip:user-1@litwareinc.com"},
 		{"", ""},
 	} {
 		if got := m.Text(c[0]); got != c[1] {
 			t.Errorf("%q is masked as %q, want %q", c[0], got, c[1])
 		}
+	}
+}
+
+func TestMaskNamesWithinNames(t *testing.T) {
+	m := report.NewMask("ann", "lee.ann", "ann-marie")
+	for _, c := range [][2]string{
+		{"lee.ann and ann-marie, ann", "user-2 and user-3, user-1"},
+		{"julee.ann", "julee.user-1"},
+		{"ann-maries", "user-1-maries"},
+	} {
+		if got := m.Text(c[0]); got != c[1] {
+			t.Errorf("%q is masked as %q, want %q", c[0], got, c[1])
+		}
+	}
+}
+
+func TestMaskNameOfAPlus(t *testing.T) {
+	if got := report.NewMask("+").Text("tel:0A + +@b"); got != "tel:number-1A user-1 user-1@b" {
+		t.Errorf("%q", got)
 	}
 }
 
