@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/phone-edition/lpe/emulator/timeline"
 )
@@ -17,16 +15,16 @@ import (
 // The nil Mask hides nothing.
 type Mask struct {
 	mu     sync.Mutex
-	names  map[string]string // in lower case, to placeholders
+	names  map[string]string   // folded, to placeholders
+	heads  map[string][]string // folded names by their heads, the longest first
 	users  int
 	digits int
-	known  *regexp.Regexp // finds the names, each before the end of a word; nil: none
 }
 
 // NewMask returns a mask that knows these numbers, logins and SIP addresses beforehand; others it recognises by their
 // form.
 func NewMask(names ...string) *Mask {
-	m := &Mask{names: map[string]string{}}
+	m := &Mask{names: map[string]string{}, heads: map[string][]string{}}
 	m.Learn(names...)
 	return m
 }
@@ -37,6 +35,7 @@ var (
 	numeral   = regexp.MustCompile(`^\+?[0-9]+$`)
 	notDigit  = regexp.MustCompile(`[^0-9]`)
 	maskedAs  = regexp.MustCompile(`^(user|number)-[0-9]+$`)
+	leading   = regexp.MustCompile(`^(user|number)-[0-9]+`)
 )
 
 // minPlus is the length from which digits after a plus are a number.
@@ -64,12 +63,12 @@ func (m *Mask) Learn(names ...string) {
 
 // placeholder is what stands for a name. It is called with the lock held.
 func (m *Mask) placeholder(name string) string {
-	key := strings.ToLower(name)
+	if maskedAs.MatchString(name) {
+		return name
+	}
+	key := fold(name)
 	if numeral.MatchString(key) {
 		key = strings.TrimPrefix(key, "+")
-	}
-	if maskedAs.MatchString(key) {
-		return key
 	}
 	if p, ok := m.names[key]; ok {
 		return p
@@ -83,26 +82,8 @@ func (m *Mask) placeholder(name string) string {
 		p = fmt.Sprintf("user-%d", m.users)
 	}
 	m.names[key] = p
-	m.compile()
+	m.index(key)
 	return p
-}
-
-// compile makes the expression that finds the names, the longest first, and placeholders, which stay.
-func (m *Mask) compile() {
-	words := make([]string, 0, len(m.names))
-	for name := range m.names {
-		words = append(words, name)
-	}
-	slices.SortFunc(words, func(a, b string) int {
-		if len(a) != len(b) {
-			return len(b) - len(a)
-		}
-		return strings.Compare(a, b)
-	})
-	for i, word := range words {
-		words[i] = regexp.QuoteMeta(word)
-	}
-	m.known = regexp.MustCompile(`(?i)((?:user|number)-[0-9]+|\+?(?:` + strings.Join(words, "|") + `))(?:$|[^\pL\pN_])`)
 }
 
 // Text masks a text.
@@ -127,9 +108,6 @@ func (m *Mask) Text(text string) string {
 		}
 		return parts[1] + m.placeholder(digits)
 	})
-	if m.known == nil {
-		return text
-	}
 	return m.words(text)
 }
 
@@ -137,34 +115,8 @@ func (m *Mask) Text(text string) string {
 func (m *Mask) name(text string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.known == nil {
-		return text
-	}
 	return m.words(text)
 }
-
-// words replaces the known names where they stand as words: between what is neither letter, digit nor underscore.
-func (m *Mask) words(text string) string {
-	var b strings.Builder
-	end, from := 0, 0
-	for {
-		at := m.known.FindStringSubmatchIndex(text[from:])
-		if at == nil {
-			return b.String() + text[end:]
-		}
-		begin, after := from+at[2], from+at[3]
-		if before, _ := utf8.DecodeLastRuneInString(text[:begin]); begin > 0 && ofWord(before) {
-			_, size := utf8.DecodeRuneInString(text[begin:])
-			from = begin + size
-			continue
-		}
-		b.WriteString(text[end:begin])
-		b.WriteString(m.placeholder(text[begin:after]))
-		end, from = after, after
-	}
-}
-
-func ofWord(c rune) bool { return c == '_' || unicode.IsLetter(c) || unicode.IsNumber(c) }
 
 // Observation masks an observation.
 func (m *Mask) Observation(o timeline.Observation) timeline.Observation {
