@@ -85,6 +85,8 @@ func TestParseRefuses(t *testing.T) {
 		{"not closed", "<a><b></b>", soap.ErrMalformed},
 		{"closed twice", "<a></a></a>", soap.ErrMalformed},
 		{"closed by another", "<a></b>", soap.ErrMalformed},
+		{"closed with a prefix of nothing", "<a></:a>", soap.ErrMalformed},
+		{"closed without its prefix", "<a:b></b>", soap.ErrMalformed},
 		{"closed by another prefix", `<x:a xmlns:x="u" xmlns:y="u"></y:a>`, soap.ErrMalformed},
 		{"cut inside a tag", `<a href="x`, soap.ErrMalformed},
 		{"cut inside a comment", "<a/><!-- b", soap.ErrMalformed},

@@ -72,7 +72,7 @@ func (t *tree) closes(tag []byte) bool {
 	if !prefixed {
 		space, local = nil, space
 	}
-	return string(space) == t.at.Space && string(local) == t.at.Tag
+	return prefixed == (t.at.Space != "") && string(space) == t.at.Space && string(local) == t.at.Tag
 }
 
 func (t *tree) readAttributes(text string) bool {

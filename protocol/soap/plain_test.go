@@ -28,6 +28,10 @@ func FuzzPlain(f *testing.F) {
 	f.Add([]byte(`<a b="/"c="2"/><!---->`))
 	f.Add([]byte(`<a:b:c/>`))
 	f.Add([]byte(`<a b='>'></a>`))
+	f.Add([]byte(`<a></:a>`))
+	f.Add([]byte(`<a:b></b>`))
+	f.Add([]byte(`<a:b></ab:b>`))
+	f.Add([]byte(`<a></a:>`))
 	f.Fuzz(holdPlain)
 }
 
