@@ -30,6 +30,7 @@ const (
 	AddressBound      Event = "AddressBound"
 	AddressUnanswered Event = "AddressUnanswered"
 	AddressConflict   Event = "AddressConflict"
+	LeaseLost         Event = "LeaseLost" // refused when it was to be renewed, or over
 
 	ImageOffered   Event = "ImageOffered"
 	UpdateAnswered Event = "UpdateAnswered" // no image, or no answer
@@ -81,7 +82,7 @@ func Events() []Event {
 		HardReset, FactoryReset, UnlockPINSet, PhoneLock, PhoneUnlock, UnlockRefused,
 		CarrierMissing, PolicyTagged, PolicyUntagged, PolicyAbsent,
 		VlanOffered, VlanAbsent, VlanSilent,
-		AddressBound, AddressUnanswered, AddressConflict,
+		AddressBound, AddressUnanswered, AddressConflict, LeaseLost,
 		ImageOffered, UpdateAnswered, ImageStored, ImageRejected, Restarted,
 		ClockSet, ClockUnset,
 		RegistrarFound, DiscoveryFailed,
@@ -105,6 +106,7 @@ const (
 	UntagFrames      Effect = "untag-frames"      // back to the native VLAN
 	ReleaseLease     Effect = "release-lease"     // DHCPRELEASE, address removed
 	DeclineLease     Effect = "decline-lease"     // DHCPDECLINE, address not used
+	DropLease        Effect = "drop-lease"        // address removed, nobody is told
 	SetClock         Effect = "set-clock"         //
 	StoreChain       Effect = "store-chain"       // to flash
 	StoreIdentity    Effect = "store-identity"    // user, epid and PIN form, to flash

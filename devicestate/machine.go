@@ -130,6 +130,8 @@ func (r *Row) take(m Machine, h Happening) Machine {
 		m.Renewing, m.ReEnrolled = true, false
 	case ConnectionLost, Redirected, Deactivated:
 		m.Reconnecting = true
+	case LeaseLost:
+		m.Reconnecting = m.Reconnecting || from == Ready
 	}
 	m = r.remember(m)
 	m.Renewing = m.Renewing && (m.State == WebTicket || m.State == Enroll)
@@ -187,6 +189,8 @@ func (r *Row) remember(m Machine) Machine {
 // reconnects reports whether the state is one on the way back to Ready.
 func (m Machine) reconnects() bool {
 	switch m.State {
+	case AddressAcquire, UpdateLookup, TimeSync:
+		return m.Memory.Certificate
 	case Register, PoolDiscover, Provision, UpdateCheck:
 		return true
 	case SignIn:

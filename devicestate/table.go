@@ -49,6 +49,7 @@ const (
 	resets      = "handset.md §5.5, §6; that the pool is told nothing is inferred"
 	phoneLock   = "handset.md §4, §5.5, phone lock"
 	lost        = "discovery.md §1.6; the waiting inferred"
+	leaseOver   = "RFC 2131 §4.4.5; that the handset begins again with DHCP is inferred"
 	ours        = "inferred, design of this project"
 )
 
@@ -76,13 +77,18 @@ var table = []Row{
 	{AddressAcquire, AddressConflict, nil, Same, "", []Effect{DeclineLease}, "RFC 2131 §3.1 item 5"},
 	{AddressAcquire, CarrierMissing, nil, LinkDetect, "", []Effect{UntagFrames}, ours},
 
+	{AddressAcquire, SignOut, reconnecting, AddressAcquire, "", []Effect{EraseSignIn, DropCredentials}, "handset.md §5.5"},
+
 	{UpdateLookup, ImageOffered, nil, Updating, "", nil, bootOrder},
 	{UpdateLookup, UpdateAnswered, nil, TimeSync, "", nil, bootOrder},
+	{UpdateLookup, SignOut, reconnecting, UpdateLookup, "", []Effect{EraseSignIn, DropCredentials}, "handset.md §5.5"},
 
 	{TimeSync, ClockSet, registrarHeld, SignIn, "", []Effect{SetClock}, "handset.md §5.1 item 5, cache"},
 	{TimeSync, ClockUnset, registrarHeld, SignIn, "", nil, "handset.md §5.1 item 5, cache"},
 	{TimeSync, ClockSet, nil, PoolDiscover, "", []Effect{SetClock}, "discovery.md §6, position inferred"},
 	{TimeSync, ClockUnset, nil, PoolDiscover, "", nil, "discovery.md §6, position inferred"},
+
+	{TimeSync, SignOut, reconnecting, TimeSync, "", []Effect{EraseSignIn, DropCredentials}, "handset.md §5.5"},
 
 	{PoolDiscover, RegistrarFound, nil, SignIn, "", nil, bootOrder},
 	{PoolDiscover, DiscoveryFailed, reconnecting, Register, "", nil, "discovery.md §1.6, what worked last"},
@@ -91,6 +97,7 @@ var table = []Row{
 
 	{SignIn, CertificateFound, certificateHeld, Register, "", nil, "handset.md §6, persistence"},
 	{SignIn, SignOut, reconnecting, SignIn, ReasonSignedOut, []Effect{EraseSignIn, DropCredentials}, "handset.md §5.5"},
+	{SignIn, LeaseLost, nil, AddressAcquire, "", []Effect{DropLease}, leaseOver},
 	{SignIn, CredentialsEntered, nil, RootChain, "", nil, signInOrder},
 
 	{RootChain, ChainHeld, nil, WebTicket, "", []Effect{StoreChain}, signInOrder},
@@ -121,6 +128,7 @@ var table = []Row{
 	{Register, CandidatesExhausted, registrarHeld, PoolDiscover, "", []Effect{CloseConnection, ForgetRegistrar}, "discovery.md §1.6"},
 	{Register, CandidatesExhausted, nil, Failed, "", []Effect{CloseConnection, Report}, "discovery.md §1.6"},
 	{Register, CertificateRefused, nil, SignIn, ReasonRefused, []Effect{MarkRefused, DropCredentials, CloseConnection, Report}, "handset.md §0 item 10"},
+	{Register, LeaseLost, reconnecting, AddressAcquire, "", []Effect{CloseConnection, DropLease}, leaseOver},
 	{Register, SignOut, nil, SignIn, ReasonSignedOut, []Effect{CloseConnection, EraseSignIn, DropCredentials}, "handset.md §5.5"},
 
 	{Provision, Provisioned, nil, UpdateCheck, "", nil, "handset.md §5.1 item 7"},
@@ -137,6 +145,7 @@ var table = []Row{
 	{Ready, PhoneLock, unlockPINHeld, Same, "", nil, phoneLock},
 	{Ready, UpdateDue, nil, UpdateCheck, "", nil, "handset.md §3.2 item 1"},
 	{Ready, ConnectionLost, nil, Register, "", []Effect{CloseConnection, BackOff}, lost},
+	{Ready, LeaseLost, nil, AddressAcquire, "", []Effect{CloseConnection, DropLease}, leaseOver},
 	{Ready, Redirected, nil, Register, "", []Effect{CloseConnection}, "handset.md §6, registrar failover"},
 	{Provision, ConnectionLost, nil, Register, "", []Effect{CloseConnection, BackOff}, lost},
 	{Provision, Redirected, nil, Register, "", []Effect{CloseConnection}, "handset.md §6, registrar failover"},
@@ -156,6 +165,7 @@ var table = []Row{
 	{Ready, SignedOut, nil, SignIn, ReasonSignedOut, []Effect{Deregister, CloseConnection, EraseSignIn, DropCredentials, Report}, "sip.md §5.4"},
 	{Ready, Deactivated, nil, Register, "", []Effect{CloseConnection}, "sip.md §5.4"},
 	{Any, Reboot, nil, Rebooting, "", []Effect{Deregister, CloseConnection}, ours},
+	{Failed, LeaseLost, nil, AddressAcquire, "", []Effect{DropLease}, leaseOver},
 	{Failed, Retry, credentialsUsed, SignIn, ReasonRefused, nil, ours},
 	{Failed, Retry, fromEnroll, WebTicket, "", nil, "the ticket is gone; " + ours},
 	{Failed, Retry, nil, Origin, "", nil, ours},

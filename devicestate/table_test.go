@@ -140,7 +140,7 @@ func TestEveryEffectIsUsed(t *testing.T) {
 		}
 	}
 	for _, effect := range []devicestate.Effect{
-		devicestate.TagFrames, devicestate.UntagFrames, devicestate.ReleaseLease, devicestate.DeclineLease,
+		devicestate.TagFrames, devicestate.UntagFrames, devicestate.ReleaseLease, devicestate.DeclineLease, devicestate.DropLease,
 		devicestate.SetClock, devicestate.StoreChain, devicestate.StoreIdentity, devicestate.StoreCertificate,
 		devicestate.StoreRegistrar, devicestate.StoreImage, devicestate.MarkRefused, devicestate.EraseSignIn,
 		devicestate.EraseUser, devicestate.EraseFlash, devicestate.StoreUnlockPIN,

@@ -18,7 +18,7 @@ type walk struct {
 	refusals     int
 }
 
-// TestRandomWalk takes 200,000 random events, more often one that the state has a row for.
+// TestRandomWalk takes 400,000 random events, more often one that the state has a row for.
 func TestRandomWalk(t *testing.T) {
 	random := rand.New(rand.NewPCG(2013, 7577))
 	events := devicestate.Events()
@@ -27,7 +27,7 @@ func TestRandomWalk(t *testing.T) {
 		fitting[row.From] = append(fitting[row.From], row.On)
 	}
 	w := walk{machine: devicestate.Machine{State: devicestate.PoweredOff}, steps: map[devicestate.State]int{}}
-	for n := range 200_000 {
+	for n := range 400_000 {
 		event := events[random.IntN(len(events))]
 		if own := fitting[w.machine.State]; len(own) > 0 && random.IntN(20) < 19 {
 			event = own[random.IntN(len(own))]
@@ -81,6 +81,8 @@ func (w *walk) follow(e devicestate.Event, effects []devicestate.Effect) {
 			w.registered = false
 		case devicestate.DropTicket:
 			w.ticket = false
+		case devicestate.DropLease:
+			w.addressOwned = false
 		case devicestate.LoseMemory:
 			w.registered, w.ticket, w.addressOwned = false, false, false
 		}

@@ -105,6 +105,7 @@ func (b *bench) station(address string) ethernet.Station {
 // question is a DHCP message of the handset.
 type question struct {
 	at   time.Time
+	to   netip.Addr
 	kind byte // value of option 53
 	xid  []byte
 	data []byte
@@ -142,7 +143,7 @@ func (b *bench) dhcp(server string, answer func(q question) [][]byte) {
 				return
 			}
 			p := d.Payload
-			for _, payload := range answer(question{time.Now(), p[242], p[4:8], p}) { // 53 is the first option
+			for _, payload := range answer(question{time.Now(), d.Dst.Addr(), p[242], p[4:8], p}) { // 53 is the first option
 				if err := udp.Send(ethernet.Datagram{Src: from, Dst: to, Payload: payload}); err != nil {
 					b.Error(err)
 				}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/protocol/certprov"
@@ -38,8 +39,7 @@ func (h *Handset) signIn(ctx context.Context) (devicestate.Event, *Failure) {
 	if h.machine.Reason == devicestate.ReasonStart {
 		h.seen(fail(devicestate.StageSignIn, "no-credentials", "", "nobody is signed in and no credentials were entered", nil))
 	}
-	<-ctx.Done()
-	return "", nil
+	return h.await(ctx, time.Time{})
 }
 
 // rootChain downloads the server's chain over anonymous http, unless one is given or in flash (web-services.md §2).

@@ -26,6 +26,9 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 		return h.releaseLease()
 	case devicestate.DeclineLease:
 		return h.declineLease()
+	case devicestate.DropLease:
+		h.station.ClearAddress()
+		h.ram.lease = nil
 	case devicestate.SetClock:
 		h.flash.ClockOffset, h.flash.ClockKept = h.clockOffset, true
 		return h.save()

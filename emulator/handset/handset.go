@@ -303,7 +303,7 @@ func (h *Handset) next(ctx context.Context) (devicestate.Happening, bool) {
 	}
 	happening := devicestate.Happening{Event: event}
 	switch {
-	case event == devicestate.ConnectionLost:
+	case event == devicestate.ConnectionLost, event == devicestate.LeaseLost:
 		h.failure = failure
 		h.warn(failure) // the handset gets over it
 	case failure != nil:
@@ -354,8 +354,7 @@ func (h *Handset) stage(ctx context.Context) (devicestate.Event, *Failure) {
 	case devicestate.Ready:
 		return h.ready(ctx)
 	}
-	<-ctx.Done() // PoweredOff and Failed wait for the user
-	return "", nil
+	return h.await(ctx, time.Time{}) // PoweredOff and Failed wait for the user
 }
 
 // step moves the machine and performs the effects.

@@ -31,6 +31,7 @@ type lease struct {
 	search  []string // option 119, which no shipped profile asks for
 	vendor  []byte   // option 43
 	kept    bool     // from VlanDiscover, without a VLAN
+	term    term
 }
 
 // vlanDiscover takes an untagged lease with the class of the VLAN request and looks for sub-option 10 (discovery.md §1.2).
@@ -179,6 +180,7 @@ func (x *dhcpExchange) attempt(ctx context.Context, timeout time.Duration) (*lea
 	case err != nil:
 		return nil, nil
 	}
+	asked := time.Now()
 	ack, err := x.acknowledgement(ctx, offer, timeout)
 	switch {
 	case errors.Is(err, errNAK):
@@ -199,6 +201,7 @@ func (x *dhcpExchange) attempt(ctx context.Context, timeout time.Duration) (*lea
 		x.h.dropped("dhcp", x.taken.String(), oddity)
 	}
 	got.hop = x.heard
+	got.term.begin(asked)
 	return got, nil
 }
 

@@ -30,13 +30,13 @@ func readLease(m *dhcpv4.DHCPv4) (l *lease, oddities []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	switch seconds, ok := leaseTime(m); {
+	switch length, ok := seconds(m, dhcpv4.OptionIPAddressLeaseTime); {
 	case !ok:
 		oddities = append(oddities, fmt.Sprintf("no lease time, option 51 is %s", bytesOf(m, dhcpv4.OptionIPAddressLeaseTime)))
-	case seconds == 0:
+	case length == 0:
 		return nil, nil, errors.New("a lease of 0 s, option 51")
 	}
-	l = &lease{address: address, server: server, vendor: m.GetOneOption(dhcpv4.OptionVendorSpecificInformation)}
+	l = &lease{address: address, server: server, term: readTerm(m), vendor: m.GetOneOption(dhcpv4.OptionVendorSpecificInformation)}
 	odd := func(format string, args ...any) { oddities = append(oddities, fmt.Sprintf(format, args...)) }
 	for _, router := range hosts(m, dhcpv4.OptionRouter, odd) {
 		switch {
@@ -119,8 +119,12 @@ func isHost(a netip.Addr) bool {
 	return a.Is4() && !a.IsUnspecified() && !a.IsLoopback() && !a.IsMulticast() && a.As4()[0] < 240 && a.As4()[0] != 0
 }
 
-func leaseTime(m *dhcpv4.DHCPv4) (time.Duration, bool) {
-	value := m.GetOneOption(dhcpv4.OptionIPAddressLeaseTime)
+// endless is the lease time that means for ever (RFC 2131 §3.3).
+const endless = 0xffffffff * time.Second
+
+// seconds reads options 51, 58 and 59.
+func seconds(m *dhcpv4.DHCPv4, code dhcpv4.OptionCode) (time.Duration, bool) {
+	value := m.GetOneOption(code)
 	if len(value) != 4 {
 		return 0, false
 	}

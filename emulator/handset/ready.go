@@ -62,6 +62,9 @@ func (r *registration) nextDue() time.Time {
 	if lock, ok := r.h.lockDue(); ok {
 		due = earlier(due, lock)
 	}
+	if lease, ok := r.h.leaseDue(); ok {
+		due = earlier(due, lease)
+	}
 	return due
 }
 
@@ -70,6 +73,9 @@ func (r *registration) doDue(ctx context.Context, now time.Time) (devicestate.Ev
 	h := r.h
 	if due, ok := h.lockDue(); ok && !now.Before(due) {
 		return devicestate.PhoneLock, nil
+	}
+	if due, ok := h.leaseDue(); ok && !now.Before(due) {
+		return h.renewLease(ctx)
 	}
 	switch {
 	case !now.Before(r.associationDue):

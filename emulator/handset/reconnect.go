@@ -29,14 +29,14 @@ func (h *Handset) backOff() {
 	h.ram.notBefore = time.Now().Add(wait)
 }
 
-// waitToReconnect waits until the next registration may be tried.
-func (h *Handset) waitToReconnect(ctx context.Context) bool {
+// waitToReconnect waits until the next registration may be tried. An event means that the lease was lost meanwhile.
+func (h *Handset) waitToReconnect(ctx context.Context) (devicestate.Event, *Failure) {
 	wait := time.Until(h.ram.notBefore)
 	if wait <= 0 {
-		return true
+		return "", nil
 	}
 	h.note("the next registration in %v, after %d failures", wait.Round(time.Millisecond), h.ram.failures)
-	return sleep(ctx, wait)
+	return h.await(ctx, h.ram.notBefore)
 }
 
 // knownRegistrars are those that flash remembers, the one that worked last first (discovery.md §1.6).

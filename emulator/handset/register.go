@@ -30,8 +30,8 @@ var errCertificateRefused = errors.New("the registrar refuses the certificate")
 
 // register tries the candidates in order (sip.md §1.1, four REGISTERs each, §4.6 redirects).
 func (h *Handset) register(ctx context.Context) (devicestate.Event, *Failure) {
-	if !h.waitToReconnect(ctx) {
-		return "", nil
+	if event, failure := h.waitToReconnect(ctx); event != "" || ctx.Err() != nil {
+		return event, failure
 	}
 	if len(h.ram.candidates) == 0 {
 		h.ram.candidates = h.knownRegistrars()
