@@ -42,7 +42,7 @@ var infos = map[State]StateInfo{
 	},
 	AddressAcquire: {
 		Does:   "gets an address by DHCP, probes and announces it by ARP",
-		Codes:  codes(StageAddress, "no-offer no-ack nak garbage duplicate timeout"),
+		Codes:  codes(StageAddress, "no-offer no-ack nak lease-lost garbage duplicate timeout"),
 		Timer:  "dhcp.timeouts",
 		Source: "discovery.md §1.3",
 	},

@@ -18,9 +18,10 @@ import (
 
 // tally counts what a handset does in months, of which no timeline is kept.
 type tally struct {
-	refreshes, renewals, subscriptions, certificates, queries int
-	states                                                    map[devicestate.State]int
-	diagnosed                                                 []string
+	refreshes, renewals, subscriptions, certificates, queries, leases int
+
+	states    map[devicestate.State]int
+	diagnosed []string
 }
 
 func (y *tally) observe(o timeline.Observation) {
@@ -30,8 +31,11 @@ func (y *tally) observe(o timeline.Observation) {
 	case timeline.Diagnosis:
 		y.diagnosed = append(y.diagnosed, o.At.Format(time.DateTime)+" "+o.Code+" "+o.Text)
 	case timeline.Note:
-		if o.Text == renewingAssociation {
+		switch {
+		case o.Text == renewingAssociation:
 			y.renewals++
+		case strings.HasPrefix(o.Text, "the lease of ") && strings.Contains(o.Text, "is renewed for 8h0m0s"):
+			y.leases++
 		}
 	case timeline.Received:
 		switch {
@@ -77,10 +81,10 @@ func TestNinetyDays(t *testing.T) {
 		if got := runtime.NumGoroutine(); got > goroutines {
 			t.Errorf("%d goroutines, %d before", got, goroutines)
 		}
-		if y.refreshes < 12_000*days/90 || y.renewals < 3*days || y.subscriptions < 30_000*days/90 || y.queries < days-1 || y.certificates < 3 {
+		if y.refreshes < 12_000*days/90 || y.renewals < 3*days || y.subscriptions < 30_000*days/90 || y.queries < days-1 || y.certificates < 3 || y.leases < 5*days {
 			t.Errorf("in %d days: %+v", days, y)
 		}
-		t.Logf("%d refreshes, %d renewals of the association, %d of subscriptions, %d certificates, %d update queries", y.refreshes, y.renewals, y.subscriptions, y.certificates, y.queries)
+		t.Logf("%d refreshes, %d renewals of the association, %d of subscriptions, %d certificates, %d update queries, %d of the lease", y.refreshes, y.renewals, y.subscriptions, y.certificates, y.queries, y.leases)
 		for state := range y.states {
 			if !slices.Contains([]devicestate.State{devicestate.Ready, devicestate.UpdateCheck, devicestate.Provision, devicestate.WebTicket, devicestate.Enroll}, state) {
 				t.Errorf("entered %s", state)
