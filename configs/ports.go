@@ -34,7 +34,7 @@ const (
 // Ports is what a handset of this profile sends and needs, in boot order.
 func (p *Profile) Ports() []Port {
 	vlan := p.portOf("vlan.class", "udp", 67, devicestate.StageVlan, "DHCP of class %s, when LLDP gives no VLAN", p.VLANClass)
-	lease := Port{"udp", 67, "out", []devicestate.Stage{devicestate.StageAddress}, "DHCP, the lease", Sourced, leaseSource}
+	lease := Port{"udp", 67, "out", []devicestate.Stage{devicestate.StageAddress}, "DHCP, the lease, also when it is renewed", Sourced, leaseSource}
 	inform := p.portOf("inform.class", "udp", 67, devicestate.StageDiscovery, "DHCPINFORM of class %s", p.InformClass)
 	registrars := p.portOf("discovery.order", "udp", 53, devicestate.StageDiscovery, "DNS, registrars, and where they redirect to")
 	registrars.Stages = append(registrars.Stages, devicestate.StageRegister)

@@ -96,6 +96,11 @@ func TestStates(t *testing.T) {
 			{text: "> sip keep-alive|bytes=0d0a0d0a", port: 5061},
 			{text: "> sip REGISTER 2|request=REGISTER sip:x", port: 5061},
 		}, false, "Register Register Provision UpdateCheck Ready Ready"},
+		"the lease is renewed": {[]said{
+			{text: "> sip SUBSCRIBE 1 " + course.ProvisioningEvent + ", Expires 0|request=SUBSCRIBE sip:u|Event=" + course.ProvisioningEvent + "|Expires=0", port: 5061},
+			{text: "> http POST /r.upx|request=POST /r.upx", port: 443}, {text: "< http 200 OK|response=200 OK", port: 443},
+			request, ack,
+		}, false, "Provision UpdateCheck UpdateCheck Ready Ready"},
 		"an image": {[]said{
 			{text: "> http POST /r.upx|request=POST /r.upx", port: 443}, {text: "> http GET /CPE.nbt|request=GET /CPE.nbt", port: 443},
 		}, false, "UpdateLookup Updating"},

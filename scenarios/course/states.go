@@ -151,8 +151,11 @@ func (w *walk) dhcp(i int) devicestate.State {
 			w.next = devicestate.AddressAcquire // the lease is kept
 		}
 	case dhcpv4.MessageTypeRequest.String():
-		if w.now == "" || w.now == devicestate.LinkDetect { // asks for the address that it had
+		switch {
+		case w.now == "", w.now == devicestate.LinkDetect: // asks for the address that it had
 			return devicestate.AddressAcquire
+		case w.updated: // renews the lease
+			return devicestate.Ready
 		}
 	}
 	return ""
