@@ -173,6 +173,7 @@ func TestParseLabProblems(t *testing.T) {
 		{`pin: "59371"`, "pin: \"5937\"", "users[1].pin: the PIN is shorter than the policy allows, which is 5 digits\n    17 |     pin: ***"},
 		{`pin: "59371"`, `pin: "593a1"`, "the PIN is not 4 to 24 digits"},
 		{`pin: "59371"`, `pin: "55555"`, "common pattern"},
+		{`pin: "59371"`, `x: {do: 'it', "pni": 59371, n.i: Secret:99}`, "lab.yaml:17: users[1].x: unknown key\n    17 |     x: {do: …, …, n.i: …}"},
 		{`pin: "59371"`, `pni: "59371"`, "lab.yaml:17: users[1].pni: unknown key\n    17 |     pni: …"},
 		{`"tel:+12065551219;ext=1219"`, `tel:+12065551219;ext=1219`, "lab.yaml:16: users[1].line: must be in quotes, as every PIN, phone number"},
 		{`"tel:+12065551219;ext=1219"`, `"1219"`, "lab.yaml:16: users[1].line: expected a LineURI"},

@@ -67,6 +67,22 @@ func keyOnly(excerpt string) string {
 	return "…"
 }
 
+var (
+	keyOrValue = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?|'[^']*'?|[A-Za-z_][A-Za-z0-9_.]{0,31}\s*:(?:\s+|$)|[^\s{}\[\],]+`)
+	values     = regexp.MustCompile(`…(?:\s*…)+`)
+)
+
+// keysOnly leaves of an excerpt the keys in it, also those between braces.
+func keysOnly(excerpt string) string {
+	excerpt = keyOrValue.ReplaceAllStringFunc(excerpt, func(found string) string {
+		if key, isKey := strings.CutSuffix(strings.TrimSpace(found), ":"); found == "-" || isKey && plainKey.MatchString(strings.TrimSpace(key)) {
+			return found
+		}
+		return "…"
+	})
+	return values.ReplaceAllString(excerpt, "…")
+}
+
 // excerpt shows a line of a file without the secrets that lab files hold.
 func excerpt(line string) string {
 	line = strings.TrimRight(line, " \t\r")

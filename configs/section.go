@@ -131,7 +131,7 @@ func (s *section) finish() {
 		}
 		s.report(key, "unknown key")
 		last := &s.file.problems[len(s.file.problems)-1]
-		last.Excerpt = keyOnly(last.Excerpt)
+		last.Excerpt = keysOnly(last.Excerpt)
 		if !plainKey.MatchString(key) { // it may be a secret itself
 			last.Text = strings.ReplaceAll(last.Text, key, "…")
 		}

@@ -65,7 +65,7 @@ func TestProblems(t *testing.T) {
 	for name, c := range map[string]struct{ old, new, want string }{
 		"unknown key":                {"source: a test", "sourec: a test", `good.yaml:3: sourec: unknown key`},
 		"missing key":                {"source: a test\n", "", `source: missing`},
-		"unknown key of a step":      {"- do: reboot", "- {do: reboot, wihtin: 5s}", `good.yaml:12: steps[4].wihtin: unknown key`},
+		"unknown key of a step":      {"- do: reboot", "- {do: reboot, wihtin: 5s}", "good.yaml:12: steps[4].wihtin: unknown key\n    12 |   - {do: …, wihtin: …}"},
 		"no verb":                    {"- do: reboot", "- {label: x}", `good.yaml:12: steps[4]: does nothing: a step has one of power, `},
 		"two verbs":                  {"- do: reboot", "- {do: reboot, stay: 5s}", `good.yaml:12: steps[4]: does do and stay at once`},
 		"unquoted PIN":               {"- sign_in: kenmyer", "- dial: \"1219\"\n  - enter_pin: 0712", `good.yaml:11: steps[3].enter_pin: must be in quotes: YAML reads digits after a leading 0 as an octal number`},
