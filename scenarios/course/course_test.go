@@ -98,7 +98,8 @@ func TestStates(t *testing.T) {
 		}, false, "Register Register Provision UpdateCheck Ready Ready"},
 		"the lease is renewed": {[]said{
 			{text: "> sip SUBSCRIBE 1 " + course.ProvisioningEvent + ", Expires 0|request=SUBSCRIBE sip:u|Event=" + course.ProvisioningEvent + "|Expires=0", port: 5061},
-			{text: "> http POST /r.upx|request=POST /r.upx", port: 443}, {text: "< http 200 OK|response=200 OK", port: 443},
+			{text: "> http POST /r.upx|request=POST /r.upx", port: 443},
+			{text: "< http 200 OK|response=200 OK", port: 443},
 			request, ack,
 		}, false, "Provision UpdateCheck UpdateCheck Ready Ready"},
 		"an image": {[]said{
