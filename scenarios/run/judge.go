@@ -77,8 +77,11 @@ func (e *engine) judgeStates(list []timeline.Observation) {
 		}
 		path := at("expect.states", i)
 		switch {
+		case found >= len(seen) && i == len(want)-1 && slices.ContainsFunc(seen[min(next, len(seen)):], func(v visit) bool { return string(v.state) == one.State }):
+			e.differsAt(path, e.record.lastVisit(), "the list ends with %s, and the handset went on to %s", one.State, seen[len(seen)-1].state)
+			return
 		case found >= len(seen):
-			e.differs(path, "%s was not entered%s", one.State, afterState(seen, next))
+			e.differsAt(path, e.record.lastVisit(), "%s was not entered%s", one.State, afterState(seen, next))
 			return
 		case string(seen[found].state) != one.State:
 			e.differsAt(path, seen[found].n, "the handset entered %s, not %s", seen[found].state, one.State)
@@ -167,7 +170,7 @@ func (e *engine) from(label string) int {
 const mostOthers = 12
 
 // others tells the messages of the same kind and protocol.
-func others(selector format.Selector, m format.Message, list []timeline.Observation) string {
+func others(selector format.Selector, m format.Message, list []timeline.Observation, since string) string {
 	selector.Text = ""
 	var texts []string
 	for _, o := range list {
@@ -179,6 +182,7 @@ func others(selector format.Selector, m format.Message, list []timeline.Observat
 	if m.Peer != "" {
 		what += " of peer " + m.Peer
 	}
+	what += since
 	switch more := len(texts) - mostOthers; {
 	case len(texts) == 0:
 		return "; there is no " + what
@@ -204,26 +208,32 @@ func (e *engine) judgeMessage(path string, m format.Message, list []timeline.Obs
 	if len(found) > 0 {
 		last = found[len(found)-1]
 	}
-	instead := ""
+	instead, since := "", ""
+	if m.After != "" {
+		since = " after step " + m.After
+	}
 	if len(found) == 0 {
-		instead = others(selector, m, list[e.from(m.After):])
+		instead = others(selector, m, list[e.from(m.After):], since)
 	}
 	switch {
-	case m.Count != nil && len(found) != *m.Count:
-		e.differsAt(path+".count", last, "%d times %q, not %d%s", len(found), m.Message, *m.Count, instead)
+	case m.Count != nil && len(found) > *m.Count:
+		e.differsAt(path+".count", found[*m.Count], "%d times %q%s, not %d", len(found), m.Message, since, *m.Count)
+		return
+	case m.Count != nil && len(found) < *m.Count:
+		e.differsAt(path+".count", last, "%d times %q%s, not %d%s", len(found), m.Message, since, *m.Count, instead)
 		return
 	case len(found) < m.Least:
-		e.differsAt(path+".least", last, "%d times %q, not %d at least%s", len(found), m.Message, m.Least, instead)
+		e.differsAt(path+".least", last, "%d times %q%s, not %d at least%s", len(found), m.Message, since, m.Least, instead)
 		return
 	case m.Most != nil && len(found) > *m.Most:
-		e.differsAt(path+".most", found[*m.Most], "%d times %q, not %d at most", len(found), m.Message, *m.Most)
+		e.differsAt(path+".most", found[*m.Most], "%d times %q%s, not %d at most", len(found), m.Message, since, *m.Most)
 		return
 	case m.Count != nil || m.Most != nil || m.Least != 0:
 		return
 	}
 	nth := max(m.Nth, 1)
 	if len(found) < nth {
-		e.differsAt(path+".message", last, "there are %d of %q, not %d%s", len(found), m.Message, nth, instead)
+		e.differsAt(path+".message", last, "there are %d of %q%s, not %d%s", len(found), m.Message, since, nth, instead)
 		return
 	}
 	if m.Field != "" {
@@ -296,11 +306,11 @@ func (e *engine) judgeResult(r report.Result) {
 		why = " (" + r.Code + ": " + r.Diagnosis + ")"
 	}
 	if string(state) != want.State {
-		e.differs("expect.result.state", "the handset is in %s, not in %s%s", state, want.State, why)
+		e.differsAt("expect.result.state", e.record.lastVisit(), "the handset is in %s, not in %s%s", state, want.State, why)
 		why = ""
 	}
 	if r.Code != want.Code {
-		e.differs("expect.result.code", "the code is %q, not %q%s", r.Code, want.Code, why)
+		e.differsAt("expect.result.code", e.record.lastVisit(), "the code is %q, not %q%s", r.Code, want.Code, why)
 	}
 	if want.Warnings != nil {
 		var got []string
@@ -362,8 +372,11 @@ func (e *engine) judgeAccount(path string, want format.Account) {
 		e.differs(path+".attempts", "%d wrong PINs were counted, not %d", got, *want.Attempts)
 	}
 	if want.Locked != nil {
-		if info, err := pool.Directory.PINInfo(sip); err != nil || info.LockedOut != *want.Locked {
-			e.differs(path+".locked", "the PIN is locked: %v, not %v (%v)", info.LockedOut, *want.Locked, err)
+		switch info, err := pool.Directory.PINInfo(sip); {
+		case err != nil:
+			e.differs(path+".locked", "%v", err)
+		case info.LockedOut != *want.Locked:
+			e.differs(path+".locked", "it is %v, not %v", info.LockedOut, *want.Locked)
 		}
 	}
 	if got := len(pool.Authority.List(sip)); want.Certificates != nil && got != *want.Certificates {

@@ -13,13 +13,15 @@ import (
 
 // Bounds of what is kept of a handset that runs for months.
 const (
-	maxObservations = 200_000
-	neighbours      = 4 // shown before and after the event that differs
+	maxObservations = 500_000 // more than a year
+	neighbours      = 4       // shown before and after the event that differs
 )
 
-// record keeps the handset's timeline. Of messages that no expectation is about it keeps no fields.
+// record keeps the handset's timeline. Of messages that no expectation is about it keeps no fields, and of the LLDP
+// announcements of a handset that is signed in, two a minute, nothing.
 type record struct {
-	asked []format.Selector // whose fields are kept
+	asked         []format.Selector // whose fields are kept
+	announcements bool              // an expectation is about LLDP
 
 	mu      sync.Mutex
 	list    []timeline.Observation
@@ -38,9 +40,11 @@ type visit struct {
 func newRecord(s *format.Scenario) *record {
 	r := &record{changed: make(chan struct{}), state: devicestate.PoweredOff}
 	keep := func(message, field string) {
-		if selector, err := format.ParseSelector(message); err == nil && field != "" {
+		selector, err := format.ParseSelector(message)
+		if err == nil && field != "" {
 			r.asked = append(r.asked, selector)
 		}
+		r.announcements = r.announcements || selector.Protocol == "lldp"
 	}
 	for _, m := range s.Expect.Messages {
 		keep(m.Message, m.Field)
@@ -54,6 +58,9 @@ func newRecord(s *format.Scenario) *record {
 func (r *record) observe(o timeline.Observation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if o.Protocol == "lldp" && o.State == devicestate.Ready && !r.announcements {
+		return
+	}
 	if o.Kind != timeline.Transition && !slices.ContainsFunc(r.asked, func(s format.Selector) bool { return s.Matches(o) }) {
 		o.Fields = nil
 	}
@@ -85,6 +92,16 @@ func (r *record) last() int {
 		n--
 	}
 	return n
+}
+
+// lastVisit is the observation of the state that was entered last.
+func (r *record) lastVisit() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.entered) == 0 {
+		return 0
+	}
+	return r.entered[len(r.entered)-1].n
 }
 
 // visits is how many states were entered.

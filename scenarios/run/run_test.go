@@ -3,6 +3,7 @@ package run_test
 import (
 	"context"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -94,6 +95,8 @@ func TestDifferences(t *testing.T) {
 		{"matches: MS-UC-Client", "matches: ^CPE", "expect.messages[5].matches", "does not match ^CPE"},
 		{"field: option 60 vendor class", "field: option 61 vendor class", "expect.messages[5].field", "has no field option 61 vendor class, it has xid, "},
 		{"count: 3", "count: 4", "expect.messages[6].count", `3 times "sent http GET", not 4`},
+		{"count: 3", "count: 2", "expect.messages[6].count", `3 times "sent http GET", not 2`},
+		{"sent sip REGISTER, after: there, least: 2, most: 4", "sent http GET, after: there", "expect.messages[3].message", `there are 0 of "sent http GET" after step there, not 1; there is no sent http after step there`},
 		{"state: Failed", "state: Enroll", "expect.never[1]", "it happened: 1"},
 		{"code: ready.connection-lost", "code: sign-in.no-credentials", "expect.never[2]", "sign-in.no-credentials"},
 		{"after: there, message: sent http", "after: there, message: sent sip REGISTER", "expect.never[3]", "it happened: 9m31"},
@@ -106,7 +109,7 @@ func TestDifferences(t *testing.T) {
 		{"unlock_pin: false", "unlock_pin: true", "expect.flash.unlock_pin", "it is false, not true"},
 		{"pin_form: p1", "pin_form: p2", "expect.flash.pin_form", `"p1", not "p2"`},
 		{"kenmyer, attempts: 0", "kenmyer, attempts: 1", "expect.pool[1].attempts", "0 wrong PINs were counted, not 1"},
-		{"locked: false", "locked: true", "expect.pool[1].locked", "false, not true"},
+		{"locked: false", "locked: true", "expect.pool[1].locked", "it is false, not true"},
 		{"certificates: 1", "certificates: 2", "expect.pool[1].certificates", "1 certificates are published, not 2"},
 		{"registered_at: [atl-cs-001.litwareinc.com]", "registered_at: []", "expect.pool[1].registered_at", `registered at ["atl-cs-001.litwareinc.com"], not []`},
 		{"endpoints: [registered]", "endpoints: [expired]", "expect.pool[1].endpoints", `["registered"], not ["expired"]`},
@@ -131,6 +134,52 @@ func TestDifferences(t *testing.T) {
 				t.Errorf("no event is marked in\n%s", strings.Join(first.Context, "\n"))
 			}
 		})
+	}
+}
+
+// TestEnd: what is wrong with the end is shown where the handset came to that end, not what it says all the time since.
+func TestEnd(t *testing.T) {
+	text := strings.Replace(good, "Provision, UpdateCheck, {state: Ready, within: 1s}]", "..., UpdateCheck]", 1)
+	text = strings.Replace(text, "result: {state: Ready", "result: {state: UpdateCheck", 1)
+	result := virtually(t, text)
+	var have []string
+	for _, d := range result.Differences {
+		have = append(have, d.Path+": "+d.Text)
+		if around := strings.Join(d.Context, "\n"); !regexp.MustCompile(`(?m)^> .* transition +Ready$`).MatchString(around) || strings.Contains(around, "sent lldp") {
+			t.Errorf("%s:\n%s", d.Path, around)
+		}
+	}
+	if want := []string{
+		"expect.states[8]: the list ends with UpdateCheck, and the handset went on to Ready",
+		"expect.result.state: the handset is in Ready, not in UpdateCheck",
+	}; !slices.Equal(have, want) {
+		t.Errorf("%q, want %q", have, want)
+	}
+}
+
+// TestMonths: what a handset says all the time is not kept, so that what it does in months is, unless it is asked for.
+func TestMonths(t *testing.T) {
+	const months = `name: months
+description: What is said all the time.
+source: a test
+steps:
+  - power: on
+  - sign_in: kenmyer
+  - {wait: Ready, label: there}
+  - stay: 240h
+expect:
+  messages:
+    - {message: received sip 200 OK to REGISTER, after: there, least: 1500}
+`
+	if result := virtually(t, months); !result.Passed {
+		t.Errorf("%+v", result.Differences)
+	}
+	if result := virtually(t, months+"    - {message: sent lldp, after: there, least: 28000}\n"); !result.Passed {
+		t.Errorf("%+v", result.Differences)
+	}
+	result := virtually(t, months+"    - {message: sent sip BYE}\n")
+	if len(result.Differences) != 1 || strings.Contains(strings.Join(result.Differences[0].Context, "\n"), "lldp") {
+		t.Errorf("%+v", result.Differences)
 	}
 }
 
