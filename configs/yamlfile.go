@@ -53,7 +53,8 @@ func parseBounded(name string, data []byte, size, keys int) *yamlFile {
 		f.report(0, "the file is not UTF-8 text")
 		return f
 	}
-	text := strings.ReplaceAll(strings.ReplaceAll(string(data), "\r\n", "\n"), "\r", "\n")
+	text := strings.TrimPrefix(string(data), "\ufeff") // as editors of Windows begin a file
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	f.lines = strings.Split(text, "\n")
 	if i := slices.IndexFunc(f.lines, hasControl); i >= 0 {
 		f.report(i+1, "the line has a control character")

@@ -52,6 +52,16 @@ type Result struct {
 	Probes          []Probe           `json:"probes"` // what was looked at after a failure
 }
 
+// Stayed is how long the handset had been at the end in a state that it does not stay in when all is well, 0 if it was Ready
+// or Failed.
+func (r Result) Stayed() time.Duration {
+	n := len(r.States)
+	if n == 0 || r.Result == Success || r.State == devicestate.Failed {
+		return 0
+	}
+	return time.Duration(r.States[n-1].Duration)
+}
+
 // Warning is something wrong that did not stop the boot.
 type Warning struct {
 	Code string `json:"code"`

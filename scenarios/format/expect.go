@@ -50,8 +50,12 @@ func ParseSelector(text string) (Selector, error) {
 
 func (s *Scenario) checkExpect() {
 	e := &s.Expect
-	if e.States == nil && e.Glass == nil && e.Codes == nil && e.Result == nil && e.Messages == nil && e.Never == nil && e.Flash == nil && e.Pool == nil && s.doc.Has("expect") {
+	anyStates := !slices.ContainsFunc(e.States, func(one State) bool { return one.State != Any })
+	if anyStates && len(e.Glass)+len(e.Codes)+len(e.Messages)+len(e.Never)+len(e.Pool) == 0 && e.Result == nil && e.Flash == nil && s.doc.Has("expect") {
 		s.report("expect", "nothing is expected, so that the scenario could not fail")
+	}
+	if e.Flash != nil && *e.Flash == (Flash{}) {
+		s.report("expect.flash", "says nothing of what flash holds")
 	}
 	s.checkStates()
 	if s.Profile != nil {
@@ -104,7 +108,7 @@ func codes() map[string]bool {
 
 func (s *Scenario) needCode(path, code string) {
 	if code != "" && !codes()[code] {
-		s.report(path, "no failure and no warning has the code %q, see 'lpe explain'", code)
+		s.report(path, "no failure and no warning has the code %q, see 'lpe explain --list'", code)
 	}
 }
 
@@ -207,10 +211,8 @@ func (s *Scenario) checkNever(path string, n Never) {
 		s.needGlass(path+".glass", n.Glass)
 	}
 	if n.State != "" && n.After == "" {
-		for _, listed := range s.Expect.States {
-			if listed.State == n.State {
-				s.report(path+".state", "%s must never be entered, and is in the list of states", n.State)
-			}
+		if slices.ContainsFunc(s.Expect.States, func(listed State) bool { return listed.State == n.State }) {
+			s.report(path+".state", "%s must never be entered, and is in the list of states", n.State)
 		}
 	}
 }
@@ -219,6 +221,9 @@ var endpointStates = []string{"registered", "signed-off", "removed", "expired"}
 
 func (s *Scenario) checkAccount(path string, a Account) {
 	s.needUser(path+".user", a.User)
+	if a == (Account{User: a.User}) {
+		s.report(path, "says nothing of the user")
+	}
 	if a.RegisteredAt != nil {
 		for i, host := range *a.RegisteredAt {
 			if host == handsetStation {

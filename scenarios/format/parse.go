@@ -104,7 +104,7 @@ func (s *Scenario) complete() {
 	if ca := s.Target.CA; ca != "" && !filepath.IsAbs(ca) {
 		s.Target.CA = filepath.Join(filepath.Dir(s.File), ca)
 	}
-	s.Profile = s.doc.Profile("handset", s.Handset.Profile, s.Handset.Set)
+	s.Profile = s.doc.Profile("handset", s.profileFile(), s.Handset.Set)
 	s.Pool = s.doc.Lab("lab", s.labFile(), s.Lab.Set)
 	for i := range s.Steps {
 		step, path := &s.Steps[i], at("steps", i)
@@ -121,6 +121,15 @@ func (s *Scenario) complete() {
 		}
 		s.labels[step.Label] = i
 	}
+}
+
+// profileFile is the profile by its name, else the file next to the scenario. One that takes its place is named from here.
+func (s *Scenario) profileFile() string {
+	name := s.Handset.Profile
+	if s.As != "" || !strings.HasSuffix(name, ".yaml") || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(filepath.Dir(s.File), name)
 }
 
 // labFile is the lab by its name, else the file next to the scenario.

@@ -106,6 +106,11 @@ func TestProblems(t *testing.T) {
 		"no DNS server":              {"faults:", "target: {dns: ns.contoso.com}\nfaults:", `good.yaml:6: target.dns: "ns.contoso.com" is no IPv4 address`},
 		"no domain":                  {"faults:", "target: {domain: a_b}\nfaults:", `good.yaml:6: target.domain: "a_b" is no DNS domain`},
 		"nothing expected":           {good[strings.Index(good, "  states:"):], "  states:\n", `expect`},
+		"any states expected":        {good[strings.Index(good, "  states:"):], "  states: [...]\n  never: []\n", `good.yaml:15: expect: nothing is expected, so that the scenario could not fail`},
+		"empty flash expected":       {"  states: [LinkDetect", "  flash: {}\n  states: [LinkDetect", `good.yaml:16: expect.flash: says nothing of what flash holds`},
+		"empty account expected":     {"user: kenmyer, attempts: 0", "user: kenmyer", `good.yaml:25: expect.pool[1]: says nothing of the user`},
+		"wait after sign-out":        {"- do: reboot\n", "- do: sign-out\n  - wait: Ready\n  - sign_in: kenmyer\n", `good.yaml:13: steps[5].wait: a cyclic wait: nobody has signed in until steps[6] (line 14) is done`},
+		"wait after a reset":         {"- do: reboot\n", "- do: hard-reset\n  - wait: Ready\n", `good.yaml:13: steps[5].wait: never ends: nobody has signed in, and no step changes that`},
 		"unreachable state":          {"[LinkDetect, ...,", "[LinkDetect, Register, ...,", `good.yaml:16: expect.states[2].state: Register cannot follow on LinkDetect at once with what is done here`},
 		"unreachable first state":    {"[LinkDetect, ...,", "[Ready, ...,", `expect.states[1].state: Ready cannot follow on PoweredOff at once`},
 		"state that is never done":   {"  - power: off\n", "", `expect.states[7].state: PoweredOff cannot follow on Ready at once`},
@@ -113,6 +118,7 @@ func TestProblems(t *testing.T) {
 		"dots twice":                 {"[LinkDetect, ...,", "[LinkDetect, ..., ...,", `expect.states[3]: ... stands for any number of states already`},
 		"times that contradict":      {"[LinkDetect, ...,", "[{state: LinkDetect, within: 1s, after: 2s}, ...,", `expect.states[1].after: 2s is above within, 1s`},
 		"glass of another":           {"[Acquiring IP Address]", "[Welcome, Locating Domain Controller]", `good.yaml:17: expect.glass[2]: the glass of polycom-cx600-4.0.7577.4463 never shows "Locating Domain Controller"`},
+		"unknown code, and where":    {"code: ticket.refused", "code: ticket.refusd", `see 'lpe explain --list'`},
 		"unknown code":               {"code: ticket.refused", "code: ticket.refusd", `good.yaml:22: expect.never[1].code: no failure and no warning has the code "ticket.refusd"`},
 		"code of success":            {"result: {state: PoweredOff}", "result: {state: Ready, code: ticket.refused}", `expect.result.code: a handset that is Ready has no failure code`},
 		"failure without code":       {"result: {state: PoweredOff}", "result: {state: Failed}", `expect.result.state: a handset in Failed has a failure code`},
@@ -154,6 +160,17 @@ func TestProblems(t *testing.T) {
 				t.Errorf("the PIN is shown: %v", err)
 			}
 		})
+	}
+}
+
+// TestByteOrderMark: a file may begin with one, and have the line ends of Windows.
+func TestByteOrderMark(t *testing.T) {
+	s, err := format.Parse("good.yaml", []byte("\ufeff"+strings.ReplaceAll(good, "\n", "\r\n")))
+	if err != nil || s.Name != "good" || s.Line("source") != 3 {
+		t.Errorf("%v", err)
+	}
+	if _, err := format.Parse("good.yaml", []byte("\ufeff\ufeff"+good)); err == nil || !strings.Contains(err.Error(), "good.yaml:1: the line has a control character") {
+		t.Errorf("twice: %v", err)
 	}
 }
 
@@ -203,6 +220,32 @@ func TestLabFile(t *testing.T) {
 	}
 	if _, err := format.Load(dir); err == nil {
 		t.Error("a directory is no scenario")
+	}
+}
+
+// TestProfileFile reads a profile that lies next to the scenario, and one in its place from here.
+func TestProfileFile(t *testing.T) {
+	dir := t.TempDir()
+	profile, err := os.ReadFile("../../configs/profiles/polycom-cx600-4.0.7577.4463.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"mine.yaml": string(profile),
+		"good.yaml": strings.Replace(good, "polycom-cx600-4.0.7577.4463", "mine.yaml", 1),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s, err := format.Load(filepath.Join(dir, "good.yaml")); err != nil || s.Profile.Name != "mine" {
+		t.Errorf("%v", err)
+	}
+	if s, err := format.LoadAs(filepath.Join(dir, "good.yaml"), filepath.Join(dir, "mine.yaml")); err != nil || s.Profile.Name != "mine" {
+		t.Errorf("%v", err)
+	}
+	if _, err := format.LoadAs(filepath.Join(dir, "good.yaml"), "mine.yaml"); err == nil || !strings.Contains(err.Error(), "good.yaml:4: handset.profile: ") {
+		t.Errorf("%v", err)
 	}
 }
 

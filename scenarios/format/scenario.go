@@ -62,7 +62,7 @@ func (s *Scenario) SignsIn() string {
 
 // Handset is the handset of a scenario.
 type Handset struct {
-	Profile   string           `key:"profile" doc:"model and firmware, see lpe profile list (default polycom-cx600-4.0.7577.4463)"`
+	Profile   string           `key:"profile" doc:"model and firmware, see lpe profile list, or a profile's .yaml file next to the scenario (default polycom-cx600-4.0.7577.4463)"`
 	Set       configs.Settings `key:"set" doc:"facts in place of the profile's"`
 	MAC       string           `key:"mac" quoted:"yes" doc:"MAC address (default: from profile and user)"`
 	Kept      bool             `key:"kept" doc:"it has a flash from before, which lpe scenario run --flash names (default: flash is empty)"`

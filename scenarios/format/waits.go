@@ -38,10 +38,16 @@ func (s *Scenario) checkWaits() {
 				s.report(at("steps", i), "the handset has no power, so that nobody can sign in")
 			}
 			now.signedIn = true
-		case step.Do == "reboot" || step.Do == "hard-reset" || step.Do == "factory-reset":
+		case step.Do == "sign-out":
+			now.signedIn = false
+		case step.Do == "reboot":
 			now.linkless = now.unplug
+		case step.Do == "hard-reset" || step.Do == "factory-reset":
+			now.linkless, now.signedIn = now.unplug, false
 		case step.WipeFlash && now.power:
 			s.report(at("steps", i)+".wipe_flash", "flash can be emptied while the power is off alone")
+		case step.WipeFlash:
+			now.signedIn = false
 		case step.Verb == "wait" && slices.Contains(devicestate.States(), devicestate.State(step.Wait)):
 			s.checkWait(i, devicestate.State(step.Wait), now, graph)
 			now.booted = now.booted || step.Wait == string(devicestate.Ready)

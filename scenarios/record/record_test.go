@@ -2,6 +2,7 @@ package record_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -123,5 +124,28 @@ func TestStates(t *testing.T) {
 	list, _ := r.Messages()
 	if len(list) != 2 || list[0].Protocol != exchange.ProtocolState || list[0].Kind != "LinkDetect" {
 		t.Errorf("%+v", list)
+	}
+}
+
+// TestBeside: a scenario in another directory names a file from there, and what the program brings by its name.
+func TestBeside(t *testing.T) {
+	brought := []string{"litware"}
+	for _, test := range [][3]string{
+		{"new.yaml", "mine.yaml", "mine.yaml"},
+		{"", "mine.yaml", "mine.yaml"},
+		{"sub/new.yaml", "mine.yaml", "../mine.yaml"},
+		{"sub/new.yaml", "sub/mine.yaml", "mine.yaml"},
+		{"sub/new.yaml", "litware", "litware"},
+	} {
+		if got := record.Beside(test[0], test[1], brought); got != test[2] {
+			t.Errorf("%s in %q is %s, want %s", test[1], test[0], got, test[2])
+		}
+	}
+	absolute, err := filepath.Abs("mine.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := record.Beside("sub/new.yaml", absolute, brought); got != absolute {
+		t.Errorf("%s is %s", absolute, got)
 	}
 }

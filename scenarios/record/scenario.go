@@ -62,12 +62,12 @@ func Scenario(b Boot, messages []exchange.Message, lost int) []byte {
 		line("source: %q", "a boot of this program that was recorded")
 	}
 	line("handset:")
-	line("  profile: %s", exchange.Scalar(b.Profile))
+	line("  profile: %s", exchange.Scalar(Beside(b.File, b.Profile, configs.Profiles())))
 	if mac := b.Result.Handset.MAC; mac != "" {
 		line("  mac: %q", strings.ReplaceAll(mac, "-", ":"))
 	}
 	if b.Lab != "" {
-		line("lab: %s", course.LabIn(b.lab(), states))
+		line("lab: %s", course.LabIn(Beside(b.File, b.Lab, configs.Labs()), states))
 	}
 	if len(b.Faults) > 0 {
 		line("faults:")
@@ -91,15 +91,16 @@ func Scenario(b Boot, messages []exchange.Message, lost int) []byte {
 	return w.Bytes()
 }
 
-// lab is the lab as a scenario in that file names it: a lab's file by its way from there.
-func (b Boot) lab() string {
-	if slices.Contains(configs.Labs(), b.Lab) || filepath.IsAbs(b.Lab) {
-		return b.Lab
+// Beside is how a scenario in file names a lab or a profile: one that the program brings by its name, a file by its way
+// from there.
+func Beside(file, nameOrFile string, brought []string) string {
+	if slices.Contains(brought, nameOrFile) || filepath.IsAbs(nameOrFile) {
+		return nameOrFile
 	}
-	from, err := filepath.Abs(filepath.Dir(b.File))
-	to, err2 := filepath.Abs(b.Lab)
+	from, err := filepath.Abs(filepath.Dir(file))
+	to, err2 := filepath.Abs(nameOrFile)
 	if err != nil || err2 != nil {
-		return b.Lab
+		return nameOrFile
 	}
 	if way, err := filepath.Rel(from, to); err == nil {
 		return filepath.ToSlash(way)
@@ -158,10 +159,7 @@ func (b Boot) steps(line func(string, ...any), number string) {
 	if end := b.end(); end != "" {
 		line("  - {wait: %s, within: 10m}", end)
 	}
-	if n := len(b.Result.States); n > 0 && b.Result.Result != report.Success && b.Result.State != devicestate.Failed {
-		b.Stayed = time.Duration(b.Result.States[n-1].Duration)
-	}
-	if stayed := b.Stayed.Round(time.Second); stayed > 0 {
+	if stayed := max(b.Stayed, b.Result.Stayed()).Round(time.Second); stayed > 0 {
 		line("  - stay: %v", stayed)
 	}
 }

@@ -11,15 +11,18 @@ import (
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/emulator/timeline"
+	recorder "github.com/phone-edition/lpe/scenarios/record"
 )
 
 // Boot is the boot that a new scenario begins with.
 type Boot struct {
 	Name    string // of the scenario
+	File    string // that it goes to, "": one here
 	Lab     string // name or file
 	Profile string
 	User    string // of the lab, "": the first who can sign in
@@ -63,11 +66,18 @@ func Start(ctx context.Context, b Boot, o rig.Options) ([]byte, error) {
 func whoSignsIn(lab *configs.Lab, profile *configs.Profile, name string) (string, handset.Credentials, error) {
 	for _, u := range lab.Users {
 		c := credentialsOf(u, profile.PIN)
-		if name == u.Name || name == "" && (!c.PIN.IsZero() && c.Number != "" || c.User != "") {
+		if can := !c.PIN.IsZero() && c.Number != "" || c.User != ""; can && (name == u.Name || name == "") {
 			return u.Name, c, nil
 		}
 	}
-	return "", handset.Credentials{}, fmt.Errorf("lab %s has no user %q who can sign in", lab.Name, name)
+	with := "login and password"
+	if profile.PIN {
+		with = "number and PIN"
+	}
+	if name != "" {
+		name = fmt.Sprintf(" %q", name)
+	}
+	return "", handset.Credentials{}, fmt.Errorf("lab %s has no user%s who can sign in with %s", lab.Name, name, with)
 }
 
 func sipOf(lab *configs.Lab, name string) string {
@@ -88,8 +98,8 @@ func (b Boot) text(r report.Result, flash devicestate.Flash, seen []timeline.Obs
 	line("name: %s", b.Name)
 	line("description: %q", "A boot of "+b.Profile+" in lab "+b.Lab+".")
 	line("source: %q", "a boot of this program; replace this with the document that says so")
-	line("handset: {profile: %s} # set: {lldp.wait: 5s} replaces facts, see 'lpe profile show'", b.Profile)
-	line("lab: {name: %q} # set: {network.lldp_policy: none} replaces settings, see 'lpe lab show'", b.Lab)
+	line("handset: {profile: %s} # set: {lldp.wait: 5s} replaces facts, see 'lpe profile show'", exchange.Scalar(recorder.Beside(b.File, b.Profile, configs.Profiles())))
+	line("lab: {name: %q} # set: {network.lldp_policy: none} replaces settings, see 'lpe lab show'", recorder.Beside(b.File, b.Lab, configs.Labs()))
 	if len(b.Faults) > 0 {
 		line("faults: # further ones: 'lpe boot --list-faults'; at, for, after and until give them a time")
 		for _, fault := range b.Faults {
@@ -115,7 +125,11 @@ func (b Boot) text(r report.Result, flash devicestate.Flash, seen []timeline.Obs
 		took := r.States[last].Entered.Sub(r.States[0].Entered.Time)
 		line("  - {wait: %s, within: %s} # it took %s", end, (2*took + time.Minute).Round(time.Minute), took.Round(time.Millisecond))
 	}
-	line("  # - stay: 8h")
+	if stayed := r.Stayed().Round(time.Second); stayed > 0 {
+		line("  - stay: %v # it did not get any further", stayed)
+	} else {
+		line("  # - stay: 8h")
+	}
 	line("expect:")
 	line("  states: # \"...\" stands for any number of them; {state: Ready, within: 5s, after: 1s} gives one a time")
 	for _, s := range r.States {

@@ -192,6 +192,10 @@ func scenarioNewCommand(sys system) *cobra.Command {
 			if _, err := configs.LoadLab(b.Lab); err != nil {
 				return usage("%w", err)
 			}
+			if _, err := os.Stat(out); err == nil {
+				return usage("--file: %s is there already", out)
+			}
+			b.File = out
 			text, err := scenariorun.Start(c.Context(), b, rig.Options{Timeout: timeout})
 			switch {
 			case c.Context().Err() != nil:
@@ -202,9 +206,6 @@ func scenarioNewCommand(sys system) *cobra.Command {
 				_, err = sys.out.Write(text)
 				return err
 			}
-			if _, err := os.Stat(out); err == nil {
-				return usage("--file: %s is there already", out)
-			}
 			if err := wholefile.Write(out, text); err != nil {
 				return lacking(err)
 			}
@@ -213,7 +214,7 @@ func scenarioNewCommand(sys system) *cobra.Command {
 	c.Args = oneName
 	flags := c.Flags()
 	flags.StringVar(&b.Lab, "lab", b.Lab, "the lab, a name or a file")
-	flags.StringVar(&b.Profile, "profile", rig.DefaultProfile, "model and firmware, see 'lpe profile list'")
+	flags.StringVar(&b.Profile, "profile", rig.DefaultProfile, "model and firmware, see 'lpe profile list', or a profile's .yaml file")
 	flags.StringVar(&b.User, "user", "", "the lab's user who signs in (default: the first who can)")
 	flags.StringSliceVar(&b.Faults, "fault", nil, "faults of the lab, STAGE=KIND[:PARAM][,...], see 'lpe boot --list-faults'")
 	flags.DurationVar(&timeout, "timeout", 45*time.Second, "end the boot after this time")
