@@ -185,6 +185,10 @@ func (b *Baseline) read(file string, data []byte) error {
 	if version := r.text(top[keyVersion]); version != Version {
 		return fmt.Errorf("%s is a baseline of version %q, and this program compares with %q: run lpe scenario matrix with --update in a new directory, or take the program that wrote it", file, version, Version)
 	}
+	if of := r.text(top[keyScenario]); of != "" && of != b.Scenario {
+		r.report(lineOf(top[keyScenario]), fmt.Sprintf("the baseline of scenario %s, not of %s", of, b.Scenario))
+		return r.err()
+	}
 	profiles, derived := r.mapping(top[keyProfiles]), map[string][]exchange.Message{}
 	for name, node := range profiles {
 		if one := r.mapping(node); one[keyMessages] != nil {

@@ -203,6 +203,16 @@ func TestChangedFact(t *testing.T) {
 		"timer of the registration": {"firmware-voice-vlan", "sip.refresh_before", "60s", []string{
 			`sip sent REGISTER 5 in Ready: comes after 1m30s in A, after 1m0s in B`,
 		}},
+		"timer of what does not answer": {"firmware-nobody-answers", "inform.timeouts", "[2s, 4s, 8s, 20s]", []string{
+			`lldp sent LLDPDU that withdraws: comes after 20s in A, after 24s in B`, // as the boot begins anew
+			`state Failed: comes after 16s in A, after 20s in B`,
+		}},
+		"timer of a retry": {"firmware-nobody-answers", "retry.after", "11s", []string{
+			`dns sent A atl-cs-001.litwareinc.com in RootChain: comes after 18s in A, after 19s in B`,
+			`dns received answer to A atl-cs-001.litwareinc.com: Success in RootChain: comes after 18s in A, after 19s in B`,
+			`http sent GET /CertProv/CertProvisioningService.svc/mex in RootChain: comes after 18s in A, after 19s in B`,
+			`tls sent ClientHello in Register: comes after 18s in A, after 19s in B`,
+		}},
 		"suite": {"firmware-cold-boot", "tls.suites", "[TLS_RSA_WITH_AES_128_CBC_SHA, TLS_RSA_WITH_RC4_128_SHA]", []string{
 			`tls sent ClientHello in UpdateLookup: ` + suites,
 			`tls sent ClientHello in WebTicket: ` + suites,
@@ -297,6 +307,7 @@ func TestBadBaseline(t *testing.T) {
 		"version: lpe.baseline/1\nprofiles:\n  a: {like: b}\n":                                                  `s.yaml:3: a is like "b", of which the file has no messages` + "\n     3 |   a: {like: b}",
 		"version: lpe.baseline/1\nprofiles:\n  a: {messages: [{at: 1s}]}\n":                                     "s.yaml:3: a message needs one of sent and received",
 		"version: lpe.baseline/1\nprofiles:\n  a: {messages: []}\n  b: {like: a, change: [{at: 7, drop: 0}]}\n": "s.yaml:4: b: a change at message 7 of 0 does not fit",
+		"version: lpe.baseline/1\nscenario: other\nprofiles: {}\n":                                              "s.yaml:2: the baseline of scenario other, not of s\n     2 | scenario: other",
 		"version: lpe.baseline/1\nprofiles: 3\n":                                                                "s.yaml:2: a mapping expected",
 	} {
 		dir := t.TempDir()

@@ -54,7 +54,7 @@ func scenarioMatrixCommand(sys system) *cobra.Command {
 			}
 			for _, s := range found {
 				if err := scenariorun.Check(s, scenariorun.Options{}, true); err != nil {
-					return usage("%w", err)
+					return usage("%w\na matrix is always in virtual time", err)
 				}
 			}
 			return runMatrix(c.Context(), sys, found, names, baseline, masks, parallel, form, update)
