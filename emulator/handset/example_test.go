@@ -132,3 +132,39 @@ func ExampleHandset_Boot() {
 	// Output:
 	// Failed ticket.http-500
 }
+
+// Where a lab has a voice VLAN the port that the phone is plugged into has it too, as on a real switch: without it nobody
+// answers the tagged DHCP of a phone that LLDP-MED told the VLAN.
+func ExampleNew_voiceVLAN() {
+	lab, err := configs.LoadLab("contoso")
+	if err != nil {
+		log.Fatal(err)
+	}
+	pool, err := labpool.Start(labpool.Config{Lab: lab})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+	station, err := pool.Cable().Join(ethernet.StationConfig{
+		Name: "phone", MAC: net.HardwareAddr{0x00, 0x04, 0xf2, 0, 0, 4}, Port: ethernet.Port{Voice: lab.Network.VoiceVLAN},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	profile, err := configs.LoadProfile("polycom-cx600-4.0.7577.4463")
+	if err != nil {
+		log.Fatal(err)
+	}
+	phone, err := handset.New(profile, station)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer phone.Close()
+	out, err := phone.Boot(context.Background(), handset.Credentials{Number: "4034", PIN: secret.New("73915")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(out.Machine.State, "at", out.Registrar, "in VLAN", lab.Network.VoiceVLAN)
+	// Output:
+	// Ready at lyncfe01.contoso.com in VLAN 200
+}

@@ -1,4 +1,4 @@
-// Package handset drives one Lync Phone Edition handset over a [ethernet.Station]: it performs the effects that
+// Package handset drives one Lync Phone Edition handset over an [ethernet.Station]: it performs the effects that
 // package devicestate names, one file a stage, and turns what it sees on the wire into events.
 package handset
 
