@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
 	"testing"
@@ -140,6 +141,7 @@ func InVirtualTime(env func(string) string) bool { return env(virtualMark) != ""
 
 // ServeVirtualTime takes an order from in and answers it to out, each scenario as a test. It does not return.
 func ServeVirtualTime(in io.Reader, out io.Writer) {
+	signal.Ignore(os.Interrupt) // Ctrl-C reaches both, and the parent tells what came until then
 	var work order
 	if err := json.NewDecoder(in).Decode(&work); err != nil {
 		panic("virtual time: " + err.Error()) // somebody has set the variable by hand
