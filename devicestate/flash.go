@@ -19,7 +19,10 @@ var flashMigrations = []func(*Flash){
 
 // Migrate brings a flash that an earlier version of this program wrote to [FlashVersion]. A later version's is an error.
 func (f *Flash) Migrate() error {
-	if f.Version < 1 || f.Version > FlashVersion {
+	if f.Version > FlashVersion {
+		return fmt.Errorf("version %d, which a later version of this program wrote: this one reads versions 1 to %d", f.Version, FlashVersion)
+	}
+	if f.Version < 1 {
 		return fmt.Errorf("version %d, this program reads versions 1 to %d", f.Version, FlashVersion)
 	}
 	for ; f.Version < FlashVersion; f.Version++ {

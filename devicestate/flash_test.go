@@ -44,7 +44,7 @@ func TestFullFlashIsFull(t *testing.T) {
 
 // TestMigrate: each version that there was is read, one that will be is not.
 func TestMigrate(t *testing.T) {
-	for version, want := range map[int]string{-1: "version -1", 0: "version 0", 1: "", 2: "", 3: "reads versions 1 to 2"} {
+	for version, want := range map[int]string{-1: "version -1", 0: "version 0", 1: "", 2: "", 3: "version 3, which a later version of this program wrote: this one reads versions 1 to 2"} {
 		f := fullFlash()
 		f.Version = version
 		err := f.Migrate()
