@@ -18,6 +18,7 @@ const (
 	CodeTimeout     Code = "boot.timeout"     // the boot's time was over in a state without a stage
 	CodeRefused     Code = "lpe.refused"      // something happened that this version does not take, see [Refusal]
 	CodeInternal    Code = "lpe.internal"     // a bug of this program
+	CodeNotSaved    Code = "lpe.not-saved"    // the computer does not keep what the handset puts into its flash
 )
 
 const (

@@ -89,10 +89,7 @@ func (h *Handset) perform(effect devicestate.Effect) error {
 			h.note("signing off: %v", err)
 		}
 	case devicestate.CloseConnection:
-		if h.ram.sip != nil {
-			h.ram.sip.close()
-			h.ram.sip = nil
-		}
+		h.closeRegistration()
 	case devicestate.LoseMemory:
 		h.closeConnections()
 		h.ram = memory{credentials: h.ram.credentials, visited: map[devicestate.State]bool{}, used: time.Now()}
@@ -116,7 +113,7 @@ func (h *Handset) asNew() error {
 func (h *Handset) save() error {
 	h.flash.Version = devicestate.FlashVersion
 	if err := h.store.Save(h.flash); err != nil {
-		return fmt.Errorf("flash: %w", err)
+		return &FlashError{err}
 	}
 	return nil
 }

@@ -20,6 +20,12 @@ type FlashStore interface {
 	Save(devicestate.Flash) error     // whole or not at all
 }
 
+// FlashError means that the computer does not keep what the handset puts into its flash.
+type FlashError struct{ Err error }
+
+func (e *FlashError) Error() string { return "flash: " + e.Err.Error() }
+func (e *FlashError) Unwrap() error { return e.Err }
+
 // MemoryFlash is a flash that ends with the process.
 type MemoryFlash struct{ flash devicestate.Flash }
 

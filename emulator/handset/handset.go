@@ -497,16 +497,20 @@ func (h *Handset) Close() error {
 
 func (h *Handset) closeConnections() {
 	h.late.end()
-	if h.ram.sip != nil {
-		h.ram.sip.close()
-		h.ram.sip = nil
-	}
+	h.closeRegistration()
 	if h.ram.web != nil {
 		h.ram.web.close()
 		h.ram.web = nil
 	}
 	h.announcing.stop()
 	h.announcing = nil
+}
+
+func (h *Handset) closeRegistration() {
+	if h.ram.sip != nil {
+		h.ram.sip.close()
+		h.ram.sip = nil
+	}
 }
 
 // mac returns the MAC address as the inventory prints it: upper case, hyphens (handset.md §1.2).

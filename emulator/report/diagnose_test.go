@@ -25,6 +25,7 @@ func diagnoses(t *testing.T) []report.Diagnosis {
 func wantedCodes() map[devicestate.Code]bool {
 	codes := map[devicestate.Code]bool{
 		devicestate.CodeInterrupted: true, devicestate.CodeTimeout: true, devicestate.CodeRefused: true, devicestate.CodeInternal: true,
+		devicestate.CodeNotSaved: true,
 	}
 	for _, s := range devicestate.States() {
 		for _, code := range devicestate.Info(s).Codes {

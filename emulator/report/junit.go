@@ -74,7 +74,7 @@ func WriteJUnit(w io.Writer, cases []*Case) error {
 		case r.Result == "":
 			suite.Skipped++
 			one.Skipped = &struct{}{}
-		case r.Code == string(devicestate.CodeInterrupted) || r.Code == string(devicestate.CodeInternal):
+		case notThePools(r) || r.Code == string(devicestate.CodeInternal):
 			suite.Errors++
 			one.Error = problem(r)
 		default:

@@ -27,21 +27,26 @@ func (s MonitorState) String() string {
 
 func monitorState(cases []*Case, warn time.Duration) MonitorState {
 	t := tally(cases)
-	interrupted := 0
+	unknown := 0
 	for _, c := range cases {
-		if c.Result.Code == string(devicestate.CodeInterrupted) {
-			interrupted++
+		if notThePools(c.Result) {
+			unknown++
 		}
 	}
 	switch {
-	case t.Failed > interrupted:
+	case t.Failed > unknown:
 		return MonitorCritical
-	case t.NotRun+interrupted > 0 || t.Cases == 0:
+	case t.NotRun+unknown > 0 || t.Cases == 0:
 		return MonitorUnknown
 	case warn > 0 && t.Slowest > warn:
 		return MonitorWarning
 	}
 	return MonitorOK
+}
+
+// notThePools reports whether a result says nothing of the pool: the boot was interrupted, or its flash could not be kept.
+func notThePools(r Result) bool {
+	return r.Code == string(devicestate.CodeInterrupted) || r.Code == string(devicestate.CodeNotSaved)
 }
 
 // WriteNagios writes the one line of a monitoring plugin: state, what came of it, performance data with the time of each

@@ -176,6 +176,7 @@ func TestMonitorStates(t *testing.T) {
 		{[]report.Result{success()}, time.Second, report.MonitorWarning},
 		{[]report.Result{success(), failure()}, time.Second, report.MonitorCritical},
 		{[]report.Result{interrupted}, 0, report.MonitorUnknown},
+		{[]report.Result{{Result: report.Failure, Code: string(devicestate.CodeNotSaved)}}, 0, report.MonitorUnknown},
 		{[]report.Result{interrupted, failure()}, 0, report.MonitorCritical},
 		{[]report.Result{success(), {}}, 0, report.MonitorUnknown},
 		{nil, 0, report.MonitorUnknown},

@@ -14,6 +14,7 @@ import (
 
 // result makes the report of an outcome. runErr is one of flash or of the program, not of the boot.
 func (r *Run) result(ctx context.Context, out handset.Outcome, runErr error) report.Result {
+	r.ended = runErr
 	res := report.Result{
 		TargetURI: out.CertificateURL, TargetURISource: out.URLSource, TargetFQDN: out.Registrar,
 		Result: report.Failure, Latency: report.Latency(latency(out)), State: out.Waiting,
@@ -59,7 +60,7 @@ func (r *Run) result(ctx context.Context, out handset.Outcome, runErr error) rep
 // stageOf is the code's stage; a code of no stage is met in the stage that the handset waits in.
 func stageOf(code devicestate.Code, out handset.Outcome) devicestate.Stage {
 	switch code {
-	case devicestate.CodeInterrupted, devicestate.CodeTimeout, devicestate.CodeRefused, devicestate.CodeInternal:
+	case devicestate.CodeInterrupted, devicestate.CodeTimeout, devicestate.CodeRefused, devicestate.CodeInternal, devicestate.CodeNotSaved:
 		if out.Waiting == devicestate.Failed {
 			return out.Machine.From.Stage()
 		}
@@ -73,7 +74,10 @@ func stageOf(code devicestate.Code, out handset.Outcome) devicestate.Stage {
 // time-out.
 func failureOf(ctx context.Context, out handset.Outcome, runErr error) (devicestate.Code, string) {
 	var refusal *devicestate.Refusal
+	var flash *handset.FlashError
 	switch {
+	case errors.As(runErr, &flash):
+		return devicestate.CodeNotSaved, runErr.Error()
 	case errors.As(runErr, &refusal):
 		return devicestate.CodeRefused, refusal.Error()
 	case runErr != nil:

@@ -90,6 +90,7 @@ type Run struct {
 	station ethernet.Station
 	flash   io.Closer // the lock of a flash directory, nil: there is none
 	mac     net.HardwareAddr
+	ended   error // what the handset's running ended with last
 
 	malformed atomic.Int64 // frames to it that cannot be read
 }
@@ -219,8 +220,18 @@ func (r *Run) Result(err error) report.Result {
 // Lacking is what the computer lacks for what the handset was to do, nil if nothing came up.
 func (r *Run) Lacking() error {
 	var bridge *ethernet.BridgeError
+	var flash *handset.FlashError
 	if f := r.Handset.Outcome().Failure; f != nil && errors.As(f.Err, &bridge) {
 		return &ComputerError{bridge}
+	}
+	if errors.As(r.ended, &flash) {
+		return &ComputerError{flash}
+	}
+	if r.Pool == nil {
+		return nil
+	}
+	if err := r.Pool.Authority.Unsaved(); err != nil {
+		return &ComputerError{err}
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func codes() map[string]bool {
 			out[string(code)] = true
 		}
 	}
-	for _, code := range []devicestate.Code{devicestate.CodeInterrupted, devicestate.CodeTimeout, devicestate.CodeRefused, devicestate.CodeInternal} {
+	for _, code := range []devicestate.Code{devicestate.CodeInterrupted, devicestate.CodeTimeout, devicestate.CodeRefused, devicestate.CodeInternal, devicestate.CodeNotSaved} {
 		out[string(code)] = true
 	}
 	return out

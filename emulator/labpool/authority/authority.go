@@ -60,7 +60,9 @@ type Authority struct {
 
 	servers   servers
 	published store
-	saving    sync.Mutex
+
+	saving  sync.Mutex // guards what follows, and the state file
+	unsaved error
 }
 
 // New makes the authorities of a lab.

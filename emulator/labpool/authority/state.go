@@ -116,10 +116,18 @@ func (a *Authority) save() error {
 		*f.to = issuerState{f.from.certificate.Raw, x509.MarshalPKCS1PrivateKey(f.from.key)}
 	}
 	text, err := json.Marshal(s)
-	if err != nil {
-		return err
+	if err == nil {
+		err = wholefile.Write(a.cfg.State, text)
 	}
-	return wholefile.Write(a.cfg.State, text)
+	a.unsaved = err
+	return err
+}
+
+// Unsaved is why the state file does not hold what the authority has come to, nil if it does.
+func (a *Authority) Unsaved() error {
+	a.saving.Lock()
+	defer a.saving.Unlock()
+	return a.unsaved
 }
 
 func (s issuerState) issuer() (issuer, error) {

@@ -150,6 +150,31 @@ func TestBadState(t *testing.T) {
 	}
 }
 
+// TestUnsaved: what the state file does not hold is told, until it does.
+func TestUnsaved(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	a := open(t, filepath.Join(dir, "lab.json"), configs.PKI{Signature: "sha256", KeyBits: 2048})
+	if err := a.Unsaved(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Server([]string{"pool.litwareinc.com"}, authority.ServerOptions{}); err == nil || a.Unsaved() == nil {
+		t.Errorf("a file in place of the directory: %v, unsaved %v", err, a.Unsaved())
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	enrol(t, a)
+	if err := a.Unsaved(); err != nil {
+		t.Errorf("saved again: %v", err)
+	}
+}
+
 // TestStateOfVersion1 had no ticket key; it gets one that stays.
 func TestStateOfVersion1(t *testing.T) {
 	pki := configs.PKI{Signature: "sha256", KeyBits: 2048}
