@@ -129,7 +129,7 @@ var table = []Row{
 	{Register, CandidatesExhausted, nil, Failed, "", []Effect{CloseConnection, Report}, "discovery.md §1.6"},
 	{Register, CertificateRefused, nil, SignIn, ReasonRefused, []Effect{MarkRefused, DropCredentials, CloseConnection, Report}, "handset.md §0 item 10"},
 	{Register, LeaseLost, reconnecting, AddressAcquire, "", []Effect{CloseConnection, DropLease}, leaseOver},
-	{Register, SignOut, nil, SignIn, ReasonSignedOut, []Effect{CloseConnection, EraseSignIn, DropCredentials}, "handset.md §5.5"},
+	{Register, SignOut, nil, SignIn, ReasonSignedOut, []Effect{Deregister, CloseConnection, EraseSignIn, DropCredentials}, "handset.md §5.5"},
 
 	{Provision, Provisioned, nil, UpdateCheck, "", nil, "handset.md §5.1 item 7"},
 	{Provision, UnlockPINSet, nil, Same, "", []Effect{StoreUnlockPIN}, "handset.md §5.1 item 7"},

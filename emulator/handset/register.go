@@ -33,6 +33,7 @@ func (h *Handset) register(ctx context.Context) (devicestate.Event, *Failure) {
 	if event, failure := h.waitToReconnect(ctx); event != "" || ctx.Err() != nil {
 		return event, failure
 	}
+	h.closeRegistration() // that of a registration that was interrupted
 	if len(h.ram.candidates) == 0 {
 		h.ram.candidates = h.knownRegistrars()
 	}

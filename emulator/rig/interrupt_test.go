@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/phone-edition/lpe/devicestate"
+	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/labpool"
 	"github.com/phone-edition/lpe/emulator/labpool/registrar"
 	"github.com/phone-edition/lpe/emulator/report"
@@ -243,6 +244,64 @@ func TestInterruptInTheDailyQuery(t *testing.T) {
 		s.wantSuccess(run.Stay(ctx))
 		if ctx.Err() != context.Canceled {
 			t.Error("the handset asked for no update")
+		}
+	})
+}
+
+// whileRegistering boots, and has do called when the signed REGISTER is about to be sent. It returns how many REGISTERs
+// there were.
+func (s *setting) whileRegistering(do func(*handset.Handset)) (run *rig.Run, result report.Result, registers int) {
+	due, done := make(chan struct{}), make(chan struct{})
+	s.Observers = append(s.Observers, func(o timeline.Observation) {
+		if o.State == devicestate.Register && o.Kind == timeline.Sent && o.Protocol == "sip" {
+			if registers++; registers == 4 {
+				close(due)
+				<-done
+			}
+		}
+	})
+	run = s.start()
+	go func() {
+		<-due
+		do(run.Handset)
+		close(done)
+	}()
+	return run, run.Boot(context.Background()), registers
+}
+
+// TestEnterWhileRegistering: what interrupts a registration without ending it leaves one connection, one association and
+// one endpoint behind.
+func TestEnterWhileRegistering(t *testing.T) {
+	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+		run, result, registers := s.whileRegistering(func(h *handset.Handset) { h.Enter(s.Credentials) })
+		s.wantSuccess(result)
+		if registers <= 4 {
+			s.t.Errorf("%d REGISTERs: the registration was not interrupted\n%s", registers, s.log())
+		}
+		synctest.Wait()
+		held, err := run.Pool.Held(context.Background())
+		if want := (registrar.Held{Connections: 1, Associations: 1, Dialogs: held.Registrars.Dialogs}); err != nil || held.Registrars != want {
+			s.t.Errorf("the pool holds %+v, want %+v: %v\n%s", held.Registrars, want, err, s.log())
+		}
+		if err := run.Close(); err != nil {
+			s.t.Error(err)
+		}
+	})
+}
+
+// TestSignOutWhileRegistering: the pool may have registered the endpoint already, so that it is signed off.
+func TestSignOutWhileRegistering(t *testing.T) {
+	virtual(t, "litware", rig.DefaultProfile, func(s *setting) {
+		run, result, _ := s.whileRegistering(func(h *handset.Handset) { h.Do(devicestate.SignOut) })
+		if result.State != devicestate.SignIn {
+			s.t.Errorf("state %s\n%s", result.State, s.log())
+		}
+		list := run.Pool.Registrars[0].Registrations()
+		if len(list) != 1 || list[0].State != registrar.SignedOff {
+			s.t.Errorf("the pool has %+v\n%s", list, s.log())
+		}
+		if err := run.Close(); err != nil {
+			s.t.Error(err)
 		}
 	})
 }
