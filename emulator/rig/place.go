@@ -137,7 +137,7 @@ func CertificateURL(text string) (string, error) {
 		return "", errors.New("a URL without user and password expected")
 	}
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || CheckFQDN(u.Hostname()) != nil && net.ParseIP(u.Hostname()) == nil {
-		return "", fmt.Errorf("%q is no http or https URL, such as https://pool.contoso.com:443/CertProv/CertProvisioningService.svc", text)
+		return "", fmt.Errorf("%q is no http or https URL of a host with a whole name or an address, such as https://pool.contoso.com:443/CertProv/CertProvisioningService.svc", text)
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {

@@ -42,11 +42,6 @@ var userText = regexp.MustCompile(`^[^\pC\\@:]+([\\@][^\pC\\@:]+)?$`) // a colon
 
 // given is who signs in, without PIN and password; nobody if no flag says it.
 func (f credentialFlags) given() (c handset.Credentials, err error) {
-	for _, name := range credentialFlag {
-		if flag := f.ask.Flags().Lookup(name); flag.Changed && flag.Value.String() == "" {
-			return c, usage("--%s: the value is empty", name)
-		}
-	}
 	switch {
 	case f.number != "" && f.user != "":
 		return c, usage("give --phone-or-ext or --user, not both")

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // system is everything of the process that a command may touch.
@@ -78,6 +79,8 @@ func run(ctx context.Context, args []string, sys system) int {
 		Example:       "  lpe boot --lab",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return noEmptyValue(c) },
 	}
 	root.SetUsageTemplate(usageTemplate)
 	root.SetOut(sys.out)
@@ -155,7 +158,22 @@ func noArguments(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usage("%s takes flags alone, and there are %d words besides them; a value goes to its flag as --flag=VALUE, in quotes if it has blanks", c.CommandPath(), len(args))
+	words := "is a word besides them"
+	if len(args) > 1 {
+		words = fmt.Sprintf("are %d words besides them", len(args))
+	}
+	return usage("%s takes flags alone, and there %s; a value goes to its flag as --flag=VALUE, in quotes if it has blanks", c.CommandPath(), words)
+}
+
+// noEmptyValue refuses flags with an empty text, such as that of a variable that was never set: what the flag was given
+// for would not be done, and nothing would tell.
+func noEmptyValue(c *cobra.Command) (err error) {
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if err == nil && f.Value.Type() == "string" && f.Value.String() == "" {
+			err = usage("--%s: the value is empty", f.Name)
+		}
+	})
+	return err
 }
 
 // group makes a command that is a name for others. Alone it prints its help.

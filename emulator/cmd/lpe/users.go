@@ -42,9 +42,6 @@ var notWithUsers = []string{
 // check refuses what cannot be meant together.
 func (f usersFlags) check(c *cobra.Command) error {
 	if f.file == "" {
-		if c.Flags().Changed("users") {
-			return usage("--users names no file")
-		}
 		if c.Flags().Changed("parallel") {
 			return usage("--parallel needs --users")
 		}
