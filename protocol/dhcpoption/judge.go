@@ -47,7 +47,9 @@ func Judge(o Input, lenient bool) Verdict {
 	}
 	o.Option43 = orOption(o.Option43, m, OptionVendor)
 	o.Option120 = orOption(o.Option120, m, OptionSIPServers)
-	v.judgeNTP(m.Options[optionNTP])
+	if servers, ok := m.Options[optionNTP]; ok {
+		v.judgeNTP(servers)
+	}
 	v.judge(o, !strings.EqualFold(string(m.Options[OptionClass]), ClassVLAN), lenient)
 	return v
 }
@@ -115,7 +117,7 @@ func (v *Verdict) judgeSIP(value []byte, lenient bool) {
 }
 
 func (v *Verdict) judgeNTP(value []byte) {
-	if len(value)%4 != 0 {
+	if len(value) == 0 || len(value)%4 != 0 {
 		v.problem(&Error{optionNTP, KindNTPInvalid, fmt.Sprintf("%d bytes, addresses of 4 expected", len(value))})
 		return
 	}

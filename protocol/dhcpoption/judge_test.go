@@ -69,6 +69,7 @@ func TestJudgeProblems(t *testing.T) {
 		{"packet with a VLAN only", Input{Packet: packet(t, dhcpv4.Options{43: unhex(t, "0a0200c8")})}, []string{KindForeign, KindSIPMissing}},
 		{"reserved VLAN", Input{Option43: unhex(t, "0a020fff")}, []string{KindVLANInvalid}},
 		{"time servers", Input{Packet: packet(t, dhcpv4.Options{42: {1, 2, 3}, 43: uc, 120: sip})}, []string{KindNTPInvalid}},
+		{"no time server", Input{Packet: packet(t, dhcpv4.Options{42: {}, 43: uc, 120: sip})}, []string{KindNTPInvalid}},
 		{"both bad", Input{Option43: unhex(t, "01075369656d656e73"), Option120: unhex(t, "010a37000a")}, []string{KindForeign, KindSIPAddress}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

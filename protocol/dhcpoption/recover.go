@@ -45,10 +45,15 @@ func recoverHost(s string) string {
 	return ""
 }
 
-// recoverPort takes up to four bytes for a big-endian number and anything else that is no port for the default.
+// recoverPort takes up to four bytes for a big-endian number and anything else that is no port, such as the text of
+// another number, for the default.
 func recoverPort(s string) string {
-	if t := trim(s); isPort(t) {
+	t := trim(s)
+	if isPort(t) {
 		return t
+	}
+	if t != "" && strings.Trim(t, "0123456789") == "" {
+		return defaultPort
 	}
 	n := 0
 	if len(s) <= 4 {

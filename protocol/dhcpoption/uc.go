@@ -48,7 +48,7 @@ func ParseUC(value []byte) (UC, error) {
 		return u, vendorError(KindHexText, "%d characters of hexadecimal text, bytes expected", len(value))
 	}
 	if u.Identifier != ClassUC && !u.plausible() {
-		return u, vendorError(KindForeign, "no sub-option 1 with %q in %s", ClassUC, excerpt(value))
+		return u, vendorError(KindForeign, "no sub-option 1 with %q in it: %s", ClassUC, excerpt(value))
 	}
 	if err != nil {
 		return u, vendorError(KindTruncated, "sub-option %v", err)

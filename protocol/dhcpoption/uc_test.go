@@ -94,7 +94,7 @@ var ucMistakes = []struct {
 	{"VLAN only", "0a0200c8", KindForeign, ""},
 	{"port binary [G14]", replace("0403343433", "040201bb"), KindPortBinary, goodURL},
 	{"port binary, 4 bytes", replace("0403343433", "0404000001bb"), KindPortBinary, goodURL},
-	{"port 0", replace("0403343433", "040130"), KindPortBinary, strings.Replace(goodURL, "443", "48", 1)},
+	{"port 0", replace("0403343433", "040130"), KindPortBinary, goodURL},
 	{"port 65536", replace("0403343433", "04053635353336"), KindPortBinary, goodURL},
 	{"port empty", replace("0403343433", "0400"), KindPortBinary, goodURL},
 	{"cut by IOS [G3]", strings.TrimSuffix(goodUC, "737663"), KindTruncated, goodURL},
