@@ -1,13 +1,16 @@
 package configs
 
 import (
+	"crypto/tls"
 	"fmt"
 	"math"
+	"net"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -105,10 +108,41 @@ func (s *section) factText(tag reflect.StructTag, node ast.Node) string {
 	if text == "" && tag.Get("empty") == "" {
 		s.report("value", "is empty")
 	}
+	s.printable(text)
 	if options := strings.Fields(tag.Get("oneof")); len(options) > 0 && !slices.Contains(options, text) {
 		s.report("value", "%q is none of %s", text, strings.Join(options, ", "))
 	}
+	if form, ok := factForms[tag.Get("form")]; ok && !form.fits(text) {
+		s.report("value", "expected %s, found %q", form.what, text)
+	}
 	return text
+}
+
+// factForms are the forms that the text of a fact may have to have.
+var factForms = map[string]struct {
+	what string
+	fits func(string) bool
+}{
+	"oui":   {"the first three bytes of the addresses of stations, such as 00:04:F2", isOUI},
+	"suite": {"a TLS suite up to TLS 1.2 as crypto/tls names it, such as TLS_RSA_WITH_AES_128_CBC_SHA", isSuite},
+}
+
+func isOUI(text string) bool {
+	mac, err := net.ParseMAC(text + ":00:00:00")
+	return err == nil && len(mac) == 6 && mac[0]&1 == 0
+}
+
+func isSuite(name string) bool {
+	return slices.ContainsFunc(slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()), func(s *tls.CipherSuite) bool {
+		return s.Name == name && slices.Contains(s.SupportedVersions, tls.VersionTLS12)
+	})
+}
+
+// printable refuses text that would begin another line, of a header or on a terminal.
+func (s *section) printable(text string) {
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		s.report("value", "%q has a line break or another control character", text)
+	}
 }
 
 // numberRange reads a range tag, "1 65535".

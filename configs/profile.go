@@ -46,10 +46,10 @@ type Profile struct {
 	Facts []Fact // every fact, sorted by name, those of the bases included
 
 	Family   string    `fact:"model.family" oneof:"aries-information-worker aries-common-area aries-conference tanjay"`
-	Vendor   string    `fact:"model.vendor"`            // as in the inventory: POLYCOM
-	Model    string    `fact:"model.name" quoted:"yes"` // CX600
-	Revision string    `fact:"model.revision"`          // A
-	OUI      string    `fact:"model.oui" quoted:"yes"`  // 00:04:F2
+	Vendor   string    `fact:"model.vendor"`                      // as in the inventory: POLYCOM
+	Model    string    `fact:"model.name" quoted:"yes"`           // CX600
+	Revision string    `fact:"model.revision"`                    // A
+	OUI      string    `fact:"model.oui" quoted:"yes" form:"oui"` // 00:04:F2
 	Firmware string    `fact:"firmware.version" quoted:"yes"`
 	Pairing  string    `fact:"firmware.pairing"`   // that this build runs on this model
 	ColdDate time.Time `fact:"firmware.cold_date"` // the clock after power loss, RFC 3339
@@ -101,8 +101,8 @@ type Profile struct {
 
 	TLSMin            string   `fact:"tls.min" oneof:"1.0 1.1 1.2"`
 	TLSMax            string   `fact:"tls.max" oneof:"1.0 1.1 1.2"`
-	TLSSuites         []string `fact:"tls.suites"`      // names as in crypto/tls
-	TLSServerName     bool     `fact:"tls.server_name"` // sends SNI
+	TLSSuites         []string `fact:"tls.suites" form:"suite"` // names as in crypto/tls
+	TLSServerName     bool     `fact:"tls.server_name"`         // sends SNI
 	RefuseWildcardSIP bool     `fact:"tls.refuse_wildcard_registrar"`
 	WarnWildcardWeb   bool     `fact:"tls.warn_wildcard_web"`
 	MaxRootBits       int      `fact:"tls.max_root_bits" range:"1024 16384"` // RSA key of a root that is learned

@@ -165,6 +165,7 @@ func (r *profileReader) readFact(s *section, name string) {
 			s.file.report(s.line, "%s: %q is no state and no failure code, nor a reset", name, key)
 		}
 		fact.Value = s.needText("value")
+		s.printable(fact.Value)
 		r.profile.Glass[key] = GlassText{Text: fact.Value, Provenance: fact.Provenance}
 	} else if i, ok := factFields[name]; ok {
 		fact.Value = s.fill(reflect.ValueOf(r.profile).Elem().Field(i), profileType.Field(i).Tag)
