@@ -33,6 +33,19 @@ type webSession struct {
 
 func (w *webSession) close() { w.conn.Close() }
 
+// setCookie keeps what Set-Cookie says, in place of a cookie of the same name (RFC 6265 §5.3 item 11).
+func (w *webSession) setCookie(header string) {
+	cookie, _, _ := strings.Cut(header, ";")
+	name, _, _ := strings.Cut(cookie, "=")
+	for i, held := range w.cookie {
+		if before, _, _ := strings.Cut(held, "="); before == name {
+			w.cookie[i] = cookie
+			return
+		}
+	}
+	w.cookie = append(w.cookie, cookie)
+}
+
 // webRequest is one exchange with a web service.
 type webRequest struct {
 	stage    devicestate.Stage
@@ -237,8 +250,7 @@ func (h *Handset) roundTrip(ctx context.Context, s *webSession, r webRequest, ta
 		func() exchange.Content { return exchange.HTTPResponse(response) })
 	for _, header := range response.Header {
 		if strings.EqualFold(header.Name, "Set-Cookie") {
-			cookie, _, _ := strings.Cut(header.Value, ";")
-			s.cookie = append(s.cookie, cookie)
+			s.setCookie(header.Value)
 		}
 	}
 	return webAnswer{response, s.peer, s}, nil

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,4 +37,15 @@ func TestTLSTimeout(t *testing.T) {
 		}
 		<-done // the connection was closed
 	})
+}
+
+// A load balancer that gives its cookie with every answer gets the last one alone.
+func TestSetCookie(t *testing.T) {
+	var s webSession
+	for _, header := range []string{"lb=fe01; path=/", "session=1; Secure; HttpOnly", "lb=fe02", "LB=other", "flag"} {
+		s.setCookie(header)
+	}
+	if want := []string{"lb=fe02", "session=1", "LB=other", "flag"}; !slices.Equal(s.cookie, want) {
+		t.Errorf("%q, want %q", s.cookie, want)
+	}
 }
