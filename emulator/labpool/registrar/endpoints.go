@@ -223,19 +223,27 @@ func (s *Server) AwaitState(ctx context.Context, sip, epid string, want State) (
 		if found.State == want {
 			return found, nil
 		}
-		var expiry <-chan time.Time
-		if next > 0 {
-			timer := time.NewTimer(next)
-			defer timer.Stop()
-			expiry = timer.C
-		}
-		select {
-		case <-changed:
-		case <-expiry:
-		case <-ctx.Done():
-			return found, fmt.Errorf("%s %s is not %s: %w", sip, epid, want, ctx.Err())
+		if err := until(ctx, changed, next); err != nil {
+			return found, fmt.Errorf("%s %s is not %s: %w", sip, epid, want, err)
 		}
 	}
+}
+
+// until waits for a change, for a time if there is one, or for the end of ctx.
+func until(ctx context.Context, changed <-chan struct{}, next time.Duration) error {
+	var over <-chan time.Time
+	if next > 0 {
+		timer := time.NewTimer(next)
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-changed:
+	case <-over:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
 }
 
 // look finds the registration in the state, else the latest one, and how long until the first live one expires.
@@ -250,7 +258,7 @@ func (e *endpoints) look(sip, epid string, want State) (found Registration, chan
 	for _, one := range p.live {
 		latest[one.EPID] = one.Registration
 		if left := one.Expires.Sub(e.now()); next == 0 || left < next {
-			next = left
+			next = max(left, time.Millisecond) // it may be over by now
 		}
 	}
 	for id, one := range latest {
