@@ -52,6 +52,15 @@ type outputFile struct {
 	file *wholefile.File
 }
 
+// Files are the files with the flag that names each.
+func (o *Outputs) Files() [][2]string {
+	var out [][2]string
+	for _, f := range o.files {
+		out = append(out, [2]string{"-o " + string(f.form), f.path})
+	}
+	return out
+}
+
 // ParseOutputs reads FORM or FORM=FILE each. No form without file means list on standard output.
 func ParseOutputs(values []string) (*Outputs, error) {
 	o := &Outputs{}

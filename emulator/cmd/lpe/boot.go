@@ -32,6 +32,9 @@ func bootCommand(sys system) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := f.checkFiles(outputs); err != nil {
+				return err
+			}
 			if err := f.checkCompare(outputs); err != nil {
 				return err
 			}

@@ -16,6 +16,7 @@ import (
 	"github.com/phone-edition/lpe/emulator/credentials"
 	"github.com/phone-edition/lpe/emulator/handset"
 	"github.com/phone-edition/lpe/emulator/probe"
+	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/rig"
 )
 
@@ -167,6 +168,23 @@ func (f bootFlags) checkAddresses(p rig.Place) error {
 		return usage("--all-addresses needs --target-fqdn")
 	case p.Address != "" && f.allAddresses:
 		return usage("give --target-address or --all-addresses, not both")
+	}
+	return nil
+}
+
+// checkFiles wants a file of its own for each thing that is written.
+func (f bootFlags) checkFiles(outputs *report.Outputs) error {
+	writes := map[string]string{}
+	for _, one := range append(outputs.Files(), [2]string{"--capture", f.capture}, [2]string{"--record", f.record}) {
+		flag, path := one[0], one[1]
+		if path == "" {
+			continue
+		}
+		path = filepath.Clean(path)
+		if other, taken := writes[path]; taken {
+			return usage("%s and %s would both write %s", other, flag, path)
+		}
+		writes[path] = flag
 	}
 	return nil
 }

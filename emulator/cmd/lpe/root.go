@@ -91,8 +91,8 @@ func run(ctx context.Context, args []string, sys system) int {
 		explainCommand(sys), exporterCommand(sys), versionCommand(sys), completionCommand(sys))
 	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {
-		if c.Example == "" {
-			c.Example = "  lpe help boot" // cobra's own command
+		if c.Example == "" { // cobra's own command
+			c.Example, c.Run, c.RunE = "  lpe help boot", nil, help
 		}
 	}
 	root.SetFlagErrorFunc(flagError)
@@ -174,6 +174,16 @@ func noEmptyValue(c *cobra.Command) (err error) {
 		}
 	})
 	return err
+}
+
+// help prints the help of the command that args name.
+func help(c *cobra.Command, args []string) error {
+	found, rest, err := c.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return usage("there is no such command to help with")
+	}
+	found.InitDefaultHelpFlag()
+	return found.Help()
 }
 
 // group makes a command that is a name for others. Alone it prints its help.
