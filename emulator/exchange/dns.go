@@ -24,8 +24,11 @@ func DNS(message []byte) Content {
 	}
 	questions, err := p.AllQuestions()
 	asked := "nothing"
+	if err != nil {
+		asked = "a question that cannot be read"
+	}
 	for i, q := range questions {
-		text := dnsType(q.Type) + " " + strings.TrimSuffix(q.Name.String(), ".")
+		text := oneLine(dnsType(q.Type) + " " + strings.TrimSuffix(q.Name.String(), "."))
 		if i == 0 {
 			asked = text
 		}

@@ -70,7 +70,7 @@ func Of(o timeline.Observation, began time.Time) (m Message, ok bool) {
 
 // Peer is a peer as a message names it, of "name (address:port)", "address:port" or "name".
 func Peer(text string) string {
-	text, _, _ = strings.Cut(text, " (")
+	text, _, _ = strings.Cut(oneLine(text), " (")
 	if host, port, ok := strings.Cut(text, ":"); ok && !strings.Contains(port, ":") {
 		if _, err := strconv.ParseUint(port, 10, 16); err == nil {
 			return host

@@ -70,13 +70,40 @@ func (c *Capture) Boot() *Boot {
 	slices.SortStableFunc(b.Messages, func(x, y Message) int { return cmp.Compare(x.Frame, y.Frame) })
 	b.announcements()
 	b.refusals()
-	for i := range b.Messages {
-		b.Messages[i].At = b.Messages[i].chunk.At.Sub(b.Messages[0].chunk.At)
-	}
+	b.times()
 	b.states()
 	b.peers()
 	b.associations()
 	return b
+}
+
+// setBack is how far the times of a capture may go back without a word: each interface of a computer has its own clock.
+const setBack = time.Second
+
+// times says when each message came: the earliest one begins the boot, which is not the first one where frames are out of
+// order, or times damaged.
+func (b *Boot) times() {
+	var first, latest time.Time
+	back, frame := 0, 0
+	for _, m := range b.Messages {
+		at := m.chunk.At
+		if first.IsZero() || at.Before(first) {
+			first = at
+		}
+		if at.After(latest) {
+			latest = at
+		} else if latest.Sub(at) > setBack {
+			if back++; frame == 0 {
+				frame = m.Frame
+			}
+		}
+	}
+	if back > 0 {
+		b.note("The times of %d messages are before those of messages before them (first: frame %d): frames are out of order, or the times are wrong.", back, frame)
+	}
+	for i := range b.Messages {
+		b.Messages[i].At = b.Messages[i].chunk.At.Sub(first)
+	}
 }
 
 // copyWithin is how soon behind a frame its copy comes where a switch mirrors a port both ways. No handset and no server says
@@ -480,7 +507,7 @@ func addNames(names map[netip.Addr]string, answer []byte) {
 	}
 	for _, r := range m.Answers {
 		if a, ok := r.Body.(*dnsmessage.AResource); ok && len(names) < maxParties {
-			names[netip.AddrFrom4(a.A)] = strings.TrimSuffix(m.Questions[0].Name.String(), ".")
+			names[netip.AddrFrom4(a.A)] = exchange.Peer(strings.TrimSuffix(m.Questions[0].Name.String(), "."))
 		}
 	}
 }

@@ -2,10 +2,13 @@ package importer
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/exchange"
@@ -100,7 +103,8 @@ func scenarioName(file string) string {
 }
 
 func (b *Boot) lasted() string {
-	return b.Messages[len(b.Messages)-1].At.Round(1e6).String()
+	last := slices.MaxFunc(b.Messages, func(x, y Message) int { return cmp.Compare(x.At, y.At) })
+	return last.At.Round(time.Millisecond).String()
 }
 
 func (b *Boot) frames() string {
