@@ -30,7 +30,7 @@ func scenarioImportCommand(sys system) *cobra.Command {
 			if o.KeyLog != "" && o.ServerKey != "" {
 				return usage("give --keylog or --server-key, not both")
 			}
-			if err := apart(args[0], scenarioOut, profileOut); err != nil {
+			if err := apart(args[0], o, scenarioOut, profileOut); err != nil {
 				return err
 			}
 			return importCapture(c.Context(), sys, args[0], o, scenarioOut, profileOut)
@@ -45,8 +45,8 @@ func scenarioImportCommand(sys system) *cobra.Command {
 	return c
 }
 
-// apart refuses to write one file over the other, or over the capture.
-func apart(capture, scenario, profile string) error {
+// apart refuses to write one file over the other, or over one that is read.
+func apart(capture string, o importer.Options, scenario, profile string) error {
 	same := func(a, b string) bool {
 		if a == "" || b == "" {
 			return false
@@ -55,11 +55,13 @@ func apart(capture, scenario, profile string) error {
 		two, err2 := os.Stat(b)
 		return filepath.Clean(a) == filepath.Clean(b) || err == nil && err2 == nil && os.SameFile(one, two)
 	}
-	switch {
-	case same(scenario, profile):
+	if same(scenario, profile) {
 		return usage("--scenario-out and --profile-out name the same file")
-	case same(capture, scenario), same(capture, profile):
-		return usage("%s is the capture: name another file to write to", capture)
+	}
+	for _, read := range []struct{ what, file string }{{"capture", capture}, {"key log", o.KeyLog}, {"server's key", o.ServerKey}} {
+		if same(read.file, scenario) || same(read.file, profile) {
+			return usage("%s is the %s: name another file to write to", read.file, read.what)
+		}
 	}
 	return nil
 }
