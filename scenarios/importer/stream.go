@@ -38,6 +38,9 @@ type half struct {
 	waiting []waiting
 	last    int // frame of the last chunk in order
 	cut     bool
+
+	ahead uint32 // the furthest sequence number of a segment without bytes
+	seen  int    // frame of that segment, 0: there was none
 }
 
 type waiting struct {
@@ -128,6 +131,9 @@ const maxWaiting = 1024
 
 func (h *half) add(seq uint32, c chunk) {
 	if len(c.Bytes) == 0 {
+		if h.begun && (h.seen == 0 || int32(seq-h.ahead) > 0) {
+			h.ahead, h.seen = seq, c.Frame
+		}
 		return
 	}
 	if !h.begun {
@@ -218,6 +224,10 @@ func (all *streams) finish() []*Stream {
 		for _, h := range []*half{&s.Up, &s.Down} {
 			for len(h.waiting) > 0 {
 				h.skip()
+			}
+			// Nothing came behind what is missing here. A FIN counts as one byte.
+			if n := int32(h.ahead - h.next); h.seen > 0 && n > 1 {
+				h.Gaps = append(h.Gaps, gap{Before: h.last, Behind: h.seen, Bytes: int(n), cut: h.cut})
 			}
 		}
 	}

@@ -78,6 +78,27 @@ func TestLostSegmentsAreGaps(t *testing.T) {
 	}
 }
 
+// What is lost at the end is told by the segments without bytes behind it, if there are more than a FIN counts for.
+func TestLostEnd(t *testing.T) {
+	client, server := addrPort(t, "10.0.0.1:40000"), addrPort(t, "10.0.0.2:80")
+	for name, test := range map[string]struct {
+		acknowledged uint32 // the last sequence number
+		want         gaps
+	}{
+		"nothing":           {103, nil},
+		"nothing but a FIN": {104, nil},
+		"a request":         {403, gaps{{Before: 2, Behind: 4, Bytes: 300}}},
+	} {
+		all := newStreams()
+		for i, s := range []segment{{Seq: 99, SYN: true}, {Seq: 100, Payload: []byte("abc")}, {Seq: 103, ACK: true}, {Seq: test.acknowledged, ACK: true}, {Seq: 103, ACK: true}} {
+			all.add(frame{Number: i + 1, At: began, Source: client, Target: server, TCP: &s})
+		}
+		if got := all.finish()[0].Up.Gaps; !slices.Equal(got, test.want) {
+			t.Errorf("%s: gaps %v", name, got)
+		}
+	}
+}
+
 // A connection whose beginning is missing has the known port as its server.
 func TestServerOfAConnectionWithoutBeginning(t *testing.T) {
 	all := newStreams()
