@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"net"
 	"net/netip"
@@ -84,10 +85,10 @@ const (
 
 // census collects the parties of a capture.
 type census struct {
-	byMAC map[string]*Party
-	byIP  map[netip.Addr]*Party
-	macs  map[netip.Addr]net.HardwareAddr // by source of frames, of those who have opened a connection
-	left  []string                        // what of the capture is not read
+	byMAC  map[string]*Party
+	byIP   map[netip.Addr]*Party
+	opened map[netip.Addr]*Party // who has opened a connection, and shows no more
+	left   []string              // what of the capture is not read
 }
 
 // maxCensus bounds the bytes of what tells who is there: it grows with DHCP and LLDP alone.
@@ -99,7 +100,7 @@ func (r *reader) takeCensus(ctx context.Context, file string) (*census, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &census{byMAC: map[string]*Party{}, byIP: map[netip.Addr]*Party{}, macs: map[netip.Addr]net.HardwareAddr{}, left: n.leftOut()}
+	c := &census{byMAC: map[string]*Party{}, byIP: map[netip.Addr]*Party{}, opened: map[netip.Addr]*Party{}, left: n.leftOut()}
 	complaint, err := r.read(ctx, n.file, withoutTLS, dataFields, []string{"-o", "ip.defragment:TRUE"}, func(line []string) error {
 		f, err := parseFrame(line)
 		if err != nil {
@@ -118,7 +119,7 @@ func (r *reader) takeCensus(ctx context.Context, file string) (*census, error) {
 	case len(c.parties()) > 0:
 	case n.damage != nil:
 		return nil, fmt.Errorf("%w: %w Nobody is in it up to there", ErrNoCapture, n.damage)
-	case complaint != "":
+	case complaint != "" && len(c.left) == 0:
 		return nil, fmt.Errorf("%w: %s", ErrNoCapture, complaint)
 	}
 	return c, nil
@@ -133,8 +134,8 @@ func (c *census) see(f frame) {
 	case f.TCP != nil && (f.Target.Port() == portSIPTLS || f.Target.Port() == portSIP) && !f.TCP.ACK, f.TCP != nil && f.Target.Port() == portSIPTLS && len(f.TCP.Payload) > 0:
 		p := c.ofIP(f)
 		p.sip = true
-	case f.TCP != nil && !f.TCP.ACK && len(c.macs) < maxParties:
-		c.macs[f.Source.Addr()] = f.own()
+	case f.TCP != nil && !f.TCP.ACK && c.opened[f.Source.Addr()] == nil && len(c.opened) < maxParties:
+		c.opened[f.Source.Addr()] = unknown(f)
 	}
 }
 
@@ -171,11 +172,17 @@ func (c *census) ofIP(f frame) *Party {
 		c.byIP[addr] = p
 		return p
 	}
-	p := &Party{MAC: mac, Addresses: []netip.Addr{addr}, first: f.Number, onLink: mac != nil, cooked: f.Cooked}
+	p := unknown(f)
 	if len(c.byIP) < maxParties {
 		c.byIP[addr] = p
 	}
 	return p
+}
+
+// unknown is the party of whom one packet is all that was seen.
+func unknown(f frame) *Party {
+	mac := f.own()
+	return &Party{MAC: mac, Addresses: []netip.Addr{f.Source.Addr()}, first: f.Number, onLink: mac != nil, cooked: f.Cooked}
 }
 
 func (p *Party) has(addr netip.Addr) {
@@ -255,7 +262,12 @@ func (c *census) parties() []*Party {
 	for _, p := range c.byIP {
 		seen[p] = true
 	}
-	return slices.SortedFunc(maps.Keys(seen), func(a, b *Party) int {
+	return sorted(maps.Keys(seen))
+}
+
+// sorted are parties by their first frame.
+func sorted(parties iter.Seq[*Party]) []*Party {
+	return slices.SortedFunc(parties, func(a, b *Party) int {
 		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.String(), b.String()))
 	})
 }
@@ -285,12 +297,20 @@ func (c *census) named(text string) (*Party, error) {
 				return p, nil
 			}
 		}
-		for addr, from := range c.macs {
-			if from.String() == mac.String() {
-				return &Party{MAC: mac, Addresses: []netip.Addr{addr}, onLink: true}, nil
+		var found *Party
+		for _, p := range sorted(maps.Values(c.opened)) {
+			switch {
+			case p.MAC.String() != mac.String():
+			case found == nil:
+				found = p
+			default:
+				found.has(p.Addresses[0])
 			}
 		}
-		return nil, c.nobody("none with MAC address " + text)
+		if found == nil {
+			return nil, c.nobody("none with MAC address " + text)
+		}
+		return found, nil
 	}
 	addr, err := netip.ParseAddr(text)
 	if err != nil {
@@ -301,21 +321,21 @@ func (c *census) named(text string) (*Party, error) {
 			return p, nil
 		}
 	}
-	if mac, ok := c.macs[addr]; ok {
-		return &Party{MAC: mac, Addresses: []netip.Addr{addr}, onLink: mac != nil}, nil
+	if p := c.opened[addr]; p != nil {
+		return p, nil
 	}
 	return nil, c.nobody("none with IP address " + text)
 }
 
 func (c *census) nobody(why string) error {
-	all := c.parties()
+	there := ", and nobody who asks for an address or speaks to a registrar"
+	if all := c.parties(); len(all) > 0 {
+		there = "; there are\n" + list(all)
+	}
 	if len(c.left) > 0 {
-		why += ". " + strings.Join(c.left, " ") + " Capture on the phone's own wire, or at the pool. Else"
+		there += "\n" + strings.Join(c.left, " ") + " Capture on the phone's own wire, or at the pool."
 	}
-	if len(all) == 0 {
-		return fmt.Errorf("%w: %s, and nobody who asks for an address or speaks to a registrar", ErrNobody, why)
-	}
-	return fmt.Errorf("%w: %s; there are\n%s", ErrNobody, why, list(all))
+	return fmt.Errorf("%w: %s%s", ErrNobody, why, there)
 }
 
 func list(parties []*Party) string {

@@ -143,7 +143,7 @@ func (r *reader) read(ctx context.Context, file, settings string, fields, args [
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	}
-	complaint = said.text(r.dir)
+	complaint = strings.ReplaceAll(said.text(r.dir), `The file "`+filepath.Base(file)+`"`, "The capture")
 	if complaint == "" {
 		return "", &rig.ComputerError{Err: fmt.Errorf("tshark: %w", ended)}
 	}
