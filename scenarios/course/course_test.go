@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -155,8 +156,12 @@ func TestReached(t *testing.T) {
 	}
 }
 
-// The steps that are written are a scenario, whatever states a boot came to: nobody signs in to one that ended before.
+// The steps that are written are a scenario, whatever states a boot came to: nobody signs in to one that ended before, and
+// one that came to no end goes on for as long as it was seen, within bounds.
 func TestWriteSteps(t *testing.T) {
+	stays := map[devicestate.State]time.Duration{
+		"LinkDetect": 10 * time.Minute, "UpdateLookup": 32 * time.Second, "RootChain": 32 * time.Second, "Updating": 2 * time.Second, "Ready": 0,
+	}
 	for _, states := range [][]devicestate.State{
 		{"LinkDetect"},
 		{"VlanDiscover", "AddressAcquire", "UpdateLookup"},
@@ -164,17 +169,29 @@ func TestWriteSteps(t *testing.T) {
 		{"AddressAcquire", "UpdateLookup", "Updating"},
 		{"LinkDetect", "AddressAcquire", "UpdateLookup", "TimeSync", "PoolDiscover", "RootChain", "WebTicket", "Enroll", "Register", "Provision", "UpdateCheck", "Ready"},
 	} {
+		last := states[len(states)-1]
 		var w bytes.Buffer
 		fmt.Fprintf(&w, "name: x\ndescription: x\nsource: x\nlab: %s\n", course.LabIn("litware", states))
-		course.WriteSteps(&w, "kenmyer", states)
+		var messages []exchange.Message
+		for i, state := range states {
+			messages = append(messages, exchange.Message{At: time.Duration(i) * time.Minute, Protocol: "http", State: state})
+		}
+		more := 30500 * time.Millisecond
+		if last == "LinkDetect" {
+			more = time.Hour
+		}
+		more += messages[len(messages)-1].At
+		course.WriteSteps(&w, "kenmyer", append(messages, exchange.Message{At: more, Protocol: "http", State: last}))
 		s, err := format.Parse("x.yaml", w.Bytes())
 		if err != nil {
 			t.Fatalf("%v\n%s", err, w.String())
 		}
 		signsIn := strings.Contains(w.String(), "sign_in: kenmyer\n")
-		last := states[len(states)-1]
 		if want := last == "RootChain" || last == "Ready"; signsIn != want || len(s.Steps) < 2 {
 			t.Errorf("%v: signs in %v, %d steps", states, signsIn, len(s.Steps))
+		}
+		if want := stays[last]; s.Stays() != want {
+			t.Errorf("%v: stays %v, want %v", states, s.Stays(), want)
 		}
 		if strings.Contains(w.String(), "Updating") || strings.Contains(w.String(), "lldp_policy: none") != (states[0] == "VlanDiscover") {
 			t.Errorf("%v:\n%s", states, w.String())

@@ -58,7 +58,7 @@ func (b *Boot) Scenario(profile string) ([]byte, error) {
 	}
 	states := course.Reached(b.Exchange())
 	line("lab: %s", course.LabIn(lab.Name, states))
-	course.WriteSteps(&out, b.user(lab), states)
+	course.WriteSteps(&out, b.user(lab), b.Exchange())
 	line("exchange:")
 	exchange.WriteYAML(&out, "  ", b.Exchange())
 	if _, err := format.Parse(file, out.Bytes()); err != nil {

@@ -24,6 +24,19 @@ type Recorder struct {
 	mu    sync.Mutex
 	began time.Time // the first observation
 	kept  messages
+	apart bool // what comes now is no part of the boot
+}
+
+// Apart does something whose messages are not kept: a look around from the handset's place is no part of its boot.
+func (r *Recorder) Apart(do func()) {
+	set := func(apart bool) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.apart = apart
+	}
+	set(true)
+	defer set(false)
+	do()
 }
 
 // Observe takes what is observed of the handset.
@@ -37,7 +50,7 @@ func (r *Recorder) Observe(o timeline.Observation) {
 	if !ok && r.States {
 		m, ok = exchange.OfState(o, r.began)
 	}
-	if ok {
+	if ok && !r.apart {
 		r.kept.add(m)
 	}
 }

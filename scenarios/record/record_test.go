@@ -60,6 +60,14 @@ func TestScenario(t *testing.T) {
 			File: "x", Lab: "litware", User: "kenmyer", Profile: "polycom-cx600-4.0.7577.4463",
 			Result: report.Result{Result: report.Failure, State: devicestate.SignIn, Code: "ticket.refused", States: states(append(path, "SignIn", "RootChain", "WebTicket", "SignIn")...)},
 		}, 6, []string{"  states: [LinkDetect, ...]", "  result: {state: SignIn, code: ticket.refused}"}},
+		"wrong password": {record.Boot{
+			File: "x", Lab: "litware", User: "kenmyer", Profile: "polycom-cx700-4.0.7577.4066",
+			Result: report.Result{Result: report.Failure, State: devicestate.SignIn, Code: "ticket.password-refused", States: states(append(path, "SignIn", "RootChain", "WebTicket", "SignIn")...)},
+		}, 5, []string{"  - {wait: WebTicket, within: 10m}", "  result: {state: SignIn, code: ticket.password-refused}"}},
+		"not unique": {record.Boot{
+			File: "x", Lab: "litware", User: "kenmyer", Profile: "polycom-cx600-4.0.7577.4463", Faults: []string{"ticket=not-unique"},
+			Result: report.Result{Result: report.Failure, State: devicestate.SignIn, Code: "ticket.not-unique", States: states(append(path, "SignIn", "RootChain", "WebTicket", "SignIn")...)},
+		}, 5, []string{"  - {wait: WebTicket, within: 10m}", "  - {wait: SignIn, within: 10m}"}},
 		"real pool": {record.Boot{
 			File: "1.yaml", User: "kenmyer", Profile: "polycom-cx600-4.0.7577.4463",
 			Result: report.Result{Result: report.Success, State: devicestate.Ready, States: states(append(path, "SignIn", "RootChain", "WebTicket", "Enroll", "Register", "Provision", "UpdateCheck", "Ready")...)},
@@ -114,6 +122,17 @@ func TestBounds(t *testing.T) {
 				t.Errorf("no line %q", want)
 			}
 		})
+	}
+}
+
+// What is done apart is not kept, and what comes behind it is.
+func TestApart(t *testing.T) {
+	var r record.Recorder
+	observe(&r, 2, "x")
+	r.Apart(func() { observe(&r, 4, "x") })
+	observe(&r, 1, "x")
+	if list, lost := r.Messages(); len(list) != 3 || lost != 0 {
+		t.Errorf("%d kept, %d lost", len(list), lost)
 	}
 }
 

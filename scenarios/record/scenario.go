@@ -76,7 +76,7 @@ func Scenario(b Boot, messages []exchange.Message, lost int) []byte {
 		}
 	}
 	if b.Pool {
-		course.WriteSteps(&w, b.User, states)
+		course.WriteSteps(&w, b.User, messages)
 	} else {
 		b.steps(line, dialled(messages))
 		b.expect(line)
@@ -129,8 +129,14 @@ func Name(file string) string {
 	return name
 }
 
-// refused is the code of a PIN or password that was wrong. Neither is recorded.
-const refused = "ticket.refused"
+// Codes of a PIN and of a password that was wrong. Neither is recorded.
+const (
+	refused         = "ticket.refused"
+	passwordRefused = "ticket.password-refused"
+)
+
+// wrong reports whether the boot ended with a PIN or a password that the pool refused.
+func (b Boot) wrong() bool { return b.Result.Code == refused || b.Result.Code == passwordRefused }
 
 // dialled is the number of a user whose PIN was refused.
 func dialled(messages []exchange.Message) string {
@@ -152,9 +158,13 @@ func (b Boot) steps(line func(string, ...any), number string) {
 	case signsIn && b.Result.Code == refused:
 		line("  - dial: %q", number)
 		line("  - enter_pin: %q # which is as wrong as the one that was entered", "0000")
-		line("  - {wait: WebTicket, within: 10m}")
+	case signsIn && b.Result.Code == passwordRefused:
+		line(`  - login: {user: 'LAB\nobody', password: "0000"} # which are as wrong as those that were entered`)
 	case signsIn || b.Warm:
 		line("  - sign_in: %s", exchange.Scalar(b.User))
+	}
+	if n := len(b.Result.States); n > 1 && b.Result.State == devicestate.SignIn { // for the second time
+		line("  - {wait: %s, within: 10m}", b.Result.States[n-2].State)
 	}
 	if end := b.end(); end != "" {
 		line("  - {wait: %s, within: 10m}", end)
@@ -177,9 +187,9 @@ func (b Boot) end() devicestate.State {
 
 func (b Boot) expect(line func(string, ...any)) {
 	line("expect:")
-	if b.Lab == "" || b.Warm || b.Stayed > 0 || b.Result.Code == refused || len(b.Result.States) == 0 {
+	if b.Lab == "" || b.Warm || b.Stayed > 0 || b.wrong() || len(b.Result.States) == 0 {
 		line("  states: [LinkDetect, ...]")
-		if b.Result.Code == refused {
+		if b.wrong() {
 			line("  result: {state: %s, code: %s}", b.Result.State, b.Result.Code)
 		}
 		return

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/phone-edition/lpe/devicestate"
 	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/scenarios/compare"
 	"github.com/phone-edition/lpe/scenarios/format"
@@ -71,9 +72,13 @@ func Run(ctx context.Context, s *format.Scenario, as string, o run.Options, mask
 	if want := s.Expect.Result; want != nil {
 		r.Other = came.State != want.State || came.Code != want.Code
 	} else {
-		r.Other = came.Code != ""
+		r.Other = came.Code != "" && waitsForReady(s) // of a boot that ended before that the messages do not tell how
 	}
 	return r, nil
+}
+
+func waitsForReady(s *format.Scenario) bool {
+	return slices.ContainsFunc(s.Steps, func(step format.Step) bool { return step.Wait == string(devicestate.Ready) })
 }
 
 // compared holds what came out against the recording.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/phone-edition/lpe/configs"
 	"github.com/phone-edition/lpe/emulator/ethernet"
+	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/emulator/report"
 	"github.com/phone-edition/lpe/emulator/rig"
 	"github.com/phone-edition/lpe/emulator/timeline"
@@ -53,9 +54,20 @@ func recordedIn(t *testing.T, lab *configs.Lab) (text string) {
 }
 
 func recordedNow(t *testing.T, lab *configs.Lab) string {
+	result, messages, lost := bootNow(t, lab)
+	if result.Result != report.Success {
+		t.Fatal(result.Diagnosis)
+	}
+	return string(record.Scenario(record.Boot{
+		File: "recorded.yaml", Profile: rig.DefaultProfile, Lab: "litware", User: lab.Users[0].Name, Result: result,
+	}, messages, lost))
+}
+
+// bootNow is what came of a boot, and its messages.
+func bootNow(t *testing.T, lab *configs.Lab, faults ...string) (result report.Result, messages []exchange.Message, lost int) {
 	var recorder record.Recorder
 	o := rig.Options{
-		Lab: lab, Timeout: time.Minute, Decode: true, Cable: ethernet.NewPipe(ethernet.Options{}),
+		Lab: lab, Faults: faults, Timeout: time.Minute, Decode: true, Cable: ethernet.NewPipe(ethernet.Options{}),
 		HandsetKey: shared().Source(), PoolKey: shared().Source(), PoolClock: time.Now,
 	}
 	o.Observers = []func(timeline.Observation){recorder.Observe}
@@ -68,17 +80,12 @@ func recordedNow(t *testing.T, lab *configs.Lab) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result := started.Boot(context.Background())
+	result = started.Boot(context.Background())
 	if err := started.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if result.Result != report.Success {
-		t.Fatal(result.Diagnosis)
-	}
-	messages, lost := recorder.Messages()
-	return string(record.Scenario(record.Boot{
-		File: "recorded.yaml", Profile: rig.DefaultProfile, Lab: "litware", User: lab.Users[0].Name, Result: result,
-	}, messages, lost))
+	messages, lost = recorder.Messages()
+	return result, messages, lost
 }
 
 func replayed(t *testing.T, text, as, profile string) (answers, own []string) {
@@ -126,6 +133,38 @@ func TestReplayBothWays(t *testing.T) {
 		if answers, own := replayed(t, text, as, ""); len(answers) > 0 || len(own) > 0 {
 			t.Errorf("as %s: %q and %q", as, answers, own)
 		}
+	}
+}
+
+// TestReplayOfABootThatFailed: a recording that knows no more than its messages tell, as one of a pool or of a capture, is
+// replayed up to its last message, and a failure is no other end than the recorded one.
+func TestReplayOfABootThatFailed(t *testing.T) {
+	for fault, code := range map[string]string{"register=403": "register.403", "ticket=wrong-pin": "ticket.refused", "chain=http-500": "chain.http-500"} {
+		var text []byte
+		virtually(t, shared(), func(run.Options) {
+			lab, err := configs.LoadLab("litware")
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, messages, lost := bootNow(t, lab, fault)
+			if result.Code != code {
+				t.Fatalf("%s: %s, %s", fault, result.Code, result.Diagnosis)
+			}
+			text = record.Scenario(record.Boot{File: "recorded.yaml", Lab: "litware", User: "kenmyer", Pool: true}, messages, lost)
+		})
+		s, err := format.Parse("recorded.yaml", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		virtually(t, shared(), func(o run.Options) {
+			r, err := replay.Run(context.Background(), s, replay.Pool, o, compare.DefaultMasks())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Code != code || r.Other || len(r.Answers.Differences) > 0 || len(r.Own.Differences) > 0 {
+				t.Errorf("%s: %s %s, another end %v, %q and %q", fault, r.State, r.Code, r.Other, told(r.Answers), told(r.Own))
+			}
+		})
 	}
 }
 

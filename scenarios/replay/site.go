@@ -32,7 +32,7 @@ func namesIn(list []exchange.Message) names {
 	}
 	for _, m := range list {
 		switch {
-		case m.Protocol == "sip" && m.Sent && strings.HasPrefix(m.Kind, "REGISTER"):
+		case m.Protocol == "sip" && m.Sent && strings.HasPrefix(m.Kind, "REGISTER") && course.Registered([]exchange.Message{m}) != "":
 			first(&n.registrar, m.Peer)
 			first(&n.domain, strings.TrimPrefix(value(m.Fields, "request"), "REGISTER sip:"))
 		case m.Protocol == "sip" && strings.HasPrefix(m.Kind, "301 "):

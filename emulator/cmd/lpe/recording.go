@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -42,6 +43,11 @@ func (f bootFlags) openRecording(o *rig.Options, outputs *report.Outputs) (*reco
 	}
 	o.Decode = true
 	o.Observers = append(slices.Clone(o.Observers), outputs.Mask.Observer(r.recorder.Observe))
+	further := o.Further
+	o.Further = func(ctx context.Context, run *rig.Run, result report.Result) (seen []report.Probe) {
+		r.recorder.Apart(func() { seen = further(ctx, run, result) })
+		return seen
+	}
 	return r, nil
 }
 
