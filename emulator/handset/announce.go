@@ -25,6 +25,7 @@ type announcer struct {
 	last     *lldp.Endpoint // announced, nil: none
 	fast     int            // announcements of the fast start that are left
 	timer    *time.Timer    // of the next announcement
+	due      time.Time      // when that is
 	over     bool
 }
 
@@ -42,6 +43,7 @@ func (h *Handset) startAnnouncing() {
 	if a.fast > 0 {
 		first = 0
 	}
+	a.due = time.Now().Add(first)
 	a.timer = time.AfterFunc(first, func() { a.announce(nil) })
 	h.announcing = a
 }
@@ -57,19 +59,29 @@ func (a *announcer) moved(to netip.Addr) {
 }
 
 // announce sends the handset as it is after the change, and plans the next announcement. Where its address is its
-// chassis id, what it was before is withdrawn, as lldpd does it: they would look like two neighbours otherwise.
+// chassis id, what it was before is withdrawn, as lldpd does it: they would look like two neighbours otherwise. An
+// announcement that is due goes before a change.
 func (a *announcer) announce(change func(*lldp.Endpoint)) {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.over {
+	due := !time.Now().Before(a.due)
+	if a.over || change == nil && !due { // it has gone before a change
 		return
+	}
+	if due {
+		a.tell()
 	}
 	if change != nil {
 		change(&a.endpoint)
+		a.tell()
 	}
+}
+
+// tell sends the handset as it is now.
+func (a *announcer) tell() {
 	now := a.endpoint
 	if now.ChassisSubtype == lldp.ChassisNetwork && a.last != nil && a.last.Address != now.Address {
 		a.withdraw()
@@ -80,11 +92,12 @@ func (a *announcer) announce(change func(*lldp.Endpoint)) {
 	}
 	a.send(now.PDU(), text)
 	a.last = &now
+	next := a.profile.LLDPTxInterval
 	if a.fast--; a.fast > 0 {
-		a.timer.Reset(a.profile.LLDPInterval)
-	} else {
-		a.timer.Reset(a.profile.LLDPTxInterval)
+		next = a.profile.LLDPInterval
 	}
+	a.due = time.Now().Add(next)
+	a.timer.Reset(next)
 }
 
 // withdraw tells that who was announced last is gone.

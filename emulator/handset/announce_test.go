@@ -119,6 +119,24 @@ func TestAnnouncingTheAddress(t *testing.T) {
 	}
 }
 
+// TestAnnouncingWhatIsDue: what is due goes before a change at the same instant, whichever comes first, and goes once.
+func TestAnnouncingWhatIsDue(t *testing.T) {
+	for range 8 {
+		onBench(t, devicestate.LinkDetect, func(b *bench) {
+			h := b.hears()
+			b.h.linkDetect(b.Context())
+			time.Sleep(29 * time.Second)
+			b.h.announcing.moved(netip.MustParseAddr("10.0.0.9"))
+			time.Sleep(31 * time.Second)
+			h.want(
+				b, announcement{0, noAddress, lldpUnknown}, announcement{1, noAddress, lldpUnknown}, announcement{2, noAddress, lldpUnknown},
+				announcement{32, noAddress, lldpUnknown}, announcement{32, noAddress + portMAC + "0602 0000" + "0000", ""}, announcement{32, tenNine, lldpUnknown},
+				announcement{62, tenNine, lldpUnknown},
+			)
+		})
+	}
+}
+
 // TestAnnouncingEnds: an orderly end withdraws the handset, a power cut says nothing; after either nothing comes.
 func TestAnnouncingEnds(t *testing.T) {
 	for name, test := range map[string]struct {
