@@ -164,6 +164,7 @@ var permits = []permit{
 	{"scenarios/importer", "github.com/insomniacslk/dhcp/dhcpv4", "the types that protocol/dhcpoption parses"},
 	{"scenarios/importer", "golang.org/x/net/dns/dnsmessage", "DNS messages"},
 	{"scenarios/replay", "protocol/...", "messages are given what was recorded"},
+	{"scenarios/replay", "devicestate", "whether the recorded boot came to Ready"},
 	{"scenarios/replay", "configs", "the lab with the names that were recorded"},
 	{"scenarios/replay", "emulator/labpool/interpose", "what changes the answers of a pool"},
 	{"scenarios/replay", "emulator/rig", "the pool that is served"},

@@ -3,12 +3,42 @@ package importer
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/phone-edition/lpe/emulator/exchange"
 	"github.com/phone-edition/lpe/scenarios/course"
 )
+
+// setBack is how far the times of a capture may go back without a word: each interface of a computer has its own clock.
+const setBack = time.Second
+
+// times says when each message came: the earliest one begins the boot, which is not the first one where frames are out of
+// order, or times damaged.
+func (b *Boot) times() {
+	var first, latest time.Time
+	back, frame := 0, 0
+	for _, m := range b.Messages {
+		at := m.chunk.At
+		if first.IsZero() || at.Before(first) {
+			first = at
+		}
+		if at.After(latest) {
+			latest = at
+		} else if latest.Sub(at) > setBack {
+			if back++; frame == 0 {
+				frame = m.Frame
+			}
+		}
+	}
+	if back > 0 {
+		b.note("The times of %d messages are before those of messages before them (first: frame %d): frames are out of order, or the times are wrong.", back, frame)
+	}
+	for i := range b.Messages {
+		b.Messages[i].At = b.Messages[i].chunk.At.Sub(first)
+	}
+}
 
 // states says for each message in which state the handset was, as far as the messages tell.
 func (b *Boot) states() {
