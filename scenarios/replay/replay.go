@@ -33,6 +33,7 @@ type Result struct {
 	Other bool   // it has come to another end than the recorded one
 
 	Addresses []Address // that are others than in the recording
+	Unseen    []string  // protocols that the recording holds nothing of, and which are not compared
 	// Answers are what the other side says otherwise: the pool's answers, or the handset's requests.
 	Answers compare.Comparison
 	// Own is what this side says otherwise than was recorded, because it cannot.
@@ -83,11 +84,12 @@ func waitsForReady(s *format.Scenario) bool {
 
 // compared holds what came out against the recording.
 func compared(s *format.Scenario, messages []exchange.Message, as string, masks compare.Masks) Result {
-	messages = played(messages)
+	hidden := unseen(s.Exchange)
+	messages = slices.DeleteFunc(played(messages), func(m exchange.Message) bool { return slices.Contains(hidden, m.Protocol) })
 	recorded, addresses := moved(played(s.Exchange), messages)
 	often := announced(recorded, messages)
 	all := compare.Sides(compare.Side{Name: s.File, Messages: recorded}, compare.Side{Name: "replayed", Messages: messages}, masks)
-	r := Result{Addresses: addresses, Answers: all, Own: all}
+	r := Result{Addresses: addresses, Unseen: hidden, Answers: all, Own: all}
 	r.Answers.Differences, r.Own.Differences = nil, nil
 	for _, d := range all.Differences {
 		if byTimer(d) || often && d.Protocol == "lldp" && (d.What == compare.MessageMissing || d.What == compare.MessageAdded) {
@@ -100,6 +102,24 @@ func compared(s *format.Scenario, messages []exchange.Message, as string, masks 
 		}
 	}
 	return r
+}
+
+// unseen are the protocols that do not pass where a recording was taken, as at a pool or on a computer's own sockets: no boot
+// speaks to a web service or a registrar without them.
+func unseen(recorded []exchange.Message) []string {
+	holds := func(protocols ...string) bool {
+		return slices.ContainsFunc(recorded, func(m exchange.Message) bool { return slices.Contains(protocols, m.Protocol) })
+	}
+	if !holds("tls", "http", "sip") {
+		return nil
+	}
+	var out []string
+	for _, protocol := range []string{"lldp", "dhcp", "dns", "ntp"} {
+		if !holds(protocol) {
+			out = append(out, protocol)
+		}
+	}
+	return out
 }
 
 // announced reports whether both have units of LLDP; how many is a matter of timers.

@@ -136,6 +136,27 @@ func TestReplayBothWays(t *testing.T) {
 	}
 }
 
+// TestReplayOfWhatWasSeenAbove: of a protocol that does not pass where a recording was taken nothing is told but that.
+func TestReplayOfWhatWasSeenAbove(t *testing.T) {
+	s, err := format.Parse("recorded.yaml", []byte(recorded(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"lldp", "dhcp", "dns", "ntp"}
+	s.Exchange = slices.DeleteFunc(s.Exchange, func(m exchange.Message) bool { return slices.Contains(want, m.Protocol) })
+	for _, as := range []string{replay.Handset, replay.Pool} {
+		virtually(t, shared(), func(o run.Options) {
+			r, err := replay.Run(context.Background(), s, as, o, compare.DefaultMasks())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(r.Unseen, want) || len(r.Answers.Differences) > 0 || len(r.Own.Differences) > 0 {
+				t.Errorf("as %s: not seen %q, %q and %q", as, r.Unseen, told(r.Answers), told(r.Own))
+			}
+		})
+	}
+}
+
 // TestReplayOfABootThatFailed: a recording that knows no more than its messages tell, as one of a pool or of a capture, is
 // replayed up to its last message, and a failure is no other end than the recorded one.
 func TestReplayOfABootThatFailed(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -165,6 +166,11 @@ func (f *replayFlags) serve(c *cobra.Command, sys system, s *format.Scenario, ma
 func replayed(sys system, as string, r replay.Result) error {
 	for _, a := range r.Addresses {
 		if _, err := fmt.Fprintf(sys.out, "%s has %s here, and had %s\n", a.Of, a.Replayed, a.Recorded); err != nil {
+			return err
+		}
+	}
+	if len(r.Unseen) > 0 {
+		if _, err := fmt.Fprintf(sys.out, "not compared, as the recording holds nothing of it: %s\n", strings.ToUpper(strings.Join(r.Unseen, ", "))); err != nil {
 			return err
 		}
 	}
