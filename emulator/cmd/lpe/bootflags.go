@@ -208,8 +208,6 @@ func (f bootFlags) checkCable() error {
 		return usage("--stay and --all-addresses exclude each other")
 	case f.record != "" && f.allAddresses:
 		return usage("--record and --all-addresses exclude each other: it is several boots")
-	case f.record != "" && f.capture != "" && filepath.Clean(f.record) == filepath.Clean(f.capture):
-		return usage("--record and --capture name the same file")
 	}
 	return nil
 }
