@@ -36,7 +36,7 @@ var (
 	soakSipe     = flag.Int("soak.sipe", 10, "sign-ins of pidgin-sipe in a row")
 	soakAtOnce   = flag.Int("soak.parallel", 5, "sign-ins of handsets, and of pidgin-sipe, at the same time")
 	soakNoise    = flag.Duration("soak.noise", time.Minute, "time of noise by sipp")
-	soakFuzz     = flag.Duration("soak.fuzz", 6*time.Second, "time of each fuzz target")
+	soakFuzz     = flag.Duration("soak.fuzz", 5*time.Second, "time of each fuzz target")
 )
 
 // Noise, in calls of two REGISTERs a second.

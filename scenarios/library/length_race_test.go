@@ -2,5 +2,5 @@
 
 package library_test
 
-// every says which scenarios are run without their faults: of ten one under the race detector, which takes ten times as long.
-const every = 10
+// every says which scenarios are run without their faults: of twenty one under the race detector, which takes ten times as long.
+const every = 20
