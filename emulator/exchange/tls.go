@@ -152,6 +152,8 @@ func readFlight(flight []byte) (out []handshakeMessage, err error) {
 			encrypted = true
 		case kind == recordAlert && !encrypted && len(payload) == 2:
 			out = append(out, handshakeMessage{name: fmt.Sprintf("Alert %d", payload[1])})
+		case kind == recordHandshake && size == 0:
+			return out, errors.New("an empty handshake record") // forbidden, RFC 5246, 6.2.1
 		case kind == recordHandshake && !encrypted:
 			plain = append(plain, payload...)
 			for len(plain) >= 4 {

@@ -139,10 +139,25 @@ func TestHellos(t *testing.T) {
 	}
 }
 
+// TestBrokenFlights: what is wrong with a flight is told.
+func TestBrokenFlights(t *testing.T) {
+	for flight, want := range map[string]string{
+		"\x16\x03\x01\x00\x05\x01\x00\x00":                             "the last record is cut off",
+		"\x16\x03\x01\x00\x05\x01\x00\x00\x02\x03":                     "the last handshake message is cut off",
+		"\x0e\x10\x01\x00\x02\x03\xff\x16\x00\x04\x00\x00":             "an empty handshake record",
+		"\x16\x03\x01\x00\x04\x0e\x00\x00\x00\x14\x03\x01\x00\x01\x01": "none",
+	} {
+		if got := value(exchange.ClientHello([]byte(flight)), "broken"); got != want {
+			t.Errorf("%x: %s, want %s", flight, got, want)
+		}
+	}
+}
+
 // A flight that is cut off anywhere is told as far as it goes.
 func FuzzHello(f *testing.F) {
 	f.Add([]byte{22, 3, 1, 0, 4, 1, 0, 0, 0}, 3)
 	f.Add([]byte{22, 3, 1, 0, 44, 1, 0, 0, 40, 3, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 0, 0, 2, 0, 47, 1}, 9)
+	f.Add([]byte("\x0e\x10\x01\x00\x02\x03\xff\x16\x00\x04\x00\x00"), 7)
 	f.Fuzz(func(t *testing.T, flight []byte, end int) {
 		whole := exchange.ClientHello(flight)
 		if end < 0 || end >= len(flight) {
