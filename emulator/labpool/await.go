@@ -57,27 +57,9 @@ func (p *Pool) Await(ctx context.Context, user string, want State) (Reached, err
 		if ok {
 			return reached, nil
 		}
-		if err := until(ctx, changed, next); err != nil {
+		if err := registrar.Until(ctx, changed, next); err != nil {
 			return reached, fmt.Errorf("%s is not %s, but %s: %w", u.SIPAddress, want, p.now(u), err)
 		}
-	}
-}
-
-// until waits for a change, for a time if there is one, or for the end of ctx.
-func until(ctx context.Context, changed <-chan struct{}, next time.Duration) error {
-	var over <-chan time.Time
-	if next > 0 {
-		timer := time.NewTimer(next)
-		defer timer.Stop()
-		over = timer.C
-	}
-	select {
-	case <-changed:
-		return nil
-	case <-over:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

@@ -223,14 +223,14 @@ func (s *Server) AwaitState(ctx context.Context, sip, epid string, want State) (
 		if found.State == want {
 			return found, nil
 		}
-		if err := until(ctx, changed, next); err != nil {
+		if err := Until(ctx, changed, next); err != nil {
 			return found, fmt.Errorf("%s %s is not %s: %w", sip, epid, want, err)
 		}
 	}
 }
 
-// until waits for a change, for a time if there is one, or for the end of ctx.
-func until(ctx context.Context, changed <-chan struct{}, next time.Duration) error {
+// Until waits for a change, for a time if there is one, or for the end of ctx.
+func Until(ctx context.Context, changed <-chan struct{}, next time.Duration) error {
 	var over <-chan time.Time
 	if next > 0 {
 		timer := time.NewTimer(next)
